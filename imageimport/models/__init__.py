@@ -1,0 +1,23 @@
+"""The import's rows. One idea a file; the task's life is drawn in :class:`ImportTask`."""
+
+from imageimport.models.batch import ImportBatch
+from imageimport.models.credential import Credential
+from imageimport.models.proof import BlobOrigin, IdempotencyKey, TagDigest
+from imageimport.models.schedule import Schedule, ScheduleRun
+from imageimport.models.task import ImportAttempt, ImportLayer, ImportTask
+from imageimport.models.webhook import Webhook, WebhookDelivery
+
+__all__ = [
+    "BlobOrigin",
+    "Credential",
+    "IdempotencyKey",
+    "ImportAttempt",
+    "ImportBatch",
+    "ImportLayer",
+    "ImportTask",
+    "Schedule",
+    "ScheduleRun",
+    "TagDigest",
+    "Webhook",
+    "WebhookDelivery",
+]

@@ -1,0 +1,22 @@
+"""The admin site. Its login is the site's own page, so that throttling and second factors hold there too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+
+class PortalAdminSite(admin.AdminSite):
+    site_header = _("Registry Portal administration")
+    site_title = _("Registry Portal")
+    index_title = _("Inspect and manage")
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and self.has_permission(request):
+            return super().login(request, extra_context)
+        return redirect_to_login(request.GET.get("next", "/admin/"), login_url=settings.LOGIN_URL)

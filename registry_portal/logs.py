@@ -1,0 +1,85 @@
+"""Log lines: structured, with request and task ids, and with secrets taken out on every handler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from oci.scrub import scrub
+
+
+def scrub_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: every text value of an event goes through :func:`oci.scrub.scrub`."""
+    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
+    """The last gate of every handler: whatever was rendered, tracebacks too, is scrubbed once more."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrub(super().format(record))
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def logging_config(level: str, style: str) -> dict[str, Any]:
+    """``LOGGING`` for Django, and structlog set up to go through it.
+
+    :param level: of our own loggers.
+    :param style: ``json`` (one object a line) or ``console``.
+    """
+    rendering: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if style == "json"
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            scrub_event,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "scrubbed": {
+                "()": ScrubbingFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *rendering,
+                ],
+                "foreign_pre_chain": _SHARED,
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "scrubbed"}},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+        "loggers": {
+            **{
+                name: {"level": level}
+                for name in ("accounts", "projects", "imageimport", "registry_portal", "oci", "stack")
+            },
+            "django": {"level": "INFO", "handlers": [], "propagate": True},
+            "django.server": {"level": "INFO", "handlers": [], "propagate": True},
+            "django_structlog": {"level": level},
+            "celery": {"level": "INFO"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+        },
+    }

@@ -1,0 +1,348 @@
+"""All settings, from the environment. The names and defaults are the contract; see docs/configuration.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from registry_portal import env as conf
+from registry_portal.env import BASE_DIR, env, positive, secret, words
+from registry_portal.logs import logging_config
+from registry_portal.secrets_store import cryptography_key, ensure_secret, secret_key
+
+DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+_services = conf.services(DATA_DIR)
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY = secret("SECRET_KEY") or ensure_secret(DATA_DIR, "secret_key", secret_key)
+CRYPTOGRAPHY_KEYS = [
+    key.strip()
+    for key in (
+        secret("CRYPTOGRAPHY_KEYS") or ensure_secret(DATA_DIR, "cryptography_keys", cryptography_key)
+    ).split(",")
+    if key.strip()
+]
+
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1")
+CSRF_TRUSTED_ORIGINS = [
+    origin if "://" in origin else f"{scheme}://{origin}"
+    for origin in words("CSRF_TRUSTED_ORIGINS")
+    for scheme in ("https", "http")
+]
+
+# --- the private registry ---------------------------------------------------------------------------
+
+REGISTRY_EMBEDDED = not env.str("REGISTRY_URL", default="")
+REGISTRY_URL: str = (
+    env.str("REGISTRY_URL", default="") or _services.get("registry_url") or "http://127.0.0.1:5000"
+).rstrip("/")
+REGISTRY_PUBLIC_HOST: str = (
+    env.str("REGISTRY_PUBLIC_HOST", default="")
+    or (REGISTRY_EMBEDDED and _services.get("registry_public_host"))
+    or urlsplit(REGISTRY_URL).netloc.rpartition("@")[2]
+)
+REGISTRY_USERNAME = secret("REGISTRY_USERNAME")
+REGISTRY_PASSWORD = secret("REGISTRY_PASSWORD")
+REGISTRY_AUTH: str = env.str("REGISTRY_AUTH", default="") or (
+    "token" if REGISTRY_EMBEDDED else "basic" if REGISTRY_USERNAME else "none"
+)
+#: The service name that the registry expects in its tokens ("audience"), and who issues them.
+TOKEN_SERVICE_NAME: str = env.str("TOKEN_SERVICE_NAME", default="registry-portal")
+TOKEN_SERVICE_ISSUER: str = env.str("TOKEN_SERVICE_ISSUER", default="registry-portal")
+TOKEN_SERVICE_KEY = secret("TOKEN_SERVICE_KEY")
+TOKEN_SERVICE_CERTIFICATE = secret("TOKEN_SERVICE_CERTIFICATE")
+TOKEN_SERVICE_PASSWORDS: bool = env.bool("TOKEN_SERVICE_PASSWORDS", default=True)
+REGISTRY_NOTIFICATION_TOKEN = secret("REGISTRY_NOTIFICATION_TOKEN")
+
+# --- imports ----------------------------------------------------------------------------------------
+
+IMPORT_TRANSPORT: str = env.str("IMPORT_TRANSPORT", default="registry")
+IMPORT_DOCKER_ENABLED: bool = env.bool("IMPORT_DOCKER_ENABLED", default=IMPORT_TRANSPORT == "docker")
+DOCKER_HOST: str = env.str("DOCKER_HOST", default="")
+IMPORT_REGISTRY_MIRRORS = conf.mirrors(env.str("IMPORT_REGISTRY_MIRRORS", default=""))
+IMPORT_MIRRORS_ONLY = words("IMPORT_MIRRORS_ONLY")
+IMPORT_PRIVATE_SOURCES = words("IMPORT_PRIVATE_SOURCES")
+IMPORT_INSECURE_SOURCES = words("IMPORT_INSECURE_SOURCES")
+IMPORT_TRUSTED_REALMS = words("IMPORT_TRUSTED_REALMS")
+IMPORT_CA_FILE: str = env.str("IMPORT_CA_FILE", default="")
+IMPORT_MAX_RUNNING = positive("IMPORT_MAX_RUNNING", 4)
+IMPORT_MAX_RUNNING_PER_PROJECT = positive("IMPORT_MAX_RUNNING_PER_PROJECT", 2)
+IMPORT_PARALLEL_BLOBS = positive("IMPORT_PARALLEL_BLOBS", 4)
+IMPORT_MAX_ATTEMPTS = positive("IMPORT_MAX_ATTEMPTS", 3)
+IMPORT_LEASE_SECONDS = positive("IMPORT_LEASE_SECONDS", 60)
+IMPORT_TIMEOUT_SECONDS = positive("IMPORT_TIMEOUT_SECONDS", 21600)
+IMPORT_STALL_SECONDS = positive("IMPORT_STALL_SECONDS", 60)
+CREDENTIAL_RETENTION_HOURS = positive("CREDENTIAL_RETENTION_HOURS", 24, least=0)
+#: Finished imports keep their layer rows this long; the imports themselves stay.
+LAYER_RETENTION_DAYS = positive("LAYER_RETENTION_DAYS", 30)
+#: How many imports may wait in one project before a submission is answered 429.
+IMPORT_MAX_QUEUED_PER_PROJECT = positive("IMPORT_MAX_QUEUED_PER_PROJECT", 5000)
+WEBHOOK_PRIVATE_HOSTS = words("WEBHOOK_PRIVATE_HOSTS")
+WEBHOOK_RETENTION_DAYS = positive("WEBHOOK_RETENTION_DAYS", 30)
+METRICS_TOKEN = secret("METRICS_TOKEN")
+
+# --- Django -----------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "registry_portal.adminsite.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "template_partials",
+    "csp",
+    "django_structlog",
+    "registry_portal",
+    "accounts",
+    "projects",
+    "imageimport",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.ProfileLanguageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "registry_portal.urls"
+WSGI_APPLICATION = "registry_portal.wsgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "registry_portal.context.portal",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=conf.sqlite_url(DATA_DIR / "portal.sqlite3"))
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Write transactions take the lock when they begin, so that none fails half-way (SQLITE_BUSY on upgrade).
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        transaction_mode="IMMEDIATE",
+        timeout=20,
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    )
+else:
+    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_ADAPTER = "accounts.adapters.ClosedAccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+OIDC_SERVER_URL: str = env.str("OIDC_SERVER_URL", default="")
+OIDC_NAME: str = env.str("OIDC_NAME", default="SSO")
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_SERVER_URL:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": env.str("OIDC_CLIENT_ID"),
+                "secret": secret("OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_SERVER_URL},
+            }
+        ]
+    }
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE: str = env.str("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "registry_portal.storage.StaticStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+
+# --- security ---------------------------------------------------------------------------------------
+
+TLS: bool = env.bool("PORTAL_TLS", default=False)
+if TLS:
+    SECURE_SSL_REDIRECT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = TLS
+CSRF_COOKIE_SECURE = TLS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+#: How many proxies stand in front and append to X-Forwarded-For; 0: the peer's address is the client's.
+TRUSTED_PROXIES = positive("TRUSTED_PROXIES", 0, least=0)
+
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": [],
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    },
+}
+
+# --- API --------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.api.exceptions.handle",
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "PAGE_SIZE": 50,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Registry Portal",
+    "DESCRIPTION": "Import container images by reference into a team's private registry.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": None,
+}
+
+# --- Redis, Celery ----------------------------------------------------------------------------------
+
+REDIS_URL: str = secret("REDIS_URL") or _services.get("redis_url") or "redis://127.0.0.1:6379/0"
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "registry_portal.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
+CELERY_TASK_ROUTES = {"imageimport.tasks.run_imports": {"queue": "imports"}}
+CELERY_TASK_QUEUES = {"housekeeping": {}, "imports": {}}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 15}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+#: Two more than imports may run, so that housekeeping never waits behind long imports.
+CELERY_WORKER_CONCURRENCY = positive("WORKER_CONCURRENCY", min(IMPORT_MAX_RUNNING, 16) + 2)
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"imageimport.tasks.{name}", "schedule": seconds, "options": {"expires": max(seconds, 10)}}
+    for name, seconds in {
+        "sweep": 5.0,
+        "deliver_webhooks": 5.0,
+        "start_schedules": 10.0,
+        "reconcile_images": 300.0,
+        "prune": 1800.0,
+    }.items()
+}
+
+# --- logs, errors -----------------------------------------------------------------------------------
+
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="console")
+LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
+LOGGING_CONFIG = "logging.config.dictConfig"
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
+SILENCED_SYSTEM_CHECKS: list[str] = []
+SENTRY_DSN = secret("SENTRY_DSN")
