@@ -1,0 +1,70 @@
+"""Content digests: ``sha256:`` and ``sha512:`` with lower-case hexadecimal digits, nothing else.
+
+A digest enters URLs and file names, so it is matched whole and ASCII-only before anything is done with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+from oci.errors import OciError, gettext_noop
+
+#: Hexadecimal digits of each algorithm that the image specification registers and that we can compute.
+HEX_CHARS: Final = {"sha256": 64, "sha512": 128}
+
+#: What the hash reads without copying.
+Buffer = bytes | bytearray | memoryview
+
+_DIGEST: Final = re.compile(r"(sha256):([0-9a-f]{64})|(sha512):([0-9a-f]{128})", re.ASCII)
+
+
+def is_digest(text: object) -> bool:
+    """Whether ``text`` is a whole, well-formed digest of a known algorithm."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def parse_digest(text: str) -> tuple[str, str]:
+    """Split a digest into algorithm and hexadecimal digits.
+
+    :raises OciError: ``protocol_error``; callers that read users' text or manifests say it in their own words.
+    """
+    match = _DIGEST.fullmatch(text)
+    if match is None:
+        raise OciError("protocol_error", gettext_noop("The registry sent a malformed digest."))
+    algorithm, digits, algorithm_512, digits_512 = match.groups()
+    return (algorithm or algorithm_512, digits or digits_512)
+
+
+def digest_of(content: Buffer, *, algorithm: str = "sha256") -> str:
+    """The digest of bytes in memory."""
+    if algorithm not in HEX_CHARS:
+        raise ValueError(f"unknown digest algorithm {algorithm!r}")
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+
+
+class Hasher:
+    """A running hash that knows what it should come to, and counts what went by."""
+
+    __slots__ = ("_hash", "algorithm", "expected", "size")
+
+    def __init__(self, digest: str) -> None:
+        self.algorithm, _ = parse_digest(digest)
+        self.expected = digest
+        self.size = 0
+        self._hash = hashlib.new(self.algorithm)
+
+    def update(self, piece: Buffer) -> None:
+        self._hash.update(piece)
+        self.size += memoryview(piece).nbytes
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was seen so far."""
+        return f"{self.algorithm}:{self._hash.hexdigest()}"
+
+    def matches(self) -> bool:
+        """Whether what was seen so far is exactly what was expected."""
+        return hmac.compare_digest(self.digest, self.expected)
