@@ -4,7 +4,7 @@ from imageimport.models.batch import ImportBatch
 from imageimport.models.credential import Credential
 from imageimport.models.proof import BlobOrigin, IdempotencyKey, TagDigest
 from imageimport.models.schedule import Schedule, ScheduleRun
-from imageimport.models.task import ImportAttempt, ImportLayer, ImportTask
+from imageimport.models.task import ImportAttempt, ImportLayer, ImportTask, ProjectTurn
 from imageimport.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ImportBatch",
     "ImportLayer",
     "ImportTask",
+    "ProjectTurn",
     "Schedule",
     "ScheduleRun",
     "TagDigest",

@@ -57,8 +57,8 @@ class ImportTask(models.Model):
     )
 
     # What was asked for.
-    image_url = models.CharField(_("image URL"), max_length=1000)
-    source_image = models.CharField(_("source image"), max_length=600, blank=True, default="")
+    image_url = models.CharField(_("image URL"), max_length=2000)
+    source_image = models.CharField(_("source image"), max_length=800, blank=True, default="")
     source_registry = models.CharField(max_length=255, blank=True, default="")
     target_name = models.CharField(_("target name"), max_length=255, blank=True, default="")
     target_tag = models.CharField(_("target tag"), max_length=128, blank=True, default="")
@@ -98,9 +98,9 @@ class ImportTask(models.Model):
     eta_seconds = models.PositiveIntegerField(null=True, blank=True)
 
     # Who works at it (leases.py).
+    #: The try it is at, against IMPORT_MAX_ATTEMPTS; one handed back or ended by a stated wait does not count.
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    #: Claims that count against IMPORT_MAX_ATTEMPTS: not those handed back or ended by a stated wait.
-    tries = models.PositiveIntegerField(default=0)
+    #: Counts every claim; each write of a worker carries the number that it was given.
     fence = models.PositiveIntegerField(default=0)
     lease_owner = models.CharField(max_length=120, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -216,10 +216,11 @@ class ImportLayer(models.Model):
 
 
 class ImportAttempt(models.Model):
-    """One claim of a task: its history, kept for ever."""
+    """One claim of a task: its history, kept for ever. Claims that did not count share their number with the next."""
 
     id = models.BigAutoField(primary_key=True)
     task = models.ForeignKey(ImportTask, on_delete=models.CASCADE, related_name="history")
+    fence = models.PositiveIntegerField()
     attempt = models.PositiveIntegerField()
     worker = models.CharField(max_length=120, blank=True, default="")
     started_at = models.DateTimeField(default=timezone.now)
@@ -231,10 +232,23 @@ class ImportAttempt(models.Model):
 
     class Meta:
         db_table = "image_import_attempts"
-        ordering = ("attempt",)
-        constraints = [models.UniqueConstraint(fields=("task", "attempt"), name="attempt_once")]
+        ordering = ("fence",)
+        constraints = [models.UniqueConstraint(fields=("task", "fence"), name="attempt_once")]
 
     def __str__(self) -> str:
         return f"{self.task_id} #{self.attempt}"
 
 
+
+
+class ProjectTurn(models.Model):
+    """When a project's import last took a place, so that the next place goes to who waited longest."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    served_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "image_import_turns"
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.served_at:%H:%M:%S}"
