@@ -28,7 +28,9 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 def refuse(template: str, **params: str | int) -> OciError:
     """The error for a manifest that is not what it should be."""
-    return OciError("unsupported_manifest", template, **params)
+    error = OciError("unsupported_manifest", template)
+    error.params.update(params)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ REGISTRY: Final = re.compile(
 IMAGE_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-class ReferenceError_(OciError):  # noqa: N801, N818 - the builtin ReferenceError means something else
+class ReferenceError_(OciError):
     """A reference that can't be understood; always ``invalid_reference``, never worth another attempt."""
 
-    def __init__(self, template: str, **params: str | int | float) -> None:
-        super().__init__("invalid_reference", template, **params)
+    def __init__(self, template: str, **params: str | int) -> None:
+        super().__init__("invalid_reference", template)
+        self.params.update(params)
 
 
 def valid_repository(text: object) -> bool:

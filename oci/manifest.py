@@ -22,7 +22,18 @@ __all__ = ["Descriptor", "Manifest", "Platform", "parse_manifest"]
 Kind = Literal["index", "image"]
 
 _KNOWN_KEYS: Final = frozenset(
-    "schemaversion mediatype manifests layers config subject artifacttype annotations fslayers blobs".split()
+    {
+        "schemaversion",
+        "mediatype",
+        "manifests",
+        "layers",
+        "config",
+        "subject",
+        "artifacttype",
+        "annotations",
+        "fslayers",
+        "blobs",
+    }
 )
 #: Keys that belong to another kind of document.
 _FOREIGN_KEYS: Final[dict[str, tuple[str, ...]]] = {
@@ -119,13 +130,7 @@ def _read_document(body: bytes) -> dict[str, Json]:
     try:
         return as_object(load(body), _KNOWN_KEYS)
     except BadJson as bad:
-        if bad.too_large:
-            raise OciError(
-                "limit_exceeded",
-                gettext_noop("The manifest is beyond a limit: %(reason)s."),
-                reason=bad.template,
-            ) from None
-        raise refuse(gettext_noop("The manifest can't be read: %(reason)s."), reason=bad.template) from None
+        raise OciError("limit_exceeded" if bad.too_large else "unsupported_manifest", bad.template) from None
 
 
 def _media_type(document: dict[str, Json], content_type: str) -> str:

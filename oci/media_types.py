@@ -44,7 +44,7 @@ FOREIGN_LAYER_TYPES: Final = frozenset(
 
 #: The one Accept header of manifest requests. Schema 1 is not in it, so that only a registry without anything newer
 #: answers with it.
-ACCEPT_MANIFESTS: Final = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+ACCEPT_MANIFESTS: Final = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 
 #: RFC 6838: type, slash, subtype, of restricted characters.
 _MEDIA_TYPE: Final = re.compile(

@@ -35,9 +35,9 @@ def load(body: bytes) -> Json:
     try:
         text = body.decode("utf-8", "strict")
     except UnicodeDecodeError:
-        raise BadJson(gettext_noop("it is not UTF-8")) from None
+        raise BadJson(gettext_noop("The registry's answer can't be read: it is not UTF-8.")) from None
     if text.startswith("\ufeff"):
-        raise BadJson(gettext_noop("it begins with a byte order mark"))
+        raise BadJson(gettext_noop("The registry's answer can't be read: it begins with a byte order mark."))
     _check_structure(text)
     try:
         value: Json = json.loads(
@@ -50,7 +50,7 @@ def load(body: bytes) -> Json:
     except BadJson:
         raise
     except ValueError:
-        raise BadJson(gettext_noop("it is not JSON")) from None
+        raise BadJson(gettext_noop("The registry's answer can't be read: it is not JSON.")) from None
     _check_strings(value)
     return value
 
@@ -73,35 +73,45 @@ def _check_structure(text: str) -> None:
         elif character == ",":
             values += 1
         if depth > limits.JSON_DEPTH:
-            raise BadJson(gettext_noop("its brackets are nested too deep"), too_large=True)
+            raise BadJson(
+                gettext_noop("The registry's answer is beyond a limit: its brackets are nested too deep."),
+                too_large=True,
+            )
         if values > limits.JSON_VALUES:
-            raise BadJson(gettext_noop("it has too many values"), too_large=True)
+            raise BadJson(
+                gettext_noop("The registry's answer is beyond a limit: it has too many values."),
+                too_large=True,
+            )
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise BadJson(gettext_noop("an object in it has the same key twice"))
+        raise BadJson(
+            gettext_noop("The registry's answer can't be read: an object in it has the same key twice.")
+        )
     return result
 
 
 def _integer(digits: str) -> int:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJson(gettext_noop("a number in it is too long"))
+        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too long."))
     return int(digits)
 
 
 def _float(digits: str) -> float:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJson(gettext_noop("a number in it is too long"))
+        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too long."))
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise BadJson(gettext_noop("a number in it is too large"))
+        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too large."))
     return number
 
 
 def _constant(name: str) -> NoReturn:
-    raise BadJson(gettext_noop("it has NaN or Infinity, which JSON does not know"))
+    raise BadJson(
+        gettext_noop("The registry's answer can't be read: it has NaN or Infinity, which JSON does not know.")
+    )
 
 
 def _check_strings(value: Json) -> None:
@@ -119,6 +129,8 @@ def _check_strings(value: Json) -> None:
 
 def _check_string(text: str) -> None:
     if "\0" in text:
-        raise BadJson(gettext_noop("a text in it has a NUL character"))
+        raise BadJson(gettext_noop("The registry's answer can't be read: a text in it has a NUL character."))
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise BadJson(gettext_noop("a text in it has half of a surrogate pair"))
+        raise BadJson(
+            gettext_noop("The registry's answer can't be read: a text in it has half of a surrogate pair.")
+        )
