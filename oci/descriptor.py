@@ -53,8 +53,10 @@ class Descriptor:
 
     @property
     def is_attestation(self) -> bool:
-        """A statement about another child of the same index, made by BuildKit."""
-        return self.annotations.get(ATTESTATION_TYPE) == _ATTESTATION
+        """A statement about another child of the same index, made by BuildKit; it runs nowhere."""
+        if self.annotations.get(ATTESTATION_TYPE) == _ATTESTATION:
+            return True
+        return ATTESTATION_OF in self.annotations and self.platform is not None and self.platform.is_unknown
 
     @property
     def attests(self) -> str | None:
@@ -114,7 +116,7 @@ def read_descriptor(value: Json) -> Descriptor:
         media_type=media_type,
         digest=digest,
         size=size,
-        platform=_read_platform(entry.get("platform")),
+        platform=read_platform(entry.get("platform")),
         annotations=read_annotations(entry.get("annotations")),
         artifact_type=read_text(entry.get("artifactType")),
         urls=_read_texts(entry.get("urls")),
@@ -151,7 +153,7 @@ def _read_texts(value: Json) -> tuple[str, ...]:
     return tuple(read_text(item) for item in value)
 
 
-def _read_platform(value: Json) -> Platform | None:
+def read_platform(value: Json) -> Platform | None:
     """A platform, or None where it says nothing (some tools write both parts empty)."""
     if value is None:
         return None
