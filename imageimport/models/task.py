@@ -77,6 +77,8 @@ class ImportTask(models.Model):
     )
     #: A saved credential was asked for; without it (deleted meanwhile) the import must not go on anonymously.
     credential_required = models.BooleanField(default=False)
+    #: It had credentials of its own, which are gone: a retry needs them again and must not go on anonymously.
+    credentials_erased = models.BooleanField(default=False)
 
     # Where it is.
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PENDING)

@@ -1,0 +1,106 @@
+"""How an import ends: once, with its history closed, its secrets erased and everybody told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from imageimport import events
+from imageimport.choices import OCCUPYING, Outcome, Stage, Status
+from imageimport.models import ImportAttempt, ImportLayer, ImportTask
+from imageimport.sentences import english, parts
+from oci.errors import gettext_noop
+
+_MESSAGES = {
+    Status.SUCCESS: gettext_noop("Done"),
+    Status.FAILED: gettext_noop("The import failed."),
+    Status.CANCELED: gettext_noop("The import was canceled."),
+}
+
+
+def end(
+    task_id: UUID,
+    *,
+    fence: int,
+    status: Status,
+    outcome: Outcome | None = None,
+    code: str = "",
+    said: dict[str, Any] | None = None,
+    now: dt.datetime | None = None,
+    among: Collection[Status] = OCCUPYING,
+    **facts: Any,
+) -> bool:
+    """End a task whose fence still is ``fence``, in one transaction with all that follows from it.
+
+    ``completed_at`` is written by the same statement that frees the place. Credentials go on success and cancel; a
+    failed import keeps them for a retry (see pruning).
+
+    :param code: one of :data:`oci.errors.ERROR_CODES` for a failure.
+    :param said: the failure's sentence (:func:`imageimport.sentences.parts`).
+    :param among: the states it may be in; one that was given back waits with the same fence and is not the worker's any more.
+    :param facts: columns known at the end, such as ``digest``.
+    :returns: whether this call ended it; False means that it was no longer this attempt's.
+    """
+    now = now or timezone.now()
+    message = parts(_MESSAGES[status])
+    changes: dict[str, Any] = {
+        "status": status,
+        "message": english(message),
+        "message_parts": message,
+        "error": english(said) if said else "",
+        "error_parts": said or {},
+        "error_code": code,
+        "rate": 0,
+        "eta_seconds": None,
+        "lease_owner": "",
+        "lease_expires_at": None,
+        "not_before": None,
+        "updated_at": now,
+        "completed_at": now,
+        **facts,
+    }
+    if status == Status.SUCCESS:
+        changes |= {"stage": Stage.DONE, "progress": 100}
+    with transaction.atomic():
+        if status != Status.FAILED or not settings.CREDENTIAL_RETENTION_HOURS:
+            erase_credentials(ImportTask.objects.filter(pk=task_id, fence=fence, status__in=among))
+        # Under the row's lock, so that completed_at and the freed place can't be seen apart.
+        if not ImportTask.objects.filter(pk=task_id, fence=fence, status__in=among).update(**changes):
+            return False
+        close_attempt(task_id, fence, outcome=outcome or Outcome(status.value), code=code, said=said, now=now)
+        _settle_layers(task_id, status)
+        events.import_ended(ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id))
+    return True
+
+
+def erase_credentials(tasks: QuerySet[ImportTask]) -> int:
+    """Take the one-time credentials out of these rows, and remember that there were some. Returns how many had."""
+    return tasks.exclude(username="", password="").update(username="", password="", credentials_erased=True)
+
+
+def close_attempt(
+    task_id: UUID, fence: int, *, outcome: Outcome, code: str, said: dict[str, Any] | None, now: dt.datetime
+) -> None:
+    """Write the end of the claim with this fence into the history."""
+    ImportAttempt.objects.filter(task_id=task_id, fence=fence, ended_at=None).update(
+        ended_at=now,
+        outcome=outcome,
+        error_code=code,
+        error=english(said) if said and code else "",
+        error_parts=said if said and code else {},
+    )
+
+
+def _settle_layers(task_id: UUID, status: Status) -> None:
+    """No layer goes on copying in an import that has ended."""
+    if status == Status.FAILED:
+        ImportLayer.objects.filter(task_id=task_id, state="copying").update(state="failed")
+    elif status == Status.CANCELED:
+        ImportLayer.objects.filter(task_id=task_id, state="copying").update(state="waiting")

@@ -1,0 +1,88 @@
+"""Tells workers that something waits. A hint is never needed for correctness: the sweep finds what no hint announced.
+
+Sending happens on a thread of its own, so that a Redis that hangs never holds a request.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+#: After a failed send hints are dropped for this long; the sweep makes them good. Seconds.
+PAUSE: Final = 3.0
+#: Redis answers within this or counts as away. Seconds.
+TIMEOUT: Final = 1.0
+#: More hints than this at once would say nothing new.
+MOST: Final = 64
+
+_SOCKETS: Final = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT, "retry_on_timeout": False}
+
+
+class Hinter:
+    """Counts hints that are owed and sends them in the background."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Condition()
+        self._owed = 0
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def owe(self, count: int) -> None:
+        with self._wake:
+            self._owed = min(self._owed + count, MOST)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def flush(self, seconds: float) -> None:
+        """Give what is owed a moment to leave, at the end of a process."""
+        deadline = time.monotonic() + seconds
+        while self._owed and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._owed:
+                    self._wake.wait()
+                count = self._owed
+            sent = send(count)
+            with self._wake:
+                self._owed = max(0, self._owed - count)
+            if not sent:
+                time.sleep(PAUSE)
+
+
+_hinter = Hinter()
+atexit.register(_hinter.flush, TIMEOUT)
+
+
+def after_commit(count: int = 1) -> None:
+    """Hint to ``count`` workers once the surrounding transaction has been committed."""
+    transaction.on_commit(lambda: _hinter.owe(count))
+
+
+def send(count: int) -> bool:
+    """Send ``count`` hints now; False where Redis did not take them."""
+    from imageimport.tasks import run_imports  # the task module imports services that hint
+
+    app = run_imports.app
+    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
+    try:
+        with app.connection_for_write(connect_timeout=TIMEOUT, transport_options=options) as connection:
+            with app.amqp.Producer(connection, auto_declare=False) as producer:
+                for _ in range(count):
+                    run_imports.apply_async(producer=producer, retry=False, expires=3600)
+    except Exception as exc:  # kombu wraps some of Redis' errors and lets others through
+        log.warning("hint.not_sent", error=type(exc).__name__)
+        return False
+    return True

@@ -1,0 +1,271 @@
+"""Who works at what: claim, heartbeat, give back, take over. Every write after the claim carries its fence.
+
+The claim is the one place that decides what starts: within the limits of the installation and of the project,
+interactive before scheduled, and fair between projects. It runs under one lock of the database, so the limits hold
+exactly at every moment, however many workers ask.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Min, Q, QuerySet
+from django.utils import timezone
+
+from imageimport import endings
+from imageimport.choices import OCCUPYING, Outcome, Stage, Status
+from imageimport.models import ImportAttempt, ImportTask, ProjectTurn
+from imageimport.sentences import english, parts
+from oci.errors import gettext_noop
+
+log = structlog.get_logger(__name__)
+
+#: Number of PostgreSQL's advisory lock around claims; any fixed number that nothing else uses.
+CLAIM_LOCK: Final = 0x1A9E7
+
+
+class LeaseLost(Exception):
+    """The row is no longer this attempt's; nothing that it knows may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work at one task, until it is no longer renewed."""
+
+    task_id: UUID
+    fence: int
+    attempt: int
+
+    def rows(self) -> QuerySet[ImportTask]:
+        """The task while this lease holds; an update that touches no row means that it was lost."""
+        return ImportTask.objects.filter(pk=self.task_id, fence=self.fence, status__in=OCCUPYING)
+
+
+def claim(*, worker: str) -> Lease | None:
+    """Take the next task that may start, or None when there is none or no place is free.
+
+    :param worker: host and process, for the history.
+    """
+    with _one_at_a_time():
+        now = timezone.now()
+        _take_over(now)
+        busy = _busy()
+        if sum(busy.values()) >= settings.IMPORT_MAX_RUNNING:
+            return None
+        full = [project for project, n in busy.items() if n >= settings.IMPORT_MAX_RUNNING_PER_PROJECT]
+        ready = eligible(now).exclude(project__in=full)
+        project = _whose_turn(ready, busy)
+        if project is None:
+            return None
+        task = ready.filter(project=project).order_by("priority", "created_at", "id").first()
+        return _start(task, worker=worker) if task else None
+
+
+def eligible(now: dt.datetime) -> QuerySet[ImportTask]:
+    """What waits and may start at ``now``, the limits aside."""
+    return ImportTask.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Status.PENDING)
+
+
+def renew(lease: Lease) -> bool:
+    """Heartbeat: the lease holds for another ``IMPORT_LEASE_SECONDS``.
+
+    :returns: whether someone asked to cancel.
+    :raises LeaseLost: it was taken over or ended.
+    """
+    if not lease.rows().update(lease_expires_at=_expiry(timezone.now())):
+        raise LeaseLost
+    return cancel_asked(lease)
+
+
+def cancel_asked(lease: Lease) -> bool:
+    """Whether someone asked to cancel.
+
+    :raises LeaseLost:
+    """
+    status = lease.rows().values_list("status", flat=True).first()
+    if status is None:
+        raise LeaseLost
+    return bool(status == Status.CANCELING)
+
+
+def hand_back(lease: Lease) -> None:
+    """Return the task unharmed: the worker has been told to stop. Burns no attempt.
+
+    :raises LeaseLost:
+    """
+    _back_to_waiting(lease, outcome=Outcome.HANDED_BACK, counts=False)
+
+
+def wait(lease: Lease, *, until: dt.datetime, said: dict[str, Any]) -> None:
+    """Return the task to wait for something outside until ``until``; ``said`` tells people for what.
+
+    :raises LeaseLost:
+    """
+    _back_to_waiting(lease, outcome=Outcome.WAITING, counts=False, until=until, said=said)
+
+
+def try_again(lease: Lease, *, pause: float, code: str, said: dict[str, Any]) -> None:
+    """Return the task after a passing fault; it starts again after ``pause`` seconds.
+
+    :raises LeaseLost:
+    """
+    until = timezone.now() + dt.timedelta(seconds=pause)
+    _back_to_waiting(lease, outcome=Outcome.FAILED, counts=True, until=until, said=said, code=code)
+
+
+def take_over_lost() -> int:
+    """Give back, or end, what lost its heartbeat. Returns how many."""
+    with _one_at_a_time():
+        return _take_over(timezone.now())
+
+
+# --- claim -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """SQLite's write transaction is a lock already (transaction_mode IMMEDIATE); PostgreSQL gets one by name."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        yield
+
+
+def _busy() -> dict[UUID, int]:
+    rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by().values("project_id")
+    return {row["project_id"]: row["n"] for row in rows.annotate(n=Count("pk"))}
+
+
+def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | None:
+    """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
+    waiting = {row["project_id"]: row["best"] for row in ready.order_by().values("project_id").annotate(best=Min("priority"))}
+    served = dict(ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at"))
+    never = dt.datetime.min.replace(tzinfo=dt.UTC)
+    return min(
+        waiting,
+        key=lambda project: (waiting[project], busy.get(project, 0), served.get(project, never), str(project)),
+        default=None,
+    )
+
+
+def _start(task: ImportTask, *, worker: str) -> Lease | None:
+    now = timezone.now()
+    lease = Lease(task_id=task.pk, fence=task.fence + 1, attempt=task.attempts + 1)
+    said = parts(gettext_noop("Starting the import"))
+    taken = ImportTask.objects.filter(pk=task.pk, status=Status.PENDING, fence=task.fence).update(
+        status=Status.RUNNING,
+        stage=Stage.START,
+        progress=10,
+        message=english(said),
+        message_parts=said,
+        error="",
+        error_parts={},
+        error_code="",
+        attempts=lease.attempt,
+        fence=lease.fence,
+        lease_owner=worker,
+        lease_expires_at=_expiry(now),
+        not_before=None,
+        bytes_done=0,
+        bytes_reused=0,
+        rate=0,
+        eta_seconds=None,
+        started_at=now,
+        updated_at=now,
+    )
+    if not taken:
+        return None
+    ImportAttempt.objects.create(task=task, fence=lease.fence, attempt=lease.attempt, worker=worker, started_at=now)
+    ProjectTurn.objects.update_or_create(project_id=task.project_id, defaults={"served_at": now})
+    return lease
+
+
+def _expiry(now: dt.datetime) -> dt.datetime:
+    return now + dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+
+
+# --- giving back and taking over ---------------------------------------------------------------------
+
+
+def _back_to_waiting(
+    lease: Lease,
+    *,
+    outcome: Outcome,
+    counts: bool,
+    until: dt.datetime | None = None,
+    said: dict[str, Any] | None = None,
+    code: str = "",
+) -> None:
+    said = said or parts(gettext_noop("Waiting to start"))
+    now = timezone.now()
+    changes: dict[str, Any] = {} if counts else {"attempts": F("attempts") - 1}
+    if outcome == Outcome.WAITING:
+        changes["waiting_since"] = _first_wait(lease, now)
+    with transaction.atomic():
+        if not lease.rows().filter(status=Status.RUNNING).update(
+            status=Status.PENDING,
+            stage="",
+            message=english(said),
+            message_parts=said,
+            not_before=until,
+            lease_owner="",
+            lease_expires_at=None,
+            rate=0,
+            eta_seconds=None,
+            updated_at=now,
+            **changes,
+        ):
+            # Asked to cancel meanwhile: then it does not go back, it ends.
+            _end_canceled(lease, now)
+            return
+        endings.close_attempt(lease.task_id, lease.fence, outcome=outcome, code=code, said=said, now=now)
+
+
+def _first_wait(lease: Lease, now: dt.datetime) -> dt.datetime:
+    return lease.rows().values_list("waiting_since", flat=True).first() or now
+
+
+def _end_canceled(lease: Lease, now: dt.datetime) -> None:
+    if not lease.rows().exists():
+        raise LeaseLost
+    endings.end(lease.task_id, fence=lease.fence, status=Status.CANCELED, now=now)
+
+
+def _take_over(now: dt.datetime) -> int:
+    # A row without an expiry was not claimed here (an old release, a bulk insert): its age decides.
+    silent = now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+    lost = ImportTask.objects.filter(status__in=OCCUPYING).filter(
+        Q(lease_expires_at__lt=now) | Q(lease_expires_at=None, updated_at__lt=silent)
+    )
+    count = 0
+    for task in lost.only("pk", "fence", "attempts", "status"):
+        lease = Lease(task_id=task.pk, fence=task.fence, attempt=task.attempts)
+        log.warning("import.lease_lost", task_id=str(task.pk), attempt=task.attempts)
+        _settle_lost(task, lease, now)
+        count += 1
+    return count
+
+
+def _settle_lost(task: ImportTask, lease: Lease, now: dt.datetime) -> None:
+    said = parts(gettext_noop("The worker stopped answering."))
+    if task.status == Status.CANCELING:
+        endings.end(task.pk, fence=task.fence, status=Status.CANCELED, now=now)
+    elif task.attempts >= settings.IMPORT_MAX_ATTEMPTS:
+        said = parts(
+            gettext_noop("The worker was lost %(count)d times. Retry the import, or ask the operator to look at the workers."),
+            {"count": task.attempts},
+        )
+        endings.end(
+            task.pk, fence=task.fence, status=Status.FAILED, outcome=Outcome.LOST, code="worker_lost", said=said, now=now
+        )
+    else:
+        _back_to_waiting(lease, outcome=Outcome.LOST, counts=True, said=said, code="worker_lost")

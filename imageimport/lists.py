@@ -1,0 +1,135 @@
+"""Pasted lists of images: one reference a line, pull commands, a compose file, Kubernetes or Helm YAML.
+
+Text in, entries with line numbers out; whether an entry may be imported is for :mod:`imageimport.batches`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from imageimport.yamllists import find_images, looks_like_yaml
+from oci.errors import OciError, gettext_noop
+from oci.reference import read_pasted
+
+#: A list of a thousand references has some 60 kB; whole manifests of a cluster a few hundred.
+MOST_CHARS: Final = 1024 * 1024
+#: Of a text that is a list at all; the limit of a batch is checked where one is made.
+MOST_ENTRIES: Final = 5000
+
+_Note = tuple[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of a list. ``error`` (template, parameters) says why it can't be read; then ``reference`` is empty."""
+
+    line: int
+    text: str
+    reference: str = ""
+    platforms: tuple[str, ...] = ()
+    notes: tuple[_Note, ...] = ()
+    error: _Note | None = None
+    #: Lines that name the same image again.
+    also: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadList:
+    """What a text holds. ``kind``: ``lines`` or ``yaml``."""
+
+    kind: str
+    entries: tuple[Entry, ...]
+
+
+class ListError(ValueError):
+    """The text as a whole can't be taken; ``template`` and ``params`` are for people."""
+
+    def __init__(self, template: str, **params: int) -> None:
+        super().__init__(template % params if params else template)
+        self.template = template
+        self.params = params
+
+
+def read_list(text: str) -> ReadList:
+    """Find the images in pasted text; the same image twice becomes one entry.
+
+    :raises ListError: the text is too long, or names no image at all.
+    """
+    if len(text) > MOST_CHARS:
+        raise ListError(gettext_noop("The list has more than %(limit)d characters."), limit=MOST_CHARS)
+    is_yaml = looks_like_yaml(text)
+    found = find_images(text) if is_yaml else _of_lines(text)
+    entries: list[Entry] = []
+    for line, part in found:
+        if len(entries) >= MOST_ENTRIES:
+            raise ListError(gettext_noop("The list has more than %(limit)d images."), limit=MOST_ENTRIES)
+        entries.append(_read(line, part))
+    if not entries:
+        raise ListError(gettext_noop("No image was found in the text. Paste one reference a line."))
+    return ReadList("yaml" if is_yaml else "lines", _each_once(entries))
+
+
+# --- one reference a line -------------------------------------------------------------------------------------
+#: What stands beside pull lines in a pasted script and moves nothing from a source.
+_BESIDE: Final = re.compile(
+    r"(?:[$#] )?(?:sudo )?(?:docker|podman|nerdctl|crane|skopeo) (?:image )?"
+    r"(?:tag|push|login|logout|rmi|images|info|version|inspect)(?: .*)?|(?:set|echo|cd|export) .*|#.*|//.*|```.*",
+    re.ASCII,
+)
+_PULLS: Final = re.compile(r"(?:\$ |# )?(?:sudo )?(?:docker|podman|nerdctl|buildah|crane|img|ctr|crictl|helm) \S", re.ASCII)
+_FROM: Final = re.compile(r"(?:from|image:|- image:) ", re.ASCII | re.IGNORECASE)
+_BULLET: Final = re.compile(r"(?:[-*•]|\d{1,4}[.)])\s+")
+
+
+def _of_lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        for part in re.split(r"\s*(?:&&|;)\s*", line.strip("\ufeff \t\\")):
+            yield from ((number, word) for word in _words(re.sub(r"\s+", " ", part).strip()))
+
+
+def _words(part: str) -> list[str]:
+    """The references of one part of a line: a command is one, other words are one each."""
+    if _PULLS.match(part) and not _BESIDE.fullmatch(part):
+        return [part]
+    if not part or _BESIDE.fullmatch(part):
+        return []
+    if _FROM.match(part):
+        return [part]
+    listed = _BULLET.sub("", part, count=1).partition(" #")[0]
+    return [word for word in re.split(r"[\s,]+", listed.strip("[]")) if word.strip("\"'`")]
+
+
+# --- an entry -------------------------------------------------------------------------------------------------
+#: ``${NAME:-default}`` and its kin: a compose file's variable with what stands in for it.
+_VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*:?[-]([^{}$]*)\}", re.ASCII)
+_NOTE_DEFAULT: Final = gettext_noop("The default value of the variable was taken: %(reference)s")
+
+
+def _read(line: int, text: str) -> Entry:
+    entry = Entry(line, text[:300])
+    plain = _VARIABLE.sub(r"\1", text)
+    if "{{" in plain:
+        template = gettext_noop("This is a template. Paste what it renders to, for example from helm template.")
+        return replace(entry, error=(template, {}))
+    if "$" in plain.removeprefix("$ "):
+        return replace(entry, error=(gettext_noop("The variable in this reference has no value here."), {}))
+    try:
+        pasted = read_pasted(plain)
+    except OciError as exc:
+        return replace(entry, error=(exc.template, {name: str(value) for name, value in exc.params.items()}))
+    notes = [(template, dict(params)) for template, params in pasted.notes]
+    if plain != text:
+        notes.append((_NOTE_DEFAULT, {"reference": str(pasted.reference)}))
+    return replace(entry, reference=str(pasted.reference), platforms=pasted.platforms, notes=tuple(notes))
+
+
+def _each_once(entries: list[Entry]) -> tuple[Entry, ...]:
+    first: dict[object, Entry] = {}
+    for entry in entries:
+        key = (entry.reference, entry.platforms) if entry.reference else (entry.line, entry.text)
+        known = first.get(key)
+        first[key] = entry if known is None else replace(known, also=(*known.also, entry.line))
+    return tuple(first.values())

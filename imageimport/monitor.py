@@ -1,0 +1,98 @@
+"""The companion thread of an attempt: heartbeat, progress rows, cancel, stop and time limits.
+
+It is the only writer while the engine works. Liveness is not progress: when nothing has moved for the stall time
+and some grace, it lets the lease run out, and another worker takes over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from imageimport import stopping
+from imageimport.leases import Lease, LeaseLost, cancel_asked, renew
+from imageimport.progress import Progress
+from oci.cancel import CancelToken
+
+log = structlog.get_logger(__name__)
+
+#: How often progress is written and cancel is looked for, seconds.
+TICK: Final = 0.5
+#: Beyond the stall time, before the heartbeat stops: the engine itself notices a stall first. Seconds.
+GRACE: Final = 30.0
+
+#: Reasons with which the engine is canceled.
+CANCELED, STOPPED, LOST, TIMED_OUT = "canceled", "stopped", "lost", "timeout"
+
+
+class Monitor(threading.Thread):
+    """Runs beside one attempt until :meth:`close`."""
+
+    def __init__(self, *, lease: Lease, progress: Progress, cancel: CancelToken, seconds_left: float) -> None:
+        super().__init__(name=f"monitor-{lease.task_id}", daemon=True)
+        self._lease = lease
+        self._progress = progress
+        self._cancel = cancel
+        self._deadline = time.monotonic() + seconds_left
+        self._closed = threading.Event()
+        self._renewed_at = time.monotonic()
+
+    def run(self) -> None:
+        try:
+            while not self._closed.wait(TICK):
+                self._tick()
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        self.join()
+
+    @property
+    def lease_seconds_left(self) -> float:
+        """How long the lease still holds by this process' own clock."""
+        return settings.IMPORT_LEASE_SECONDS - (time.monotonic() - self._renewed_at)
+
+    def confirm(self) -> None:
+        """The lease holds, freshly renewed: called right before the tag is put.
+
+        :raises LeaseLost:
+        """
+        renewing = time.monotonic()
+        if renew(self._lease):
+            self._cancel.cancel(CANCELED)
+        self._renewed_at = renewing
+
+    def _tick(self) -> None:
+        if stopping.asked():
+            self._cancel.cancel(STOPPED)
+        if time.monotonic() > self._deadline:
+            self._cancel.cancel(TIMED_OUT)
+        try:
+            self._write()
+        except LeaseLost:
+            self._cancel.cancel(LOST)
+            self._closed.set()
+        except DatabaseError as exc:
+            # The database is away: go on while the lease still holds by our clock, then stop touching anything.
+            log.warning("import.database_away", task_id=str(self._lease.task_id), error=type(exc).__name__)
+            close_old_connections()
+            if self.lease_seconds_left <= 0:
+                self._cancel.cancel(LOST)
+
+    def _write(self) -> None:
+        now = time.monotonic()
+        self._progress.write_if_changed()
+        stalled = self._progress.idle_seconds > settings.IMPORT_STALL_SECONDS + GRACE
+        if not stalled and now - self._renewed_at >= settings.IMPORT_LEASE_SECONDS / 5:
+            asked = renew(self._lease)
+            self._renewed_at = now
+        else:
+            asked = cancel_asked(self._lease)
+        if asked:
+            self._cancel.cancel(CANCELED)

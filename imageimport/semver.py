@@ -1,0 +1,181 @@
+"""Versions in tags, and ranges over them: ``>=1.2 <2``, ``^1.4``, ``~1.27.3``, ``1.x || >=3``.
+
+Written here because tags are not semantic versions: ``1.27``, ``v3`` and ``1.2.3_build`` are common, a tag can't
+hold the ``+`` of build metadata, and dates and commit hashes look like numbers. The libraries for semver 2.0 refuse
+the first and take the last. Range words and the rule for pre-releases are npm's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from oci.errors import gettext_noop
+
+#: A lone number longer than this is a date, a build number or a commit, not a version.
+_LONE_DIGITS: Final = 5
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,14})"
+_IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_VERSION: Final = re.compile(
+    rf"v?(?P<major>{_NUMBER})(?:\.(?P<minor>{_NUMBER}))?(?:\.(?P<patch>{_NUMBER}))?"
+    rf"(?:-(?P<pre>{_IDENTIFIERS}))?(?:[_+](?P<build>{_IDENTIFIERS}))?",
+    re.ASCII,
+)
+_WILD: Final = rf"(?:{_NUMBER}|[xX*])"
+_TERM: Final = re.compile(
+    rf"(?P<op>>=|<=|>|<|=|\^|~)?v?(?P<major>{_WILD})(?:\.(?P<minor>{_WILD}))?(?:\.(?P<patch>{_WILD}))?"
+    rf"(?:-(?P<pre>{_IDENTIFIERS}))?(?:[_+]{_IDENTIFIERS})?",
+    re.ASCII,
+)
+#: Terms of one range; nobody writes more, and each is compared with each tag.
+_MOST_TERMS: Final = 32
+
+_Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
+
+
+class RangeError(ValueError):
+    """A range that can't be read; ``template`` and ``params`` are for people."""
+
+    template: str = gettext_noop("“%(range)s” is not a range of versions. Write it like >=1.2 <2, ^1.4 or 1.27.x.")
+
+    def __init__(self, text: str) -> None:
+        super().__init__(self.template % {"range": text})
+        self.params = {"range": text}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as a tag writes it; parts that are not written are 0."""
+
+    major: int
+    minor: int = 0
+    patch: int = 0
+    pre: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> _Key:
+        """Orders versions as semver 2.0, section 11, does."""
+        pre = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre)
+        return (self.major, self.minor, self.patch, 0 if pre else 1, pre)
+
+    @property
+    def core(self) -> tuple[int, int, int]:
+        return (self.major, self.minor, self.patch)
+
+
+def parse_version(tag: str) -> Version | None:
+    """The version that a tag names, or None where it names none."""
+    match = _VERSION.fullmatch(tag)
+    if match is None:
+        return None
+    if match["minor"] is None and (len(match["major"]) > _LONE_DIGITS or match["pre"]):
+        return None
+    pre = tuple(match["pre"].split(".")) if match["pre"] else ()
+    return Version(int(match["major"]), int(match["minor"] or 0), int(match["patch"] or 0), pre)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """One comparison. ``written_pre``: the user wrote a pre-release, so those of the same version may match."""
+
+    op: str
+    version: Version
+    written_pre: bool = False
+
+    def holds(self, key: _Key) -> bool:
+        return _COMPARE[self.op](key, self.version.key)
+
+
+_COMPARE: Final[dict[str, Callable[[_Key, _Key], bool]]] = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+    "=": lambda a, b: a == b,
+}
+
+
+class Range:
+    """A set of versions. Read it with :func:`parse_range`."""
+
+    def __init__(self, alternatives: tuple[tuple[_Bound, ...], ...]) -> None:
+        self._alternatives = alternatives
+
+    def holds(self, version: Version) -> bool:
+        """Whether ``version`` is in the range. A pre-release only is where the range names one of the same version."""
+        return any(_all_hold(bounds, version) for bounds in self._alternatives)
+
+
+def _all_hold(bounds: tuple[_Bound, ...], version: Version) -> bool:
+    if version.pre and not any(b.written_pre and b.version.core == version.core for b in bounds):
+        return False
+    return all(bound.holds(version.key) for bound in bounds)
+
+
+def parse_range(text: str) -> Range:
+    """Read a range: comparisons joined by spaces or commas (all must hold), alternatives by ``||``.
+
+    :raises RangeError: it can't be read.
+    """
+    alternatives = tuple(_alternative(part, text) for part in text.split("||"))
+    if sum(map(len, alternatives)) > _MOST_TERMS:
+        raise RangeError(text[:100])
+    return Range(alternatives)
+
+
+def _alternative(part: str, whole: str) -> tuple[_Bound, ...]:
+    spaced = re.sub(r"\s+-\s+", " - ", part.strip())
+    if " - " in spaced:
+        low, _, high = spaced.partition(" - ")
+        return (*_term(f">={low}", whole), *_term(f"<={high}", whole))
+    words = re.sub(r"(>=|<=|>|<|=|\^|~)\s+", r"\1", spaced.replace(",", " ")).split()
+    if not words:
+        raise RangeError(whole[:100])
+    return tuple(bound for word in words for bound in _term(word, whole))
+
+
+def _term(word: str, whole: str) -> tuple[_Bound, ...]:
+    match = _TERM.fullmatch(word)
+    if match is None:
+        raise RangeError(whole[:100])
+    numbers: list[int] = []
+    for name in ("major", "minor", "patch"):
+        part = match[name]
+        if part is None or part in "xX*":
+            break
+        numbers.append(int(part))
+    pre = tuple(match["pre"].split(".")) if match["pre"] else ()
+    if pre and len(numbers) < 3:
+        raise RangeError(whole[:100])
+    return _bounds(match["op"] or "", numbers, pre)
+
+
+def _bounds(op: str, numbers: list[int], pre: tuple[str, ...]) -> tuple[_Bound, ...]:
+    """Comparisons with whole versions that say what ``op`` before a perhaps partial version means."""
+    low = Version(*numbers, *[0] * (3 - len(numbers)), pre=pre)
+    if not numbers:
+        return (_Bound("<", Version(0)),) if op in ("<", ">") else (_Bound(">=", Version(0)),)
+    if op == ">=":
+        return (_Bound(">=", low, bool(pre)),)
+    if op == "<":
+        return (_Bound("<", low, bool(pre)),)
+    if op == ">":
+        return (_Bound(">", low, bool(pre)),) if len(numbers) == 3 else (_Bound(">=", _after(numbers)),)
+    if op == "<=":
+        return (_Bound("<=", low, bool(pre)),) if len(numbers) == 3 else (_Bound("<", _after(numbers)),)
+    if op == "^":
+        kept = next((i for i, number in enumerate(numbers) if number), len(numbers) - 1) + 1
+        return (_Bound(">=", low, bool(pre)), _Bound("<", _after(numbers[:kept])))
+    if op == "~":
+        return (_Bound(">=", low, bool(pre)), _Bound("<", _after(numbers[:2])))
+    if len(numbers) == 3:
+        return (_Bound("=", low, bool(pre)),)
+    return (_Bound(">=", low), _Bound("<", _after(numbers)))
+
+
+def _after(numbers: list[int]) -> Version:
+    """The first version beyond all that begin with ``numbers``."""
+    raised = [*numbers[:-1], numbers[-1] + 1]
+    return Version(*raised, *[0] * (3 - len(raised)))

@@ -1,0 +1,30 @@
+"""What beat does every few seconds: make good whatever a dead worker or a lost message left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from imageimport.choices import OCCUPYING
+from imageimport.leases import eligible, take_over_lost
+from imageimport.models import ImportTask
+
+log = structlog.get_logger(__name__)
+
+
+def sweep(*, send: Callable[[int], bool]) -> None:
+    """Take over what lost its heartbeat, then hint for what waits and may start.
+
+    :param send: sends that many hints to workers.
+    """
+    lost = take_over_lost()
+    free = settings.IMPORT_MAX_RUNNING - ImportTask.objects.filter(status__in=OCCUPYING).count()
+    if free <= 0:
+        return
+    waiting = eligible(timezone.now()).order_by().values("pk")[:free].count()
+    if waiting:
+        log.info("sweep.hinted", waiting=waiting, taken_over=lost)
+        send(waiting)

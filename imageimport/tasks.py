@@ -1,0 +1,63 @@
+"""Celery's entry points. Each only calls the service of its name; arguments are ids at most, never secrets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_init, worker_shutting_down
+
+from imageimport import hints, leases, pipeline, pruning, schedules, stopping, webhooks
+from imageimport.sweeping import sweep as sweep_service
+from projects import reconcile
+
+
+@worker_init.connect
+def _begin(**_: Any) -> None:
+    stopping.reset()
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    stopping.stop()
+
+
+@shared_task
+def run_imports() -> int:
+    """A hint came: run what may start until nothing does. Returns how many attempts were made."""
+    count = 0
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    while not stopping.asked():
+        lease = leases.claim(worker=worker)
+        if lease is None:
+            break
+        pipeline.run(lease)
+        count += 1
+    return count
+
+
+@shared_task
+def sweep() -> None:
+    sweep_service(send=hints.send)
+
+
+@shared_task
+def deliver_webhooks() -> None:
+    webhooks.deliver_due()
+
+
+@shared_task
+def start_schedules() -> None:
+    schedules.run_due()
+
+
+@shared_task
+def reconcile_images() -> None:
+    reconcile.reconcile()
+
+
+@shared_task
+def prune() -> None:
+    pruning.prune()
