@@ -17,7 +17,10 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+#: Another file than ``.env``, or none at all (empty): tests and the demo must not meet an operator's settings.
+DOTENV = os.environ.get("PORTAL_DOTENV", str(BASE_DIR / ".env"))
+if DOTENV:
+    environ.Env.read_env(DOTENV)
 
 
 def secret(name: str, default: str = "") -> str:

@@ -1,5 +1,8 @@
 """Static files with content hashes in their names where they have been collected, plain ones in development."""
 
+from typing import Any
+
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -7,3 +10,7 @@ class StaticStorage(CompressedManifestStaticFilesStorage):
     """A file that was not collected keeps its plain name instead of failing the page."""
 
     manifest_strict = False
+
+    def create_compressor(self, **kwargs: Any) -> Compressor:
+        """Gzip only: Brotli's best makes these files a sixth smaller, and the first start half a minute longer."""
+        return super().create_compressor(**{**kwargs, "use_brotli": False})

@@ -1,0 +1,19 @@
+"""Gunicorn's configuration, read wherever it is started from this directory."""
+
+import os
+import pathlib
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
+threads = int(os.environ.get("WEB_THREADS") or 8)
+timeout = 60
+graceful_timeout = 10
+keepalive = 15
+# Workers are renewed now and then, so that no slow leak of any library lives long.
+max_requests = 20_000
+max_requests_jitter = 2_000
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
+loglevel = os.environ.get("LOG_LEVEL", "warning").lower()
+control_socket_disable = True

@@ -1,0 +1,72 @@
+"""The portal's own processes: web, worker, beat, and Django's commands."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from pathlib import Path
+
+from stack.paths import BIN, ROOT
+from stack.spec import ServiceSpec
+
+
+def web_service(*, env: Mapping[str, str], socket_fd: int, host: str, port: int) -> ServiceSpec:
+    """Gunicorn on a socket that the runner holds: the port stays ours while a dead gunicorn is started again."""
+    return ServiceSpec(
+        name="web",
+        argv=[str(BIN / "gunicorn"), "registry_portal.wsgi", "--bind", f"fd://{socket_fd}"],
+        ready=lambda: answers(host, port, "/healthz"),
+        env=env,
+        cwd=ROOT,
+        pass_fds=(socket_fd,),
+        stop_seconds=15,
+    )
+
+
+def worker_service(*, env: Mapping[str, str]) -> ServiceSpec:
+    """The Celery worker of both queues. SIGTERM means: hand the running imports back, then stop."""
+    return ServiceSpec(
+        name="worker",
+        argv=[str(BIN / "celery"), "-A", "registry_portal", "worker", "--loglevel", "INFO", "--without-mingle"],
+        env={**env, "REMAP_SIGTERM": "SIGQUIT"},
+        cwd=ROOT,
+        stop_seconds=30,
+    )
+
+
+def beat_service(*, env: Mapping[str, str]) -> ServiceSpec:
+    """Celery's clock."""
+    return ServiceSpec(
+        name="beat",
+        argv=[str(BIN / "celery"), "-A", "registry_portal", "beat", "--loglevel", "WARNING", "--pidfile="],
+        env=env,
+        cwd=ROOT,
+        stop_seconds=10,
+    )
+
+
+def manage(*arguments: str) -> list[str]:
+    """The argument vector of one of Django's commands."""
+    return [str(BIN / "python"), str(ROOT / "manage.py"), *arguments]
+
+
+def answers(host: str, port: int, path: str) -> bool:
+    """A plain GET there is answered 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=3)
+    try:
+        connection.request("GET", path, headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def compile_catalogues(root: Path = ROOT) -> list[list[str]]:
+    """Commands that bring the compiled translations up to date with their sources; empty if they are."""
+    commands = []
+    for source in sorted(root.glob("locale/*/LC_MESSAGES/*.po")):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            commands.append(["msgfmt", "--output-file", str(compiled), str(source)])
+    return commands

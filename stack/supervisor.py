@@ -1,0 +1,209 @@
+"""Keeps services up: starts them, starts them again when they die, stops them all.
+
+Why not the supervisor package: it gives up on a program after a few quick deaths, knows no readiness, writes output
+without saying whose it is, and leaves every child behind when it is killed itself. This is the small part needed here.
+
+Each service leads its own session, so that a Ctrl-C in the terminal reaches only the runner, and so that stopping
+a service can reach whatever it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+from stack.output import Console
+from stack.spec import ServiceSpec
+
+#: Pause before a dead service is started again: doubled each time from the first to the last, in seconds.
+FIRST_PAUSE = 0.5
+LAST_PAUSE = 8.0
+#: A service that has been up this long has recovered: its next death counts as the first again. Seconds.
+SETTLED = 30.0
+#: Deaths in a row that are reported one by one; after that every tenth.
+LOUD_DEATHS = 5
+LINE_LIMIT = 64 * 1024
+#: Pause between two questions whether a service is ready. Seconds.
+READY_POLL = 0.2
+
+
+class ServiceFailed(Exception):
+    """A service did not become ready; the text says which, and what it said last."""
+
+
+class Service:
+    """One supervised service. `keep` runs it until `stop`."""
+
+    def __init__(self, spec: ServiceSpec, console: Console) -> None:
+        self.spec = spec
+        self.process: asyncio.subprocess.Process | None = None
+        self.deaths = 0
+        self.last_lines: list[str] = []
+        self._console = console
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to keep it up."""
+        self._task = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+
+    async def wait_ready(self, *, timeout: float, deaths_allowed: int) -> None:
+        """Return once it answers.
+
+        :raises ServiceFailed: it died more often than allowed, or ``timeout`` seconds passed.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            alive = self.process is not None and self.process.returncode is None
+            if alive and await asyncio.to_thread(self.spec.ready):
+                return
+            said = "\n".join(self.last_lines[-8:])
+            if self.deaths > deaths_allowed:
+                raise ServiceFailed(f"{self.spec.name} does not start. It said:\n{said}")
+            if time.monotonic() > deadline:
+                raise ServiceFailed(f"{self.spec.name} does not answer after {timeout:.0f} s. It said:\n{said}")
+            await asyncio.sleep(READY_POLL)
+
+    async def stop(self) -> None:
+        """Ask it to stop, wait as long as its spec grants, then kill what is left of its process group."""
+        self._stopping = True
+        self._wake.set()
+        process = self.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.spec.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), self.spec.stop_seconds)
+            except TimeoutError:
+                self._console.say(self.spec.name, f"still up after {self.spec.stop_seconds:.0f} s: killed")
+        if process is not None:
+            kill_group(process.pid)
+        if self._task is not None:
+            await self._task
+
+    def kill(self) -> None:
+        """Kill it at once, with its process group."""
+        self._stopping = True
+        self._wake.set()
+        if self.process is not None:
+            kill_group(self.process.pid)
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping:
+            started = time.monotonic()
+            code = await self._run_once()
+            if self._stopping:
+                return
+            if time.monotonic() - started > SETTLED:
+                pause, self.deaths = FIRST_PAUSE, 0
+            self.deaths += 1
+            if self.deaths <= LOUD_DEATHS or self.deaths % 10 == 0:
+                text = f"ended ({describe_exit(code)}), starts again in {pause:.1f} s"
+                self._console.say(self.spec.name, text if self.deaths == 1 else f"{text} (time {self.deaths} in a row)")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+            pause = min(pause * 2, LAST_PAUSE)
+
+    async def _run_once(self) -> int:
+        # The kernel ties a child to the thread that started it; the event loop's thread lives as long as we do.
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.spec.command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=self.spec.environment(),
+                cwd=self.spec.cwd,
+                start_new_session=True,
+                pass_fds=tuple(self.spec.pass_fds),
+                limit=LINE_LIMIT,
+            )
+        except OSError as exc:
+            self.last_lines = [str(exc)]
+            return 127
+        self.process = process
+        if self._stopping:  # asked to stop while it was being started
+            kill_group(process.pid)
+        pump = asyncio.create_task(self._pump(process))
+        code = await process.wait()
+        # What it left behind would hold its ports and its pipe.
+        kill_group(process.pid)
+        await pump
+        return code
+
+    async def _pump(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                raw = await process.stdout.readline()
+            except ValueError:  # a line beyond the limit; what was read of it is gone, the next one is fine
+                continue
+            if not raw:
+                return
+            line = raw.decode("utf-8", "replace").rstrip()
+            if not line:
+                continue
+            self.last_lines = [*self.last_lines[-19:], line]
+            if self.spec.noise is None or not self.spec.noise.search(line):
+                self._console.say(self.spec.name, line)
+
+
+class Supervisor:
+    """All services of one run, in the order in which they were started."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.services: list[Service] = []
+
+    def add(self, spec: ServiceSpec) -> Service:
+        """Start to keep this service up."""
+        service = Service(spec, self.console)
+        self.services.append(service)
+        service.start()
+        return service
+
+    async def up(self, spec: ServiceSpec, *, timeout: float = 60.0, deaths_allowed: int = 2) -> Service:
+        """Start a service and wait until it answers.
+
+        :raises ServiceFailed: it does not; it is stopped again.
+        """
+        service = self.add(spec)
+        try:
+            await service.wait_ready(timeout=timeout, deaths_allowed=deaths_allowed)
+        except ServiceFailed:
+            await self.stop([service])
+            raise
+        return service
+
+    async def stop(self, services: Sequence[Service] | None = None) -> None:
+        """Stop these (or all), at once; return when none is left."""
+        chosen = list(self.services if services is None else services)
+        await asyncio.gather(*(service.stop() for service in chosen))
+        self.services = [service for service in self.services if service not in chosen]
+
+    def kill(self) -> None:
+        """Kill everything at once."""
+        for service in self.services:
+            service.kill()
+
+
+def kill_group(pid: int) -> None:
+    """Kill what is left of the process group that ``pid`` leads or led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"
