@@ -1,0 +1,1 @@
+"""What goes in and out of the import API, in the contract's words."""
