@@ -1,0 +1,109 @@
+"""``/api/v1/auth/tokens``, and the answer for addresses that are none."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import structlog
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import exceptions, mixins, viewsets
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.addresses import client_address
+from accounts.api.errors import ApiError
+from accounts.api.schema import refused
+from accounts.api.serializers import NewTokenSerializer, SignInSerializer, TokenSerializer
+from accounts.models import ApiToken
+from accounts.services import InvalidCredentials, TooManyFailures, check_password, check_second_factor
+from accounts.throttling import succeeded
+from accounts.tokens import create_token
+
+log = structlog.get_logger(__name__)
+
+
+def sign_in(request: Request, *, username: str, password: str, otp: str) -> User:
+    """The user, all factors checked.
+
+    :raises ApiError: 401 ``invalid_credentials`` whatever the cause, or 429 ``throttled``.
+    """
+    http = request._request
+    try:
+        user = check_password(request=http, username=username, password=password)
+        check_second_factor(request=http, user=user, code=otp)
+    except TooManyFailures as exc:
+        raise ApiError(
+            "throttled", _("Too many failed sign-ins. Try again later."), 429, retry_after=exc.seconds
+        ) from None
+    except InvalidCredentials:
+        log.info("sign_in.refused", door="api", address=client_address(http))
+        raise ApiError("invalid_credentials", _("User name or password is wrong."), 401) from None
+    succeeded(account=username)
+    return user
+
+
+@extend_schema(tags=["auth"])
+@extend_schema_view(
+    list=extend_schema(summary="Own tokens, without their secrets"),
+    destroy=extend_schema(summary="Revoke an own token, at once"),
+)
+class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[ApiToken]):
+    """Tokens for ``Authorization: Bearer``."""
+
+    queryset = ApiToken.objects.none()
+    serializer_class = TokenSerializer
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        if getattr(self, "swagger_fake_view", False):
+            return ApiToken.objects.none()
+        return ApiToken.objects.filter(user=cast(User, self.request.user))
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Signing in needs nobody signed in; an old token in the header must not get in its way."""
+        return [] if self._signs_in() else super().get_authenticators()
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny()] if self._signs_in() else cast(list[BasePermission], super().get_permissions())
+
+    def _signs_in(self) -> bool:
+        request = getattr(self, "request", None)
+        return getattr(request, "method", None) == "POST"
+
+    @extend_schema(
+        summary="Sign in: a new token, shown this once",
+        auth=[],
+        request=SignInSerializer,
+        responses={
+            201: NewTokenSerializer,
+            401: refused("`invalid_credentials`: user name or password is wrong."),
+            429: refused("`throttled`: too many failed sign-ins; see Retry-After."),
+        },
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Everything that can be wrong with a sign-in has the same answer."""
+        form = SignInSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given = form.validated_data
+        user = sign_in(request, username=given["username"], password=given["password"], otp=given["otp"])
+        row, text = create_token(
+            user=user, name=given["name"], expires_in_days=given["expires_in_days"], scope=given["scope"]
+        )
+        shown = {"id": row.id, "name": row.name, "token": text, "expires_at": row.expires_at}
+        return Response(NewTokenSerializer(shown).data, status=201, headers={"Cache-Control": "no-store"})
+
+
+@extend_schema(exclude=True)
+class NoSuchAddress(APIView):
+    """Whatever under ``/api/`` is no address of the API: 404 in the API's own shape."""
+
+    def _refuse(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise exceptions.NotFound
+
+    get = post = put = patch = delete = _refuse

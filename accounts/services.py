@@ -1,0 +1,70 @@
+"""Signing in with name and password, for every door: the page, the API, the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import is_mfa_enabled
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from accounts import throttling
+from accounts.addresses import client_address
+from accounts.models import Profile
+
+
+class InvalidCredentials(Exception):
+    """No such user, a wrong password, a blocked user, a missing second factor: all the same to the caller."""
+
+
+@dataclass
+class TooManyFailures(Exception):
+    """Over a limit of :mod:`accounts.throttling`; may be tried again after ``seconds``."""
+
+    seconds: int
+
+
+def check_password(*, request: HttpRequest, username: str, password: str) -> User:
+    """The active user with this name and password. Every failure counts.
+
+    :raises TooManyFailures: before the password is looked at.
+    :raises InvalidCredentials: whatever the cause.
+    """
+    address = client_address(request)
+    wait = throttling.blocked_for(account=username, address=address)
+    if wait:
+        raise TooManyFailures(wait)
+    user = None
+    if username and password and "\0" not in username:
+        user = authenticate(request, username=username, password=password)
+    if user is None or not user.is_active:
+        throttling.failed(account=username, address=address)
+        raise InvalidCredentials
+    return cast(User, user)
+
+
+def has_second_factor(user: User) -> bool:
+    """The user has switched on TOTP, so that a password alone opens nothing."""
+    return bool(is_mfa_enabled(user))
+
+
+def check_second_factor(*, request: HttpRequest, user: User, code: str) -> None:
+    """Accept ``code`` where the user has a second factor; do nothing where he has none.
+
+    :raises InvalidCredentials: it is missing, wrong or used before; counts as a failed sign-in.
+    """
+    if not has_second_factor(user):
+        return
+    row = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+    if row is None or not code or not TOTP(row).validate_code(code):
+        throttling.failed(account=user.get_username(), address=client_address(request))
+        raise InvalidCredentials
+
+
+def profile_of(user: Any) -> Profile:
+    """The user's preferences, made on first use."""
+    return Profile.objects.get_or_create(user=user)[0]

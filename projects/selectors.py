@@ -1,0 +1,50 @@
+"""What may be seen: every query that a caller's rights decide begins here."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import CharField, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from projects.models import Image, Membership, Project, Role
+
+
+def visible_projects(user: Any) -> QuerySet[Project]:
+    """The projects that ``user`` may read, each with ``role`` (None: reads it because it is public) and
+    ``image_count``."""
+    found = Project.objects.all()
+    if not (user.is_authenticated and user.is_active):
+        return found.none()
+    if user.is_superuser:
+        role: Any = Value(Role.OWNER.value, output_field=CharField(null=True))
+    else:
+        mine = Membership.objects.filter(project=OuterRef("pk"), user_id=user.pk)
+        found = found.filter(Q(visibility=Project.Visibility.PUBLIC) | Exists(mine))
+        role = Subquery(mine.values("role")[:1])
+    images = Image.objects.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
+    return found.annotate(
+        role=role, image_count=Coalesce(Subquery(images.values("n"), output_field=IntegerField()), 0)
+    )
+
+
+def get_project(user: Any, *, project_id: UUID | str | None = None, name: str | None = None) -> Project:
+    """One project by id or name.
+
+    :raises Project.DoesNotExist: there is none, or it is not the user's to see.
+    """
+    return visible_projects(user).get(**({"pk": project_id} if name is None else {"name": name}))
+
+
+def images_of(project: Project) -> QuerySet[Image]:
+    """The project's tags, those written last first."""
+    return Image.objects.filter(project=project).select_related("project")
+
+
+def search_images(images: QuerySet[Image], text: str) -> QuerySet[Image]:
+    """Those with ``text`` in repository, tag or digest; ``name:tag`` looks for both parts."""
+    name, colon, tag = text.strip().rpartition(":")
+    both = Q(repository__icontains=name, tag__istartswith=tag) if colon else Q()
+    found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__startswith=text)
+    return images.filter(found | both) if colon else images.filter(found)
