@@ -1,0 +1,176 @@
+"""Fixtures of all tests: the real services that they stand on, each started when a test first asks for it.
+
+Session fixtures are shared: use your own repository, project and key names there. Factories (``make_…``) give a test
+its own service, to stop, kill and damage.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.paths import BIN, ROOT
+from stack.portal import compile_catalogues
+from stack.registry_server import BasicAuth
+from tests.support.engine import DockerEngine, start_engine, stop_engine
+from tests.support.portal import PortalProcess, seed_database
+from tests.support.services import (
+    PostgresServer,
+    RedisServer,
+    RegistryServer,
+    start_postgres,
+    start_redis,
+    start_registry,
+)
+
+#: The account of `basic_registry`.
+ACCOUNT = ("puller", "correct horse")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Translations are compiled from their sources, as `make run` does."""
+    for command in compile_catalogues():
+        subprocess.run(command, check=True)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A shared Redis; do not stop or flush it."""
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.running.stop()
+
+
+@pytest.fixture
+def make_redis(tmp_path: Path) -> Iterator[Callable[[], RedisServer]]:
+    """Starts a Redis of the test's own."""
+    with ExitStack() as stack:
+
+        def make() -> RedisServer:
+            server = start_redis(tmp_path / f"redis-{len(os.listdir(tmp_path))}")
+            stack.callback(server.running.stop)
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A shared registry that asks for no sign-in. Use repository names of your own."""
+    server = start_registry(tmp_path_factory.mktemp("registry"))
+    yield server
+    server.running.stop()
+
+
+@pytest.fixture(scope="session")
+def basic_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A shared registry with basic sign-in; its only account is `registry.account`."""
+    server = start_registry(tmp_path_factory.mktemp("basic-registry"), auth=BasicAuth(dict([ACCOUNT])))
+    yield server
+    server.running.stop()
+
+
+@pytest.fixture
+def make_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
+    """Starts a registry of the test's own; takes what :func:`tests.support.services.start_registry` takes."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> RegistryServer:
+            server = start_registry(tmp_path / f"registry-{len(os.listdir(tmp_path))}", **options)
+            stack.callback(server.running.stop)
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A shared PostgreSQL. Make a database of your own."""
+    server = start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.running.stop()
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+    """A shared Docker Engine. Use image names of your own."""
+    engine = start_engine(tmp_path_factory.mktemp("docker"))
+    yield engine
+    stop_engine(engine)
+
+
+@pytest.fixture(scope="session")
+def portal_seed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An empty database with all tables, and the collected static files, for every portal of the session."""
+    directory = tmp_path_factory.mktemp("portal-seed")
+    static = directory / "static"
+    env = {
+        **PortalProcess(directory, {}).environment(),
+        "PORTAL_DATA_DIR": str(directory / "data"),
+        "STATIC_ROOT": str(static),
+    }
+    code = "from io import StringIO; from registry_portal.collect import collect_if_changed as c; c(output=StringIO())"
+    for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", code]):
+        subprocess.run([BIN / "python", ROOT / "manage.py", *arguments], env=env, check=True)
+    checkpoint = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"
+    database = directory / "data" / "portal.sqlite3"
+    subprocess.run([BIN / "python", "-c", checkpoint, database], check=True)
+    return database, static
+
+
+@pytest.fixture
+def make_portal(
+    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
+) -> Iterator[Callable[..., PortalProcess]]:
+    """Starts a portal of the test's own, with these variables in its environment; ``start=False`` only prepares it."""
+    with ExitStack() as stack:
+        yield _portal_factory(tmp_path_factory, portal_seed, stack)
+
+
+@pytest.fixture(scope="session")
+def portal(
+    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
+) -> Iterator[PortalProcess]:
+    """A shared portal that may import from any registry on loopback. Use a project of your own; do not stop it."""
+    with ExitStack() as stack:
+        yield _portal_factory(tmp_path_factory, portal_seed, stack)()
+
+
+def _portal_factory(
+    tmp_path_factory: pytest.TempPathFactory, seed: tuple[Path, Path], stack: ExitStack
+) -> Callable[..., PortalProcess]:
+    database, static = seed
+
+    def make(*, start: bool = True, **env: str) -> PortalProcess:
+        loopback = {"IMPORT_PRIVATE_SOURCES": "127.0.0.0/8", "IMPORT_INSECURE_SOURCES": "127.0.0.1"}
+        found = PortalProcess(tmp_path_factory.mktemp("portal"), {**loopback, "STATIC_ROOT": str(static), **env})
+        seed_database(found.data_dir, database)
+        if start:
+            found.start()
+        stack.callback(lambda: found.stop() if found.process else None)
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium, which runs as root only without its sandbox."""
+    from stack.tools import find
+
+    path = find("chromium", "chromium-browser", "google-chrome")
+    assert path, "Chromium is missing; make test installs it"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"]
+    return {**browser_type_launch_args, "executable_path": path, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """An English browser, whatever the language of this machine."""
+    return {**browser_context_args, "locale": "en-US", "timezone_id": "UTC"}
