@@ -1,0 +1,73 @@
+"""Stops an import from another thread, also one that sits in a read of a silent socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from oci.errors import Canceled
+
+
+class CancelToken:
+    """Shared by everything that works for one import attempt. Thread-safe.
+
+    :meth:`cancel` may be called from any thread, also before the work begins; the first reason stays.
+    Live sockets are shut down, so whoever waits on one wakes at once and finds out by :meth:`check`.
+    """
+
+    def __init__(self) -> None:
+        self._pulled = threading.Event()
+        self._lock = threading.Lock()
+        self._sockets: set[socket.socket] = set()
+        self.reason = ""
+
+    @property
+    def canceled(self) -> bool:
+        return self._pulled.is_set()
+
+    def cancel(self, reason: str = "canceled") -> None:
+        with self._lock:
+            if self._pulled.is_set():
+                return
+            self.reason = reason
+            self._pulled.set()
+            live = list(self._sockets)
+        for sock in live:
+            _shut(sock)
+
+    def check(self) -> None:
+        """:raises Canceled: once :meth:`cancel` was called."""
+        if self._pulled.is_set():
+            raise Canceled(self.reason)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but wake up for a cancel.
+
+        :raises Canceled:
+        """
+        self._pulled.wait(max(0.0, seconds))
+        self.check()
+
+    def watch(self, sock: socket.socket) -> None:
+        """Have ``sock`` shut down when the token is pulled.
+
+        :raises Canceled: when it already was.
+        """
+        with self._lock:
+            if not self._pulled.is_set():
+                self._sockets.add(sock)
+                return
+        _shut(sock)
+        self.check()
+
+    def forget(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sockets.discard(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        # Not SSLSocket.shutdown: that one takes the TLS object away from under a thread that reads.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # Already closed by the other side or by its own thread: what we wanted.

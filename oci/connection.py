@@ -1,0 +1,264 @@
+"""One keep-alive HTTP/1.1 connection over a socket from the door.
+
+``http.client`` parses the answers; this module gives it our sockets, our bounds and our time-outs: headers within a
+deadline and a size, bodies with a time-out per read, writes with a time-out per piece that the other side takes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final
+
+from oci.cancel import CancelToken
+from oci.limits import HEADER_BYTES
+from oci.urls import Url
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_HEADER_VALUE: Final = re.compile(r"[ -~]*", re.ASCII)
+
+
+class Broken(Exception):
+    """The connection cannot be used any more. ``cause`` is for people; ``unanswered``: not one byte of answer came."""
+
+    def __init__(self, cause: str, *, stalled: bool = False, unanswered: bool = False) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.stalled = stalled
+        self.unanswered = unanswered
+
+
+class Malformed(Exception):
+    """The other side does not speak HTTP as we know it; the text says how."""
+
+
+class _Raw(io.RawIOBase):
+    """Reads a socket: bounded in bytes and time while headers come, one time-out per read afterwards."""
+
+    def __init__(self, sock: socket.socket, *, seconds: float, stall_seconds: float) -> None:
+        self._sock = sock
+        self._deadline: float | None = time.monotonic() + seconds
+        self._stall_seconds = stall_seconds
+        self.received = 0
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What ``http.client`` asks a socket for. Reads larger than the buffer pass it by."""
+        return io.BufferedReader(self, 16 * 1024)
+
+    def headers_done(self) -> None:
+        self._deadline = None
+        self._sock.settimeout(self._stall_seconds)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if self.received > HEADER_BYTES:
+                raise Malformed("its headers are too large")
+            self._sock.settimeout(left)
+        count = self._sock.recv_into(buffer)
+        self.received += count
+        return count
+
+
+class _Translated:
+    """Turns what sockets and ``http.client`` raise into :class:`Broken` and :class:`Malformed`; a cancel comes first."""
+
+    def __init__(self, connection: Connection, raw: _Raw | None = None, *, closes: bool = True) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._closes = closes
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if self._closes:
+            self._connection.close()
+        self._connection.cancel.check()
+        unanswered = self._raw is not None and self._raw.received == 0
+        if isinstance(error, TimeoutError):
+            raise Broken("no byte came in time", stalled=True) from error
+        if isinstance(error, http.client.IncompleteRead):
+            raise Broken("the body ended too early") from error
+        if isinstance(error, http.client.RemoteDisconnected):
+            raise Broken("closed without an answer", unanswered=unanswered) from error
+        if isinstance(error, http.client.HTTPException):
+            raise Malformed(f"not a readable HTTP answer ({type(error).__name__})") from error
+        if isinstance(error, OSError):
+            raise Broken(_words(error), unanswered=unanswered) from error
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or 'broken'}"
+    return (error.strerror or type(error).__name__).lower()
+
+
+class Response:
+    """One answer. Its body is read by :meth:`readinto` or :meth:`read`; then, or by :meth:`close`, it ends."""
+
+    def __init__(self, answer: http.client.HTTPResponse, connection: Connection, url: Url, method: str) -> None:
+        self._answer = answer
+        self._connection: Connection | None = connection
+        self.url = url
+        self.status = answer.status
+        #: Body bytes that the server promised; None when it did not say, or for HEAD.
+        self.length: int | None = answer.length
+        self._left = answer.length
+        if method == "HEAD" or answer.length == 0:
+            self._finish()
+
+    def header(self, name: str) -> str | None:
+        """A header's first value."""
+        value = self._answer.headers.get(name)
+        return None if value is None else str(value)
+
+    def header_values(self, name: str) -> list[str]:
+        return [str(value) for value in self._answer.headers.get_all(name, [])]
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view`` as far as the body goes; 0 at its end.
+
+        :raises Broken: the connection broke, stalled, or ended before the promised length.
+        """
+        connection = self._connection
+        if connection is None or not view.nbytes:
+            return 0
+        with _Translated(connection):
+            count = self._answer.readinto(view)
+        if self._left is not None:
+            self._left -= count
+            if count == 0 and self._left:
+                self.close()
+                connection.cancel.check()
+                raise Broken("the body ended before its announced length")
+        if count == 0 or self._left == 0:
+            self._finish()
+        return count
+
+    def read(self, limit: int) -> bytes:
+        """The whole body, if it has at most ``limit`` bytes.
+
+        :raises Broken: as :meth:`readinto`.
+        :raises OverflowError: there is more.
+        """
+        if self.length is not None and self.length > limit:
+            self.close()
+            raise OverflowError
+        pieces: list[bytes] = []
+        total = 0
+        view = memoryview(bytearray(min(64 * 1024, limit + 1)))
+        while count := self.readinto(view):
+            total += count
+            if total > limit:
+                self.close()
+                raise OverflowError
+            pieces.append(bytes(view[:count]))
+        return b"".join(pieces)
+
+    def discard(self) -> None:
+        """End the answer; a short rest of the body is read away so that the connection can be used again."""
+        try:
+            self.read(HEADER_BYTES)
+        except (OverflowError, Broken, Malformed):
+            self.close()
+
+    def close(self) -> None:
+        """Drop the connection with whatever is still to come."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _finish(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.done(reusable=not self._answer.will_close)
+
+
+class Connection:
+    """Belongs to one request at a time; ``give_back`` gets it when an answer ended well."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        url: Url,
+        cancel: CancelToken,
+        stall_seconds: float,
+        give_back: Callable[[Connection], None],
+    ) -> None:
+        self.origin = url.origin
+        self.cancel = cancel
+        self.idle_since = 0.0
+        self.reused = False
+        self.sock = sock
+        self._stall_seconds = stall_seconds
+        self._give_back = give_back
+        try:
+            cancel.watch(sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def send_head(self, method: str, url: Url, headers: Iterable[tuple[str, str]]) -> None:
+        """Request line and headers.
+
+        :raises Broken:
+        :raises ValueError: a header would break out of its line.
+        """
+        lines = [f"{method} {url.target} HTTP/1.1", f"Host: {url.authority}"]
+        for name, value in headers:
+            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                raise ValueError(f"header {name!r} cannot be sent")
+            lines.append(f"{name}: {value}")
+        self.sock.settimeout(self._stall_seconds)
+        self.send("\r\n".join([*lines, "", ""]).encode("ascii"))
+
+    def send(self, piece: bytes | memoryview) -> None:
+        """All of ``piece``; every part of it that the other side takes starts the stall time anew.
+
+        :raises Broken: the connection stays open, because an answer may say why.
+        """
+        view = memoryview(piece)
+        with _Translated(self, closes=False):
+            while view.nbytes:
+                view = view[self.sock.send(view) :]
+
+    def answer(self, method: str, url: Url, *, seconds: float) -> Response:
+        """Wait up to ``seconds`` for status and headers.
+
+        :raises Broken: none came.
+        :raises Malformed:
+        """
+        raw = _Raw(self.sock, seconds=seconds, stall_seconds=self._stall_seconds)
+        with _Translated(self, raw):
+            answer = http.client.HTTPResponse(raw, method=method)  # type: ignore[arg-type]
+            answer.begin()
+            raw.headers_done()
+        return Response(answer, self, url, method)
+
+    def done(self, *, reusable: bool) -> None:
+        """The answer ended; the connection serves the next request or closes."""
+        if reusable:
+            self._give_back(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self.cancel.forget(self.sock)
+        self.sock.close()

@@ -1,0 +1,164 @@
+"""From what a registry did to what a person is told.
+
+The same event is another error at the source than at the target, so every sentence is made here, where the role is
+known. :class:`Again` marks what another try may cure; only :mod:`oci.retry` catches it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from oci.errors import OciError, gettext_noop
+
+Role = Literal["source", "target"]
+
+#: Answers that another try may change.
+RETRY_STATUSES: Final = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
+#: Words by which storage says that it is full; registries pass them on in the body of a 5xx.
+_FULL: Final = ("no space left", "disk full", "quota exceeded", "insufficient storage", "disk quota")
+
+
+class Again(Exception):
+    """What another try may cure.
+
+    :param error: what is raised to the outside when no try is left.
+    :param retry_after: seconds that the server asked for.
+    :param tries: at most so many tries for this kind of fault, whatever the budget says.
+    :param at_once: the cure needs no pause (a fresh connection, a fresh presigned URL).
+    :param limited: the server counts our requests: its wait is told as a rate limit.
+    """
+
+    def __init__(
+        self,
+        error: OciError,
+        *,
+        retry_after: float | None = None,
+        tries: int | None = None,
+        at_once: bool = False,
+        limited: bool = False,
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.retry_after = retry_after
+        self.tries = tries
+        self.at_once = at_once
+        self.limited = limited
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error answer said: the registry's codes in upper case, and cleaned text (may be empty)."""
+
+    codes: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def says_full(self) -> bool:
+        low = self.text.lower()
+        return any(word in low for word in _FULL)
+
+
+def _code(role: Role) -> Literal["source_error", "target_error"]:
+    return "source_error" if role == "source" else "target_error"
+
+
+def broke(role: Role, host: str, cause: str) -> Again:
+    """A reset, a short body, a connection closed without an answer."""
+    template = gettext_noop("The connection to %(host)s broke: %(cause)s.")
+    return Again(OciError(_code(role), template, retryable=True, host=host, cause=cause))
+
+
+def stalled(host: str, seconds: float) -> Again:
+    """No byte, in the direction that matters, for the stall time."""
+    template = gettext_noop("%(host)s stood still: no byte for %(seconds)s seconds.")
+    return Again(OciError("stalled", template, retryable=True, host=host, seconds=round(seconds)))
+
+
+def unreachable(role: Role, host: str, error: OciError) -> Exception:
+    """The door's ``unreachable`` or ``tls_error``, in the words of the role; :class:`Again` where that may pass."""
+    if role == "target" and error.code in ("unreachable", "tls_error"):
+        template = gettext_noop("The target registry %(host)s cannot be reached: %(cause)s")
+        error = OciError("target_error", template, retryable=error.retryable, host=host, cause=str(error))
+    return Again(error) if error.retryable else error
+
+
+def confused(role: Role, host: str, cause: str) -> OciError:
+    """An answer that breaks the protocol."""
+    code = "protocol_error" if role == "source" else "target_error"
+    return OciError(code, gettext_noop("%(host)s broke the protocol: %(cause)s."), host=host, cause=cause)
+
+
+def digest_differs(host: str, wanted: str, got: str) -> Again:
+    """Bytes that are not what their name says. Asked for once more, then refused."""
+    template = gettext_noop("%(host)s sent bytes that do not match their digest: %(wanted)s was asked for, %(got)s came.")
+    return Again(OciError("digest_mismatch", template, host=host, wanted=wanted, got=got), tries=2)
+
+
+def size_differs(host: str, digest: str, wanted: int, got: int) -> Again:
+    template = gettext_noop("%(host)s sent %(got)s bytes for %(digest)s, its manifest says %(wanted)s.")
+    error = OciError("digest_mismatch", template, host=host, digest=digest, wanted=wanted, got=got)
+    return Again(error, tries=2)
+
+
+def asked_to_wait(host: str, seconds: float) -> OciError:
+    """A wait that is too long to sit out: the worker is freed and the task comes back."""
+    template = gettext_noop("%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds.")
+    return OciError(
+        "rate_limited", template, retryable=True, retry_after=seconds, host=host, seconds=round(seconds)
+    )
+
+
+def refused(
+    role: Role, host: str, status: int, body: ErrorBody, *, what: str, retry_after: float | None = None
+) -> Exception:
+    """An answer that is not what was asked for.
+
+    :param what: the thing asked for, as a person would name it ("nginx:latest", a digest).
+    :return: :class:`Again` for what may pass, else the final :class:`OciError`.
+    """
+    detail = f": {body.text}" if body.text else ""
+    params: Params = {"host": host, "status": status, "what": what, "detail": detail}
+    if status == 429:
+        template = gettext_noop("%(host)s limits the rate of requests (429 for %(what)s)%(detail)s")
+        error = OciError("rate_limited", template, retryable=True, retry_after=retry_after, **params)
+        return Again(error, retry_after=retry_after, limited=True)
+    if role == "target":
+        return _refused_by_target(status, body, params, retry_after)
+    if status in RETRY_STATUSES or status >= 500:
+        template = gettext_noop("%(host)s failed with status %(status)s for %(what)s%(detail)s")
+        error = OciError("source_error", template, retryable=True, retry_after=retry_after, **params)
+        return Again(error, retry_after=retry_after) if status in RETRY_STATUSES else error
+    if status == 401:
+        template = gettext_noop(
+            "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
+        )
+        return OciError("unauthorized", template, **params)
+    if status == 403:
+        return OciError("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s"), **params)
+    if status == 404:
+        return OciError("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s"), **params)
+    template = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
+    return OciError("source_error", template, **params)
+
+
+def _refused_by_target(
+    status: int, body: ErrorBody, params: Params, retry_after: float | None
+) -> Exception:
+    if status == 413:
+        template = gettext_noop(
+            "The target registry %(host)s refuses %(what)s as too large (413): a size limit there or in a proxy before it."
+        )
+        return OciError("target_error", template, **params)
+    if status == 507 or body.says_full:
+        template = gettext_noop("The target registry %(host)s has no space left (status %(status)s for %(what)s)%(detail)s")
+        return OciError("target_error", template, retryable=True, **params)
+    if status in (401, 403):
+        template = gettext_noop(
+            "The target registry %(host)s does not accept the portal's sign-in for %(what)s (status %(status)s)%(detail)s"
+        )
+        return OciError("target_error", template, **params)
+    template = gettext_noop("The target registry %(host)s answered %(status)s for %(what)s%(detail)s")
+    passing = status in RETRY_STATUSES
+    error = OciError("target_error", template, retryable=passing or status >= 500, retry_after=retry_after, **params)
+    return Again(error, retry_after=retry_after) if passing else error

@@ -1,0 +1,213 @@
+"""Every blob up the ladder: is it at the target, can it be mounted, does another import move it, else stream it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
+from typing import Final
+
+from oci import uploads
+from oci.blobs import ByteStream, MemoryStream
+from oci.cancel import CancelToken
+from oci.client import RegistryClient
+from oci.errors import Canceled, gettext_noop
+from oci.manifest import Descriptor
+from oci.observer import BlobFlights, CopyObserver, LayerState, MountProof
+from oci.transfer import OpensBlobs, Transfer
+
+#: A wait for another import looks so often whether this one was canceled.
+_FLIGHT_LOOK_SECONDS: Final = 0.5
+
+
+class Stopped(Exception):
+    """Another blob of the image failed; its error is the one that counts."""
+
+
+class Ladder:
+    """Brings blobs to one repository. Used for one image, from several threads.
+
+    :param has_at_source: whether the source, asked with this import's rights, has a blob.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: OpensBlobs,
+        source_repository: str,
+        has_at_source: Callable[[str], bool],
+        target: RegistryClient,
+        target_repository: str,
+        observer: CopyObserver,
+        cancel: CancelToken,
+        flights: BlobFlights,
+        mounts: MountProof,
+        parallel: int,
+        stall_seconds: float,
+    ) -> None:
+        self._source = source
+        self._source_repository = source_repository
+        self._has_at_source = has_at_source
+        self._target = target
+        self._repository = target_repository
+        self._observer = observer
+        self._cancel = cancel
+        self._flights = flights
+        self._mounts = mounts
+        self._parallel = parallel
+        self._stall_seconds = stall_seconds
+        self._failed = threading.Event()
+        #: Blobs that are in memory already.
+        self.contents: dict[str, bytes] = {}
+
+    def bring(self, blobs: Iterable[Descriptor], *, anew: bool = False) -> None:
+        """Until the target has all of them.
+
+        :param anew: upload even what the target says it has: it lost it.
+        :raises OciError: the first failure; what is under way then stops. :raises Canceled:
+        """
+        todo = sorted(blobs, key=lambda blob: -blob.size)
+        while todo:
+            self._failed.clear()
+            deferred: list[Descriptor] = []
+            with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="blobs") as pool:
+                futures = {pool.submit(self._bring_one, blob, anew): blob for blob in todo}
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                if any(future.exception() for future in done):
+                    self._failed.set()
+                    for future in futures:
+                        future.cancel()
+            errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+            for error in errors:
+                if not isinstance(error, Stopped):
+                    raise error
+            deferred = [blob for future, blob in futures.items() if not future.result()]
+            for blob in deferred:
+                self._wait_for_other(blob)
+            todo = deferred
+
+    def _stop(self) -> None:
+        self._cancel.check()
+        if self._failed.is_set():
+            raise Stopped
+
+    def _tell(self, blob: Descriptor, state: LayerState, done: int) -> None:
+        self._observer.layer(blob.digest, state, done)
+
+    def _bring_one(self, blob: Descriptor, anew: bool) -> bool:
+        """False when another import moves it: to be looked at again later."""
+        self._stop()
+        try:
+            if anew:
+                self._stream(blob, None, lambda _done: None)
+                return True
+            return self._climb(blob)
+        except (Canceled, Stopped):
+            raise
+        except BaseException:
+            self._tell(blob, "failed", 0)
+            raise
+
+    def _climb(self, blob: Descriptor) -> bool:
+        if self._target.head_blob(self._repository, blob.digest) in (blob.size, -1):
+            self._tell(blob, "exists", blob.size)
+            self._observer.reused(blob.size)
+            return True
+        upload = self._mount(blob)
+        if isinstance(upload, uploads.Mounted):
+            self._tell(blob, "mounted", blob.size)
+            self._observer.reused(blob.size)
+            self._mounts.copied(blob.digest, blob.size)
+            return True
+        flight = self._flights.begin(f"{self._target.host}/{blob.digest}")
+        if flight is None:
+            self._drop(upload)
+            return False
+        ok = False
+        try:
+            self._stream(blob, upload, flight.progress)
+            self._mounts.copied(blob.digest, blob.size)
+            ok = True
+        finally:
+            flight.end(ok)
+        return True
+
+    def _mount(self, blob: Descriptor) -> uploads.Mounted | uploads.Upload | None:
+        """Mounted; or the session that a registry begins instead; or nothing to mount from."""
+        left: uploads.Upload | None = None
+        for candidate in self._mounts.candidates(blob.digest):
+            if candidate.repository == self._repository:
+                continue
+            if candidate.needs_source_check and not self._has_at_source(blob.digest):
+                continue
+            self._drop(left)
+            scopes = self._target.scopes(self._repository, f"repository:{candidate.repository}:pull")
+            left = None
+            start = partial(
+                uploads.start_upload,
+                self._target.session,
+                self._repository,
+                blob.digest,
+                scopes=scopes,
+                mount_from=candidate.repository,
+            )
+            started = self._target.retrier.run(start)
+            if isinstance(started, uploads.Mounted):
+                return started
+            left = started
+        return left
+
+    def _drop(self, upload: uploads.Upload | None) -> None:
+        if upload is not None:
+            upload.delete()
+
+    def _stream(self, blob: Descriptor, upload: uploads.Upload | None, on_progress: Callable[[int], None]) -> None:
+        def on_bytes(done: int) -> None:
+            self._tell(blob, "copying", done)
+            on_progress(done)
+
+        content = self.contents.get(blob.digest, blob.data)
+        source = self._source if content is None else _InMemory(content, self._target.host)
+        Transfer(
+            blob=blob,
+            source=source,
+            source_repository=self._source_repository,
+            target=self._target.session,
+            target_repository=self._repository,
+            target_scopes=self._target.scopes(self._repository),
+            open_uploads=self._target.open_uploads,
+            retrier=self._target.retrier,
+            on_bytes=on_bytes,
+            stop=self._stop,
+        ).run(upload)
+        self._tell(blob, "done", blob.size)
+
+    def _wait_for_other(self, blob: Descriptor) -> None:
+        """Until the other import's transfer ended, or stood still for the stall time."""
+        template = gettext_noop("Another import is moving %(digest)s; waiting for it.")
+        self._observer.waiting(template, {"digest": blob.digest}, None)
+        seen, moved_at = -1, time.monotonic()
+
+        def on_progress(done: int) -> None:
+            nonlocal seen, moved_at
+            if done != seen:
+                seen, moved_at = done, time.monotonic()
+                self._tell(blob, "waiting", min(done, blob.size))
+
+        key = f"{self._target.host}/{blob.digest}"
+        while not self._flights.wait(key, _FLIGHT_LOOK_SECONDS, on_progress):
+            self._cancel.check()
+            if time.monotonic() - moved_at > self._stall_seconds:
+                self._stream(blob, None, lambda _done: None)
+                return
+
+
+class _InMemory:
+    def __init__(self, content: bytes, host: str) -> None:
+        self._content = content
+        self._host = host
+
+    def open_blob(self, repository: str, digest: str, offset: int = 0) -> ByteStream:
+        return MemoryStream(self._content, offset, self._host)

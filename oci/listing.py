@@ -1,0 +1,1 @@
+"""Lists at a registry: tags, repositories, referrers."""
