@@ -1,0 +1,83 @@
+"""How a person likes the pages: language, theme, pull client. Kept in a cookie, and in the profile once signed in."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import check_for_language
+from django.views.decorators.http import require_POST
+
+from accounts.models import Profile
+from accounts.services import profile_of
+
+THEME_COOKIE = "portal_theme"
+CLIENT_COOKIE = "portal_pull_client"
+#: Commands that pull an image, by the client that is named first in each.
+PULL_CLIENTS = ("docker", "podman", "nerdctl")
+_YEAR = 365 * 24 * 3600
+
+
+def theme_of(request: HttpRequest) -> str:
+    """``auto``, ``light`` or ``dark``."""
+    return _known(request.COOKIES.get(THEME_COOKIE, ""), Profile.Theme.values, Profile.Theme.AUTO.value)
+
+
+def pull_client_of(request: HttpRequest) -> str:
+    """One of :data:`PULL_CLIENTS`."""
+    return _known(request.COOKIES.get(CLIENT_COOKIE, ""), PULL_CLIENTS, PULL_CLIENTS[0])
+
+
+def apply(request: HttpRequest, response: HttpResponse, profile: Profile) -> None:
+    """Bring a profile's choices into this browser; called when its owner signs in."""
+    if profile.language:
+        _keep(request, response, settings.LANGUAGE_COOKIE_NAME, profile.language)
+    _keep(request, response, THEME_COOKIE, profile.theme)
+    _keep(request, response, CLIENT_COOKIE, profile.pull_client)
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    return _set(request, "language", [code for code, _name in settings.LANGUAGES], settings.LANGUAGE_COOKIE_NAME)
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    return _set(request, "theme", Profile.Theme.values, THEME_COOKIE)
+
+
+@require_POST
+def set_pull_client(request: HttpRequest) -> HttpResponse:
+    return _set(request, "pull_client", PULL_CLIENTS, CLIENT_COOKIE)
+
+
+def _set(request: HttpRequest, field: str, allowed: list[str] | tuple[str, ...], cookie: str) -> HttpResponse:
+    value = request.POST.get(field, "")
+    if value not in allowed or (field == "language" and not check_for_language(value)):
+        return HttpResponseBadRequest()
+    response = HttpResponse(status=204) if request.headers.get("HX-Request") else redirect(_back(request))
+    _keep(request, response, cookie, value)
+    if request.user.is_authenticated:
+        profile = profile_of(request.user)
+        setattr(profile, field, value)
+        profile.save(update_fields=[field])
+    return response
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the person came from, at this site only."""
+    for goal in (request.POST.get("next", ""), request.headers.get("Referer", "")):
+        if goal and url_has_allowed_host_and_scheme(
+            goal, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        ):
+            return goal
+    return "/"
+
+
+def _keep(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
+    response.set_cookie(cookie, value, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure())
+
+
+def _known(value: str, allowed: list[str] | tuple[str, ...], otherwise: str) -> str:
+    return value if value in allowed else otherwise

@@ -1,0 +1,1 @@
+"""Pages of projects that know nothing of imports."""
