@@ -111,6 +111,14 @@ class Progress:
                 self._say(STAGE_MESSAGES[self._stage], {})
             self._touch()
 
+    def reused(self, count: int) -> None:
+        """``count`` bytes need not be moved; the layers' states say so already."""
+        self.alive()
+
+    def retried(self) -> None:
+        """Something is tried again: the engine lives, though no byte moves."""
+        self.alive()
+
     def alive(self) -> None:
         """Something moved that no layer shows (a manifest, an answer)."""
         self.alive_at = time.monotonic()

@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from registry_portal import env as conf
 from registry_portal.env import BASE_DIR, env, positive, secret, words
 from registry_portal.logs import logging_config
-from registry_portal.secrets_store import cryptography_key, ensure_secret, secret_key
+from registry_portal.secrets_store import (
+    cryptography_key,
+    ensure_secret,
+    notification_token,
+    secret_key,
+    token_service_pair,
+)
 
 DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 _services = conf.services(DATA_DIR)
@@ -55,8 +61,10 @@ TOKEN_SERVICE_NAME: str = env.str("TOKEN_SERVICE_NAME", default="registry-portal
 TOKEN_SERVICE_ISSUER: str = env.str("TOKEN_SERVICE_ISSUER", default="registry-portal")
 TOKEN_SERVICE_KEY = secret("TOKEN_SERVICE_KEY")
 TOKEN_SERVICE_CERTIFICATE = secret("TOKEN_SERVICE_CERTIFICATE")
+if REGISTRY_AUTH == "token" and not TOKEN_SERVICE_KEY:
+    TOKEN_SERVICE_KEY, TOKEN_SERVICE_CERTIFICATE = token_service_pair(DATA_DIR)
 TOKEN_SERVICE_PASSWORDS: bool = env.bool("TOKEN_SERVICE_PASSWORDS", default=True)
-REGISTRY_NOTIFICATION_TOKEN = secret("REGISTRY_NOTIFICATION_TOKEN")
+REGISTRY_NOTIFICATION_TOKEN = secret("REGISTRY_NOTIFICATION_TOKEN") or notification_token(DATA_DIR)
 
 # --- imports ----------------------------------------------------------------------------------------
 
@@ -339,6 +347,23 @@ CELERY_BEAT_SCHEDULE = {
         "prune": 1800.0,
     }.items()
 }
+
+#: Host and port of what belongs to this installation: never the goal of an import, a redirect or a webhook.
+OWN_ENDPOINTS: list[tuple[str, int]] = sorted(
+    {
+        conf.host_port(REDIS_URL, 6379),
+        conf.host_port(REGISTRY_URL, 443),
+        conf.host_port(f"{urlsplit(REGISTRY_URL).scheme}://{REGISTRY_PUBLIC_HOST}", 443),
+        conf.host_port(_services.get("web_url") or "", 80),
+        (env.str("HOST", default="127.0.0.1"), env.int("PORT", default=8000)),
+        *(
+            [(DATABASES["default"]["HOST"], int(DATABASES["default"].get("PORT") or 5432))]
+            if DATABASES["default"].get("HOST")
+            else []
+        ),
+    }
+    - {("", 80)}
+)
 
 # --- logs, errors -----------------------------------------------------------------------------------
 

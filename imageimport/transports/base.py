@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from imageimport.models import ImportTask
 from imageimport.progress import Progress
 from oci.cancel import CancelToken
-from oci.credential import Credential
+from oci.auth import Credential
 from oci.reference import Reference
 
 

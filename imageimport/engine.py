@@ -1,0 +1,121 @@
+"""The engine as this installation configures it: what may be contacted, through which mirrors, on whose behalf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from imageimport.ratelimits import SharedRateLimits
+from oci.auth import Credential
+from oci.cancel import CancelToken
+from oci.client import RegistryClient
+from oci.egress import Door, EgressPolicy, split_host_port
+from oci.errors import OciError, gettext_noop
+from oci.reference import Reference, connect_host
+from oci.retry import RetryBudget
+from oci.urls import DEFAULT_PORTS
+from projects import permissions, registry
+from projects.models import Project
+
+
+class Audience(Protocol):
+    """Who is told of pauses and retries; see :class:`imageimport.progress.Progress`."""
+
+    def waiting(self, template: str, params: Any, until: float | None) -> None: ...
+
+    def retried(self) -> None: ...
+
+
+def import_policy() -> EgressPolicy:
+    """What imports may contact, from the settings."""
+    return EgressPolicy(
+        private_sources=tuple(settings.IMPORT_PRIVATE_SOURCES),
+        insecure_sources=tuple(settings.IMPORT_INSECURE_SOURCES),
+        own_endpoints=tuple(settings.OWN_ENDPOINTS),
+        trusted_hosts=frozenset(
+            urlsplit(url).netloc for urls in settings.IMPORT_REGISTRY_MIRRORS.values() for url in urls
+        ),
+        ca_file=settings.IMPORT_CA_FILE or None,
+    )
+
+
+@lru_cache(maxsize=4)
+def _door(policy: EgressPolicy) -> Door:
+    return Door(policy)
+
+
+def import_door() -> Door:
+    """The door of all imports in this process."""
+    return _door(import_policy())
+
+
+def is_own(source: Reference) -> bool:
+    """Whether a reference leads to the portal's own registry, by whichever of its names."""
+    return source.host in {settings.REGISTRY_PUBLIC_HOST.lower(), urlsplit(settings.REGISTRY_URL).netloc.lower()}
+
+
+def check_literal_source(source: Reference) -> None:
+    """Refuse at once what can be told without asking: a forbidden address or port in the reference itself.
+
+    :raises OciError: ``blocked_address``.
+    """
+    if is_own(source) or connect_host(source.registry) in map(connect_host, settings.IMPORT_MIRRORS_ONLY):
+        return
+    door = import_door()
+    host, port = split_host_port(source.host)
+    scheme = door.scheme_for(host, port)
+    door.check_literal(host, port or DEFAULT_PORTS[scheme], scheme)
+
+
+def source_client(
+    source: Reference,
+    *,
+    user: Any,
+    credential: Credential | None = None,
+    cancel: CancelToken | None = None,
+    audience: Audience | None = None,
+    budget: RetryBudget | None = None,
+) -> RegistryClient:
+    """A client for reading ``source`` on behalf of ``user``.
+
+    The portal's own registry is judged by the user's roles, never by the portal's own account.
+
+    :raises OciError: ``not_found`` for another project's image that the user may not see.
+    """
+    if is_own(source):
+        return _own_source(source, user, cancel)
+    return RegistryClient(
+        registry=source.registry,
+        door=import_door(),
+        credential=credential,
+        trusted_realms=settings.IMPORT_TRUSTED_REALMS,
+        budget=budget,
+        stall_seconds=settings.IMPORT_STALL_SECONDS,
+        rate_limits=SharedRateLimits(),
+        cancel=cancel,
+        **_told(audience),
+    )
+
+
+def _told(audience: Audience | None) -> dict[str, Callable[..., None]]:
+    return {"on_wait": audience.waiting, "on_retry": audience.retried} if audience else {}
+
+
+def _own_source(source: Reference, user: Any, cancel: CancelToken | None) -> RegistryClient:
+    project = Project.objects.filter(name=source.repository.partition("/")[0]).first()
+    if project is None or user is None or not permissions.can_read(user, project):
+        raise OciError("not_found", gettext_noop("%(host)s has no %(what)s."), host=source.registry, what=source.repository)
+    return registry.target_client(access={source.repository: "pull"}, role="source", cancel=cancel)
+
+
+def refuse_other_digest(target: RegistryClient, repository: str, tag: str, digest: str) -> None:
+    """:raises OciError: ``tag_exists`` when the target tag names something else than ``digest``."""
+    head = target.head_manifest(repository, tag)
+    if head is not None and head.digest != digest:
+        raise OciError(
+            "tag_exists", gettext_noop("The tag %(tag)s exists already and names another image."), tag=tag
+        )

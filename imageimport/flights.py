@@ -1,0 +1,107 @@
+"""One transfer of a blob for all imports that need it, in all processes: a right held in Redis for seconds at a time.
+
+With Redis away, or the right lost, a blob is only moved twice; nothing else depends on it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import redis
+import structlog
+from django.conf import settings
+
+from oci.observer import Flight
+
+log = structlog.get_logger(__name__)
+
+#: A flight whose bytes stop moving for this long lets the others go ahead, milliseconds.
+HELD_MS: Final = 15_000
+#: How often bytes are told, and how often those who wait look, seconds.
+TELL: Final = 0.5
+LOOK: Final = 0.1
+#: After an error Redis is not asked for this long, seconds.
+PAUSE: Final = 5.0
+
+#: Both act only for the holder, so that one who lost the right can't take it from the next.
+_EXTEND: Final = (
+    "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
+    "redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3]) return 1 end return 0"
+)
+_RELEASE: Final = (
+    "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
+    "return redis.call('DEL', KEYS[1]) end return 0"
+)
+
+
+@lru_cache(maxsize=1)
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
+
+
+class SharedFlights:
+    """:class:`oci.observer.BlobFlights` over Redis. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._away_until = 0.0
+
+    def begin(self, key: str) -> Flight | None:
+        holder = f"{secrets.token_hex(8)}:"
+        taken = self._ask(lambda: _redis().set(_name(key), f"{holder}0", nx=True, px=HELD_MS), True)
+        return _SharedFlight(self, key, holder) if taken else None
+
+    def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
+        deadline = time.monotonic() + timeout
+        while True:
+            value = self._ask(lambda: _redis().get(_name(key)), None)
+            if value is None:
+                return True
+            on_progress(int(value.rpartition(b":")[2] or 0))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(LOOK, left))
+
+    def tell(self, key: str, holder: str, done: int) -> None:
+        self._ask(lambda: _redis().eval(_EXTEND, 1, _name(key), holder, str(done), str(HELD_MS)), 0)
+
+    def release(self, key: str, holder: str) -> None:
+        self._ask(lambda: _redis().eval(_RELEASE, 1, _name(key), holder), 0)
+
+    def _ask(self, ask: Callable[[], Any], otherwise: Any) -> Any:
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            return ask()
+        except (redis.RedisError, OSError) as exc:
+            self._away_until = time.monotonic() + PAUSE
+            log.warning("flights.away", error=type(exc).__name__)
+            return otherwise
+
+
+class _SharedFlight:
+    def __init__(self, flights: SharedFlights, key: str, holder: str) -> None:
+        self._flights = flights
+        self._key = key
+        self._holder = holder
+        self._told = time.monotonic()
+        self._lock = threading.Lock()
+
+    def progress(self, done: int) -> None:
+        with self._lock:
+            if time.monotonic() - self._told < TELL:
+                return
+            self._told = time.monotonic()
+        self._flights.tell(self._key, self._holder, done)
+
+    def end(self, ok: bool) -> None:
+        self._flights.release(self._key, self._holder)
+
+
+def _name(key: str) -> str:
+    return f"portal:flight:{key}"

@@ -1,0 +1,64 @@
+"""From where a blob may be mounted, and by whose right (the proof that a mount needs).
+
+Within a project: free. From another project: only a blob that the portal itself once copied from the same source
+registry, and only when that source confirms it for this import's own credentials. So a crafted manifest that names
+another team's layer fetches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from django.db import connection
+
+from imageimport.models import BlobOrigin
+from oci.observer import MountCandidate
+
+#: More places than this to try are not worth the questions.
+MOST: Final = 3
+
+
+class ProvenMounts:
+    """:class:`oci.observer.MountProof` over :class:`BlobOrigin`. Thread-safe; close it.
+
+    The engine asks from many short-lived threads; one thread of ours holds the one database connection.
+
+    :param source_registry: normalised name of where the image comes from.
+    :param project_name: of the importing project.
+    :param repository: the target, ``<project>/<name>``.
+    """
+
+    def __init__(self, *, source_registry: str, project_name: str, repository: str) -> None:
+        self._source_registry = source_registry
+        self._prefix = f"{project_name}/"
+        self._repository = repository
+        self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
+
+    def candidates(self, digest: str) -> Sequence[MountCandidate]:
+        return self._database.submit(self._find, digest).result()
+
+    def copied(self, digest: str, size: int) -> None:
+        """Written before the flight of the blob ends, so that whoever waited for it finds the proof."""
+        self._database.submit(self._save, digest, size).result()
+
+    def close(self) -> None:
+        self._database.submit(connection.close)
+        self._database.shutdown()
+
+    def _find(self, digest: str) -> list[MountCandidate]:
+        rows = BlobOrigin.objects.filter(digest=digest).exclude(repository=self._repository).order_by("-id")
+        own = rows.filter(repository__startswith=self._prefix).values_list("repository", flat=True)
+        found = [MountCandidate(each, needs_source_check=False) for each in dict.fromkeys(own[:MOST])]
+        if len(found) < MOST:
+            others = rows.filter(source_registry=self._source_registry).exclude(repository__startswith=self._prefix)
+            names = others.values_list("repository", flat=True)[: MOST - len(found)]
+            found += [MountCandidate(each, needs_source_check=True) for each in names]
+        return found
+
+    def _save(self, digest: str, size: int) -> None:
+        BlobOrigin.objects.bulk_create(
+            [BlobOrigin(digest=digest, source_registry=self._source_registry, repository=self._repository, size=size)],
+            ignore_conflicts=True,
+        )

@@ -1,0 +1,89 @@
+"""The ``registry`` transport: streams from registry to registry; nothing is stored on the way."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from imageimport import engine
+from imageimport.flights import SharedFlights
+from imageimport.mounts import ProvenMounts
+from imageimport.transports.base import Arrived, Job
+from oci.copy import ImageCopier
+from oci.retry import RetryBudget
+from projects import registry as own_registry
+
+
+class RegistryTransport:
+    """One attempt by :class:`oci.copy.ImageCopier`. See :class:`imageimport.transports.base.Transport`."""
+
+    def __init__(self, job: Job) -> None:
+        task = job.task
+        budget = RetryBudget()
+        self._source = engine.source_client(
+            job.source,
+            user=task.requested_by,
+            credential=job.credential,
+            cancel=job.cancel,
+            audience=job.progress,
+            budget=budget,
+        )
+        self._target = own_registry.target_client(
+            access={job.target_repository: "pull,push"},
+            cancel=job.cancel,
+            budget=budget,
+            on_wait=job.progress.waiting,
+            on_retry=job.progress.retried,
+            stall_seconds=settings.IMPORT_STALL_SECONDS,
+        )
+        self._mounts = ProvenMounts(
+            source_registry=task.source_registry,
+            project_name=task.project.name,
+            repository=job.target_repository,
+        )
+        self._closed = False
+        self._copier = ImageCopier(
+            source=self._source,
+            source_repository=job.source.repository,
+            wanted=job.source.wanted,
+            target=self._target,
+            target_repository=job.target_repository,
+            target_tag=task.target_tag,
+            platforms=task.platforms,
+            include_referrers=task.include_referrers,
+            overwrite=task.overwrite,
+            parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
+            observer=job.progress,
+            cancel=job.cancel,
+            flights=SharedFlights(),
+            mounts=self._mounts,
+            confirm=job.before_commit,
+            stall_seconds=settings.IMPORT_STALL_SECONDS,
+        )
+
+    def login(self) -> None:
+        self._copier.sign_in()
+
+    def pull(self) -> None:
+        self._copier.pull()
+
+    def tag(self) -> None:
+        self._copier.tag()
+
+    def push(self) -> Arrived:
+        result = self._copier.push()
+        return Arrived(
+            digest=result.digest,
+            source_digest=result.source_digest,
+            media_type=result.media_type,
+            size=result.size,
+            platforms=result.platforms,
+        )
+
+    def cleanup(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._copier.cleanup()
+        self._mounts.close()
+        self._source.close()
+        self._target.close()
