@@ -1,7 +1,7 @@
 """Which IP addresses are public, by lists of our own.
 
-``ipaddress.is_global`` is true on Python 3.11 for 6to4, NAT64, ``fec0::``, multicast and 168.63.129.16, and changes from
-release to release; what may be contacted is too important for that.
+``ipaddress.is_global`` is true on Python 3.11 for 6to4, NAT64, ``fec0::``, multicast and 168.63.129.16, and
+changes from release to release; what may be contacted is too important for that.
 
 Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its successors), and the
 documentation of the clouds for their metadata services.
@@ -27,9 +27,7 @@ _MULTICAST: Final = gettext_noop("%(host)s leads to a multicast address, which i
 _DOCUMENTATION: Final = gettext_noop("%(host)s leads to an address reserved for examples and tests.")
 _RESERVED: Final = gettext_noop("%(host)s leads to a reserved address, which is not allowed.")
 _UNSPECIFIED: Final = gettext_noop("%(host)s leads to an address that names no machine.")
-_TRANSLATED: Final = gettext_noop(
-    "%(host)s leads to an address that wraps another one, which is not allowed."
-)
+_TRANSLATED: Final = gettext_noop("%(host)s leads to an address that wraps another one, which is not allowed.")
 METADATA: Final = gettext_noop("%(host)s leads to a cloud's metadata service, which is never allowed.")
 
 #: Everything of IPv4 that is not a public host.
@@ -133,7 +131,10 @@ def non_public_reason(address: IpAddress) -> str | None:
     for network, reason in _NON_PUBLIC_V6:
         if address in network:
             return reason
-    return None if address in _PUBLIC_V6 else _RESERVED
+    if address not in _PUBLIC_V6:
+        return _RESERVED
+    # A public prefix may still end in the tunnel of somebody's private address (ISATAP).
+    return _TRANSLATED if any(non_public_reason(inner) for inner in wrapped(address)) else None
 
 
 def is_metadata(address: IpAddress) -> bool:
@@ -152,7 +153,7 @@ def _wrapped(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     low = ipaddress.IPv4Address(number & _LOW_32)
     if number >> 32 in (0, 0xFFFF, 0xFFFF << 16) and number > 1:  # compatible, mapped, translated
         yield low
-    if top_32 == 0x0064FF9B:  # NAT64, either prefix; RFC 6052 puts it last in /96, elsewhere in shorter ones
+    if top_32 == 0x0064FF9B:  # NAT64, either prefix: at the end of a /96
         yield low
         yield from _wrapped_short_prefix(number)
     if top_16 == 0x2002:  # 6to4
@@ -165,8 +166,12 @@ def _wrapped(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
 
 
 def _wrapped_short_prefix(number: int) -> Iterator[ipaddress.IPv4Address]:
-    """RFC 6052: with a /48 or /56 prefix the address lies around the byte at bits 64 to 71, which is zero."""
+    """RFC 6052: behind a prefix of 48, 56 or 64 bits the address lies around the byte at bits 64 to 71.
+
+    Which prefix it was can't be seen, so all are read; a reading in 0.0.0.0/8 is only padding.
+    """
     without_byte = (number >> 64 << 56) | (number & (1 << 56) - 1)
-    yield ipaddress.IPv4Address(without_byte >> 40 & _LOW_32)  # /48
-    yield ipaddress.IPv4Address(without_byte >> 32 & _LOW_32)  # /56
-    yield ipaddress.IPv4Address(without_byte >> 24 & _LOW_32)  # /64
+    for after in (40, 32, 24):
+        inner = without_byte >> after & _LOW_32
+        if inner >= 1 << 24:
+            yield ipaddress.IPv4Address(inner)

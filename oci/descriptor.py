@@ -76,7 +76,8 @@ class Descriptor:
 def as_object(value: Json, known_keys: frozenset[str]) -> dict[str, Json]:
     """``value`` as an object whose known keys are written exactly.
 
-    Go's parser takes ``Layers`` or ``LAYERS`` for ``layers``; a registry would then act on what we did not check.
+    Go's parser takes ``Layers`` or ``LAYERS`` for ``layers``; a registry would then act on what we did not
+    check.
     """
     if not isinstance(value, dict):
         raise refuse(gettext_noop("The manifest is malformed: an object is missing where one belongs."))

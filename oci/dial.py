@@ -22,6 +22,8 @@ Resolver = Callable[[str], Sequence[str]]
 #: Called a few times a second while waiting; raises to end the wait.
 Check = Callable[[], None]
 
+_NO_ROUTE: Final = frozenset({errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT})
+
 _lookups: Final = threading.BoundedSemaphore(limits.RESOLVER_THREADS)
 
 
@@ -65,12 +67,12 @@ def look_up(resolver: Resolver, host: str, *, timeout: float, check: Check) -> S
 def dial(addresses: Sequence[IpAddress], port: int, *, timeout: float, check: Check) -> socket.socket:
     """Connect to the first address that answers, trying the next beside a slow one (RFC 8305).
 
-    :raises OSError: none answered; the error is the last one's, or a time-out.
+    :raises OSError: none answered; the error is the most telling one, or a time-out.
     """
     waiting = _alternating(addresses)[: limits.ADDRESSES_TRIED]
     deadline = time.monotonic() + timeout
     next_at = 0.0
-    failure: OSError = OSError(errno.EADDRNOTAVAIL, "no address to connect to")
+    failure = OSError(errno.EADDRNOTAVAIL, "no address to connect to")
     with selectors.DefaultSelector() as selector:
         try:
             while waiting or selector.get_map():
@@ -82,11 +84,9 @@ def dial(addresses: Sequence[IpAddress], port: int, *, timeout: float, check: Ch
                     try:
                         selector.register(_begin(waiting.pop(0), port), selectors.EVENT_WRITE)
                     except OSError as error:
-                        failure = error
+                        failure = _more_telling(failure, error)
                         continue
-                pause = (
-                    min(deadline, next_at if waiting else deadline, now + limits.CANCEL_POLL_SECONDS) - now
-                )
+                pause = min(deadline, next_at if waiting else deadline, now + limits.CANCEL_POLL_SECONDS) - now
                 for key, _ in selector.select(max(0.0, pause)):
                     sock: socket.socket = key.fileobj  # type: ignore[assignment]
                     selector.unregister(sock)
@@ -94,7 +94,8 @@ def dial(addresses: Sequence[IpAddress], port: int, *, timeout: float, check: Ch
                     if code == 0:
                         return sock
                     sock.close()
-                    failure, next_at = OSError(code, os.strerror(code)), 0.0
+                    failure = _more_telling(failure, OSError(code, os.strerror(code)))
+                    next_at = 0.0
                 check()
         finally:
             for key in list(selector.get_map().values()):
@@ -106,25 +107,30 @@ def dial(addresses: Sequence[IpAddress], port: int, *, timeout: float, check: Ch
 def shake_hands(
     sock: socket.socket, context: ssl.SSLContext, host: str, *, timeout: float, check: Check
 ) -> ssl.SSLSocket:
-    """TLS over a connected, non-blocking socket; ``host`` goes into SNI and is what the certificate must name.
+    """TLS over a connected, non-blocking socket; ``host`` is what SNI says and the certificate must name.
 
     :raises OSError: as :mod:`ssl` says it, or a time-out. The socket is the caller's to close then.
     """
     secure = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     deadline = time.monotonic() + timeout
     try:
-        while True:
-            try:
-                secure.do_handshake()
-                return secure
-            except ssl.SSLWantReadError:
-                events = select.POLLIN
-            except ssl.SSLWantWriteError:
-                events = select.POLLOUT
+        while (events := _go_on_shaking(secure)) is not None:
             _await(secure, events, deadline, check)
     except BaseException:
         secure.close()
         raise
+    return secure
+
+
+def _go_on_shaking(secure: ssl.SSLSocket) -> int | None:
+    """One step of the handshake; what to wait for before the next, None when it is done."""
+    try:
+        secure.do_handshake()
+    except ssl.SSLWantReadError:
+        return select.POLLIN
+    except ssl.SSLWantWriteError:
+        return select.POLLOUT
+    return None
 
 
 def _await(sock: socket.socket, events: int, deadline: float, check: Check) -> None:
@@ -147,6 +153,11 @@ def _begin(address: IpAddress, port: int) -> socket.socket:
         sock.close()
         raise OSError(code, os.strerror(code))
     return sock
+
+
+def _more_telling(one: OSError, other: OSError) -> OSError:
+    """The one to report: that a family of addresses has no route here says nothing about the host."""
+    return one if other.errno in _NO_ROUTE and one.errno not in _NO_ROUTE else other
 
 
 def _alternating(addresses: Sequence[IpAddress]) -> list[IpAddress]:

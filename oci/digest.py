@@ -29,7 +29,8 @@ def is_digest(text: object) -> bool:
 def parse_digest(text: str) -> tuple[str, str]:
     """Split a digest into algorithm and hexadecimal digits.
 
-    :raises OciError: ``protocol_error``; callers that read users' text or manifests say it in their own words.
+    :raises OciError: ``protocol_error``; callers that read users' text or manifests say it in their own
+        words.
     """
     match = _DIGEST.fullmatch(text)
     if match is None:
@@ -41,7 +42,8 @@ def parse_digest(text: str) -> tuple[str, str]:
 def digest_of(content: Buffer, *, algorithm: str = "sha256") -> str:
     """The digest of bytes in memory."""
     if algorithm not in HEX_CHARS:
-        raise ValueError(f"unknown digest algorithm {algorithm!r}")
+        message = f"unknown digest algorithm {algorithm!r}"
+        raise ValueError(message)
     return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
 
 

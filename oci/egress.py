@@ -1,8 +1,8 @@
 """The one door out: every connection to a host that a user or a registry named is opened here.
 
-A name is looked up once, every address that it leads to is judged, the connection goes to a judged address, and the
-peer is judged again. So a name that changes between check and connect, or leads to a good and a bad address, gains
-nothing.
+A name is looked up once, every address that it leads to is judged, the connection goes to a judged address,
+and the peer is judged again. So a name that changes between check and connect, or leads to a good and a bad
+address, gains nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -70,9 +71,7 @@ class Door:
 
         :raises OciError: ``blocked_address`` when the host is malformed.
         """
-        insecure = self._rules.is_insecure(
-            normalise_host(host), DEFAULT_PORTS["http"] if port is None else port
-        )
+        insecure = self._rules.is_insecure(normalise_host(host), DEFAULT_PORTS["http"] if port is None else port)
         return "http" if insecure else "https"
 
     def allows_plain_http(self, host: str, port: int) -> bool:
@@ -82,12 +81,10 @@ class Door:
         """
         return self._rules.allows_plain_http(normalise_host(host), port)
 
-    def connect(
-        self, host: str, port: int, *, tls: bool, timeout: float, check: Check | None = None
-    ) -> socket.socket:
+    def connect(self, host: str, port: int, *, tls: bool, timeout: float, check: Check | None = None) -> socket.socket:
         """A connected socket, blocking, with ``timeout`` as its time-out.
 
-        :param timeout: seconds for looking up, connecting and the TLS handshake, each.
+        :param timeout: seconds for looking up, connecting and the TLS handshake together.
         :param check: called a few times a second while waiting, raises to give up.
         :raises OciError: ``blocked_address``, ``unreachable`` or ``tls_error``.
         """
@@ -95,16 +92,18 @@ class Door:
         check = check or _go_on
         self._rules.check_name(host, port)
         self._rules.check_scheme(host, port, "https" if tls else "http")
+        deadline = time.monotonic() + timeout
         addresses = self._judged(host, port, timeout, check)
         try:
-            sock = dial(addresses, port, timeout=timeout, check=check)
+            sock = dial(addresses, port, timeout=deadline - time.monotonic(), check=check)
         except OSError as error:
             raise _unreachable(host, port, error) from error
         try:
             self._judge_peer(sock, host, port, addresses)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if tls:
-                sock = self._secure(sock, host, port, timeout, check)
+                sock = self._secure(sock, host, port, deadline - time.monotonic(), check)
             sock.settimeout(timeout)
         except BaseException:
             sock.close()
@@ -136,9 +135,7 @@ class Door:
                 host=host,
             )
 
-    def _secure(
-        self, sock: socket.socket, host: str, port: int, timeout: float, check: Check
-    ) -> ssl.SSLSocket:
+    def _secure(self, sock: socket.socket, host: str, port: int, timeout: float, check: Check) -> ssl.SSLSocket:
         try:
             return shake_hands(sock, self._tls, host, timeout=timeout, check=check)
         except ssl.SSLError as error:
@@ -165,7 +162,7 @@ class Door:
 
 
 def split_url(url: str, base: Url | None = None) -> Url:
-    """Read a URL strictly: a webhook's, a Location, a realm. Relative ones need ``base``, where they were seen.
+    """Read a URL strictly: a webhook's, a Location, a realm. A relative one needs ``base``, its context.
 
     :raises OciError: ``protocol_error`` for what is not plainly http or https without credentials and control
         characters; ``blocked_address`` for a host in an unusual spelling.
@@ -175,9 +172,7 @@ def split_url(url: str, base: Url | None = None) -> Url:
     except ValueError:
         raise OciError(
             "protocol_error",
-            gettext_noop(
-                "This is not a plain address that begins with https:// or http://, without a password in it."
-            ),
+            gettext_noop("This is not a plain address that begins with https:// or http://, without a password in it."),
         ) from None
     return replace(found, host=normalise_host(found.host))
 

@@ -1,7 +1,7 @@
 """Host names and ports as text: one spelling for each, everything doubtful refused.
 
-``getaddrinfo`` takes ``2130706433``, ``0x7f000001``, ``127.1`` and full-width digits for addresses, so a host that only
-looks like a name never gets that far.
+``getaddrinfo`` takes ``2130706433``, ``0x7f000001``, ``127.1`` and full-width digits for addresses, so a
+host that only looks like a name never gets that far.
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ def same_host(one: str, other: str) -> bool:
 
 
 def _refuse(text: str) -> str:
-    raise OciError(
-        "blocked_address", gettext_noop("%(host)s is not the name or address of a host."), host=shown(text)
-    )
+    raise OciError("blocked_address", gettext_noop("%(host)s is not the name or address of a host."), host=shown(text))
 
 
 def _normal_ipv6(host: str, text: str) -> str:

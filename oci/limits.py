@@ -20,7 +20,8 @@ LAYERS: Final = 1000
 INDEX_DEPTH: Final = 4
 #: Brackets within brackets of a JSON text; a manifest needs six. Checked before the recursive parser sees it.
 JSON_DEPTH: Final = 32
-#: Values in one JSON text; 1000 layers with annotations stay far below, a text of 4 MiB of ``[]`` would take 100 MiB.
+#: Values in one JSON text; 1000 layers with annotations stay far below, a text of 4 MiB of ``[]`` would
+#: take 100 MiB.
 JSON_VALUES: Final = 100_000
 #: Characters of one JSON number; the largest signed 64-bit integer has 19 digits and a sign.
 JSON_NUMBER_CHARS: Final = 32

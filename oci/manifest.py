@@ -1,7 +1,7 @@
 """Manifests as they came in: hashed first, parsed strictly, their bytes kept for the target.
 
-Registries and the programs behind them read the same bytes with other parsers, so whatever could be read in two
-ways is refused rather than guessed.
+Registries and the programs behind them read the same bytes with other parsers, so whatever could be read in
+two ways is refused rather than guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from oci.descriptor import Descriptor, as_object, read_annotations, read_descrip
 from oci.digest import digest_of, parse_digest
 from oci.errors import OciError, gettext_noop
 from oci.platforms import Platform
-from oci.strict_json import BadJson, Json, load
+from oci.strict_json import BadJsonError, Json, load
 
 __all__ = ["Descriptor", "Manifest", "Platform", "parse_manifest"]
 
@@ -129,7 +129,7 @@ def _checked_digest(body: bytes, expected: str | None) -> str:
 def _read_document(body: bytes) -> dict[str, Json]:
     try:
         return as_object(load(body), _KNOWN_KEYS)
-    except BadJson as bad:
+    except BadJsonError as bad:
         raise OciError("limit_exceeded" if bad.too_large else "unsupported_manifest", bad.template) from None
 
 
@@ -150,9 +150,7 @@ def _media_type(document: dict[str, Json], content_type: str) -> str:
     generic = content_type in media_types.GENERIC_TYPES
     if said is not None and not generic and media_type != content_type:
         raise refuse(
-            gettext_noop(
-                "The registry sent the manifest as %(content_type)s, but it says that it is %(media_type)s."
-            ),
+            gettext_noop("The registry sent the manifest as %(content_type)s, but it says that it is %(media_type)s."),
             content_type=content_type[:255],
             media_type=media_type[:255],
         )
@@ -167,7 +165,7 @@ def _media_type(document: dict[str, Json], content_type: str) -> str:
 
 
 def _guess(document: dict[str, Json]) -> str:
-    """OCI 1.0 lets the media type out; a document without one and without a Content-Type shows it by its keys."""
+    """OCI 1.0 lets the media type out; without a Content-Type either, the keys show what it is."""
     if "manifests" in document:
         return media_types.OCI_INDEX
     return media_types.OCI_MANIFEST

@@ -25,7 +25,8 @@ MANIFEST_TYPES: Final = INDEX_TYPES | IMAGE_TYPES
 SCHEMA1_TYPES: Final = frozenset({DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED})
 CONFIG_TYPES: Final = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
-#: Said by servers that do not know better (object storage behind a redirect, static mirrors): the body decides.
+#: Said by servers that do not know better (object storage behind a redirect, static mirrors): the body
+#: decides.
 GENERIC_TYPES: Final = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain"}
 )
@@ -42,8 +43,8 @@ FOREIGN_LAYER_TYPES: Final = frozenset(
     }
 )
 
-#: The one Accept header of manifest requests. Schema 1 is not in it, so that only a registry without anything newer
-#: answers with it.
+#: The one Accept header of manifest requests. Schema 1 is not in it, so that only a registry without
+#: anything newer answers with it.
 ACCEPT_MANIFESTS: Final = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 
 #: RFC 6838: type, slash, subtype, of restricted characters.

@@ -1,4 +1,4 @@
-"""The portal's own services: its web pages, Redis, database and registry, by whatever address they are reached."""
+"""The portal's own services (web, Redis, database, registry), by whatever address they are reached."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ class OwnEndpoints:
     :param resolve: addresses of a name; an :class:`OciError` of it means that there are none now.
     """
 
-    def __init__(
-        self, endpoints: Iterable[tuple[str, int]], resolve: Callable[[str], Sequence[IpAddress]]
-    ) -> None:
+    def __init__(self, endpoints: Iterable[tuple[str, int]], resolve: Callable[[str], Sequence[IpAddress]]) -> None:
         self._endpoints = tuple((normalise_host(host), port) for host, port in endpoints)
         self._resolve = resolve
         self._known: dict[str, tuple[float, tuple[IpAddress, ...]]] = {}
@@ -36,9 +34,7 @@ class OwnEndpoints:
 
     def has_address(self, address: IpAddress, port: int) -> bool:
         """Whether a connection to the address would reach one of them."""
-        owns = {
-            own for host, own_port in self._endpoints if own_port == port for own in self._addresses(host)
-        }
+        owns = {own for host, own_port in self._endpoints if own_port == port for own in self._addresses(host)}
         if not owns:
             return False
         candidates = (address, *wrapped(address))
@@ -56,7 +52,7 @@ class OwnEndpoints:
             try:
                 addresses = tuple(self._resolve(host))
             except OciError:
-                addresses = addresses or ()  # Away for the moment: what it was is the best guess.
+                return addresses  # Away for the moment: what it was is the best guess.
             self._known[host] = (now, addresses)
         return addresses
 

@@ -23,6 +23,8 @@ NOTE_PREFIX: Final = gettext_noop("The prefix %(prefix)s was left out.")
 NOTE_OPTION: Final = gettext_noop("The option %(option)s was left out.")
 NOTE_PLATFORM: Final = gettext_noop("Only the platform %(platform)s was asked for.")
 
+NO_IMAGE_PAGE: Final = gettext_noop("This page of %(site)s shows no single image.")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -49,7 +51,7 @@ def unwrap(text: str) -> Found:
     return Found(inner.reference, found.notes + inner.notes, found.platforms)
 
 
-# --- commands -------------------------------------------------------------------------------------------------
+# --- commands -----------------------------------------------------------------------------------------------
 _COMMANDS: Final = re.compile(
     r"(?:\$ |# )?(?:sudo )?"
     r"(?P<command>(?:docker|podman|nerdctl|buildah|crane|img) (?:image )?pull"
@@ -57,9 +59,7 @@ _COMMANDS: Final = re.compile(
     re.ASCII,
 )
 #: Options that take their value from the next word; all others stand alone or carry it after ``=``.
-_OPTIONS_WITH_VALUE: Final = frozenset(
-    {"--platform", "--arch", "--os", "--variant", "--version", "--creds", "-u"}
-)
+_OPTIONS_WITH_VALUE: Final = frozenset({"--platform", "--arch", "--os", "--variant", "--version", "--creds", "-u"})
 
 
 def _read_command(text: str) -> Found | None:
@@ -90,7 +90,7 @@ def _read_command(text: str) -> Found | None:
     return Found(images[0], tuple(notes), tuple(platforms))
 
 
-# --- URLs -----------------------------------------------------------------------------------------------------
+# --- URLs ---------------------------------------------------------------------------------------------------
 _SCHEME: Final = re.compile(r"(?P<scheme>https?|docker|oci)://(?P<rest>.*)", re.ASCII | re.IGNORECASE)
 
 
@@ -111,9 +111,7 @@ def _read_url(text: str) -> Found:
     first, slash, _ = rest.partition("/")
     if not slash or not looks_like_registry(first):
         raise ReferenceError_(
-            gettext_noop(
-                "This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag"
-            )
+            gettext_noop("This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag")
         )
     return Found(rest, (note,))
 
@@ -149,7 +147,7 @@ def _docker_hub(text: str) -> Found | None:
             return _page("Docker Hub", f"{repository}:{layer_tag}")
         case ["layers", owner, repository, layer_tag, *_]:
             return _page("Docker Hub", f"{owner}/{repository}:{layer_tag}")
-    raise ReferenceError_(gettext_noop("This page of %(site)s shows no single image."), site="Docker Hub")
+    raise ReferenceError_(NO_IMAGE_PAGE, site="Docker Hub")
 
 
 def _quay(text: str) -> Found | None:
@@ -161,7 +159,7 @@ def _quay(text: str) -> Found | None:
             return _page("Quay", f"quay.io/{owner}/{repository}:{tag}")
         case [owner, repository, *_]:
             return _page("Quay", f"quay.io/{owner}/{repository}")
-    raise ReferenceError_(gettext_noop("This page of %(site)s shows no single image."), site="Quay")
+    raise ReferenceError_(NO_IMAGE_PAGE, site="Quay")
 
 
 def _github(text: str) -> Found | None:
@@ -169,19 +167,16 @@ def _github(text: str) -> Found | None:
     if parts is None:
         return None
     match parts[0]:
-        case [owner, _, "pkgs", "container", name, *_] | [
-            "orgs" | "users",
-            owner,
-            "packages",
-            "container",
-            name,
-            *_,
-        ]:
-            # GitHub writes the slash of a nested package as %2F.
-            return _page("GitHub", f"ghcr.io/{owner}/{name}".lower().replace("%2f", "/"))
         case ["orgs" | "users", owner, "packages", "container", "package", name, *_]:
-            return _page("GitHub", f"ghcr.io/{owner}/{name}".lower().replace("%2f", "/"))
-    raise ReferenceError_(gettext_noop("This page of %(site)s shows no single image."), site="GitHub")
+            pass
+        case ["orgs" | "users", owner, "packages", "container", name, *_]:
+            pass
+        case [owner, _, "pkgs", "container", name, *_]:
+            pass
+        case _:
+            raise ReferenceError_(NO_IMAGE_PAGE, site="GitHub")
+    # GitHub writes the slash of a nested package as %2F.
+    return _page("GitHub", f"ghcr.io/{owner}/{name}".lower().replace("%2f", "/"))
 
 
 _PAGES: Final[tuple[Callable[[str], Found | None], ...]] = (_docker_hub, _quay, _github)

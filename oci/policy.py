@@ -21,17 +21,24 @@ _PLAIN_HTTP: Final = gettext_noop(
 _THIS_MACHINE: Final = gettext_noop("%(host)s leads to this machine itself, which is not allowed.")
 
 
+#: Names that every resolver takes for this machine (RFC 6761, /etc/hosts).
+_LOCALHOST_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+_LOOPBACK: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
+
+
 @dataclass(frozen=True)
 class EgressPolicy:
     """The operator's word on outgoing connections. Hosts are names or addresses, IPv6 in brackets."""
 
-    #: ``host``, ``host:port`` or CIDR that may be at non-public addresses. A host matches by name, a CIDR by address.
+    #: ``host``, ``host:port`` or CIDR that may be at non-public addresses. A host matches by name, a CIDR
+    #: by address.
     private_sources: tuple[str, ...] = ()
     #: ``host[:port]`` reached over plain HTTP; without a port: any.
     insecure_sources: tuple[str, ...] = ()
     #: Host and port of the portal's own services: refused even where private addresses are allowed.
     own_endpoints: tuple[tuple[str, int], ...] = ()
-    #: ``host[:port]`` that the operator configured (target registry, mirrors): any address but cloud metadata.
+    #: ``host[:port]`` that the operator configured (target registry, mirrors): any address but cloud
+    #: metadata.
     trusted_hosts: frozenset[str] = frozenset()
     #: Certificate authorities in PEM, trusted besides the system's.
     ca_file: str | None = None
@@ -76,7 +83,8 @@ class Rules:
             self._trusted = _host_rules(policy.trusted_hosts)
             self._own = OwnEndpoints(policy.own_endpoints, resolve)
         except OciError as error:
-            raise ValueError(f"bad entry in the egress policy: {error}") from None
+            message = f"bad entry in the egress policy: {error}"
+            raise ValueError(message) from None
         self._plain_http = policy.plain_http
 
     def check_name(self, host: str, port: int) -> None:
@@ -92,7 +100,8 @@ class Rules:
         elif not _matches(self._trusted, host, port):
             if self._own.has_name(host, port):
                 raise _blocked(_OWN, host, port)
-            if _is_localhost(host) and not _matches(self._private, host, port):
+            loopback_allowed = any(self._is_in_private_network(address) for address in _LOOPBACK)
+            if _is_localhost(host) and not _matches(self._private, host, port) and not loopback_allowed:
                 raise _blocked(_THIS_MACHINE, host, port)
         if not is_usual_port(port) and not self._is_named(host, port):
             raise _blocked(_PORT, host, port)
@@ -133,13 +142,10 @@ class Rules:
         return any(_matches(rules, host, port) for rules in (self._private, self._insecure, self._trusted))
 
     def _is_in_private_network(self, address: IpAddress) -> bool:
-        """Whether the operator's networks hold the address and, where it wraps others that are not public, those."""
+        """Whether the operator's networks hold the address and every non-public one that it wraps."""
         if not any(address in network for network in self._networks):
             return False
-        return all(
-            non_public_reason(inner) is None or self._is_in_private_network(inner)
-            for inner in wrapped(address)
-        )
+        return all(non_public_reason(inner) is None or self._is_in_private_network(inner) for inner in wrapped(address))
 
 
 def _matches(rules: tuple[_HostRule, ...], host: str, port: int) -> bool:
@@ -147,7 +153,7 @@ def _matches(rules: tuple[_HostRule, ...], host: str, port: int) -> bool:
 
 
 def _is_localhost(host: str) -> bool:
-    return host == "localhost" or host.endswith((".localhost", ".localdomain"))
+    return host in _LOCALHOST_NAMES or host.endswith(".localhost")
 
 
 def _blocked(template: str, host: str, port: int) -> OciError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from oci.descriptor import Descriptor, read_platform
 from oci.errors import OciError, gettext_noop
 from oci.manifest import Manifest, parse_manifest
 from oci.platforms import Platform
-from oci.strict_json import BadJson, Json, dump, load
+from oci.strict_json import BadJsonError, Json, dump, load
 
 _NO_SUCH_PLATFORM: Final = gettext_noop("The image has no platform %(platform)s; it has %(available)s.")
 _NONE_NAMED: Final = gettext_noop("The image has no platform %(platform)s; it names none.")
@@ -49,10 +49,11 @@ def choose(
 ) -> Selection:
     """Choose children by platform.
 
-    A wish without a variant takes the child that names none, else every variant: ``linux/arm`` all of v6 and v7.
+    A wish without a variant takes the child that names none, else every variant: ``linux/arm`` all of v6
+    and v7.
 
-    :param known: platforms by digest, for children whose entry names none: found in their configuration or, for a
-        nested index, in its own entries.
+    :param known: platforms by digest, for children whose entry names none: found in their configuration or,
+        for a nested index, in its own entries.
     :raises OciError: ``not_found`` when a wish is met by no child; the sentence lists what there is.
     """
     offers = [
@@ -71,9 +72,7 @@ def choose(
         chosen |= met
     images = tuple(child for child in index.manifests if child.digest in chosen and not child.is_attestation)
     children = tuple(
-        child
-        for child in index.manifests
-        if child in images or (child.is_attestation and child.attests in chosen)
+        child for child in index.manifests if child in images or (child.is_attestation and child.attests in chosen)
     )
     return Selection(images, children, complete=len(children) == len(index.manifests))
 
@@ -85,13 +84,11 @@ def subset_index(
 
     :param replaced: nested indexes that were themselves cut, by the digest that their entry names.
     """
-    document = load(index.body)
-    assert isinstance(document, dict)
-    entries = document["manifests"]
-    assert isinstance(entries, list)
+    # What parse_manifest has let through has this shape.
+    document = cast("dict[str, Json]", load(index.body))
+    entries = cast("list[Json]", document["manifests"])
     left: list[Json] = []
-    for entry, child in zip(entries, index.manifests, strict=True):
-        assert isinstance(entry, dict)
+    for entry, child in zip(cast("list[dict[str, Json]]", entries), index.manifests, strict=True):
         if child.digest not in keep:
             continue
         new = replaced.get(child.digest)
@@ -109,9 +106,9 @@ def platform_of_config(body: bytes) -> Platform | None:
     """The platform that an image's configuration names; None for an artifact's."""
     try:
         config = load(body)
-    except BadJson:
-        return None
-    return read_platform(config) if isinstance(config, dict) else None
+        return read_platform(config) if isinstance(config, dict) else None
+    except (BadJsonError, OciError):
+        return None  # An artifact's configuration may be anything; it only has no platform then.
 
 
 def _no_such_platform(wish: Platform, offered: Sequence[Platform]) -> OciError:

@@ -1,7 +1,8 @@
 """JSON as a registry must send it: UTF-8, one value a key, bounded in depth, number and size.
 
-The standard parser takes UTF-16, byte order marks, NaN, duplicate keys and lone surrogates, and recurses as deep as
-the text tells it. Two programs that read such a text differently can be made to disagree about what was checked.
+The standard parser takes UTF-16, byte order marks, NaN, duplicate keys and lone surrogates, and recurses as
+deep as the text tells it. Two programs that read such a text differently can be made to disagree about what
+was checked.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from oci.errors import gettext_noop
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-_STRING_OR_STRUCTURE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+#: A string, also one that never ends, or what gives structure. Possessive, for backtracking takes memory
+#: and time.
+_STRING_OR_STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 
 
-class BadJson(ValueError):
+class BadJsonError(ValueError):
     """Why a text is refused: a sentence template; ``too_large`` when it only exceeds a bound."""
 
     def __init__(self, template: str, *, too_large: bool = False) -> None:
@@ -30,14 +33,14 @@ class BadJson(ValueError):
 def load(body: bytes) -> Json:
     """Parse a JSON text strictly.
 
-    :raises BadJson: with the reason; the size of ``body`` is the caller's to bound.
+    :raises BadJsonError: with the reason; the size of ``body`` is the caller's to bound.
     """
     try:
         text = body.decode("utf-8", "strict")
     except UnicodeDecodeError:
-        raise BadJson(gettext_noop("The registry's answer can't be read: it is not UTF-8.")) from None
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: it is not UTF-8.")) from None
     if text.startswith("\ufeff"):
-        raise BadJson(gettext_noop("The registry's answer can't be read: it begins with a byte order mark."))
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: it begins with a byte order mark."))
     _check_structure(text)
     try:
         value: Json = json.loads(
@@ -47,10 +50,10 @@ def load(body: bytes) -> Json:
             parse_float=_float,
             parse_constant=_constant,
         )
-    except BadJson:
+    except BadJsonError:
         raise
     except ValueError:
-        raise BadJson(gettext_noop("The registry's answer can't be read: it is not JSON.")) from None
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: it is not JSON.")) from None
     _check_strings(value)
     return value
 
@@ -73,12 +76,12 @@ def _check_structure(text: str) -> None:
         elif character == ",":
             values += 1
         if depth > limits.JSON_DEPTH:
-            raise BadJson(
+            raise BadJsonError(
                 gettext_noop("The registry's answer is beyond a limit: its brackets are nested too deep."),
                 too_large=True,
             )
         if values > limits.JSON_VALUES:
-            raise BadJson(
+            raise BadJsonError(
                 gettext_noop("The registry's answer is beyond a limit: it has too many values."),
                 too_large=True,
             )
@@ -87,29 +90,27 @@ def _check_structure(text: str) -> None:
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise BadJson(
-            gettext_noop("The registry's answer can't be read: an object in it has the same key twice.")
-        )
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: an object in it has the same key twice."))
     return result
 
 
 def _integer(digits: str) -> int:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too long."))
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too long."))
     return int(digits)
 
 
 def _float(digits: str) -> float:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too long."))
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too long."))
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise BadJson(gettext_noop("The registry's answer can't be read: a number in it is too large."))
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too large."))
     return number
 
 
-def _constant(name: str) -> NoReturn:
-    raise BadJson(
+def _constant(_name: str) -> NoReturn:
+    raise BadJsonError(
         gettext_noop("The registry's answer can't be read: it has NaN or Infinity, which JSON does not know.")
     )
 
@@ -129,8 +130,8 @@ def _check_strings(value: Json) -> None:
 
 def _check_string(text: str) -> None:
     if "\0" in text:
-        raise BadJson(gettext_noop("The registry's answer can't be read: a text in it has a NUL character."))
+        raise BadJsonError(gettext_noop("The registry's answer can't be read: a text in it has a NUL character."))
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise BadJson(
+        raise BadJsonError(
             gettext_noop("The registry's answer can't be read: a text in it has half of a surrogate pair.")
         )

@@ -8,13 +8,11 @@ from typing import Final
 from oci.errors import OciError, gettext_noop
 
 _EXPIRED: Final = gettext_noop("The certificate of %(host)s has expired or is not valid yet.")
-_UNKNOWN_ISSUER: Final = gettext_noop(
-    "The certificate of %(host)s is signed by nobody whom this portal trusts."
-)
+_UNKNOWN_ISSUER: Final = gettext_noop("The certificate of %(host)s is signed by nobody whom this portal trusts.")
 _OTHER_NAME: Final = gettext_noop("The certificate of %(host)s is for another name.")
 _CERTIFICATE: Final = gettext_noop("The certificate of %(host)s is not accepted: %(reason)s.")
 _NOT_TLS: Final = gettext_noop(
-    "%(host)s does not speak TLS on port %(port)d. A registry on plain HTTP has to be allowed by the operator."
+    "%(host)s does not speak TLS on port %(port)d. The operator has to allow plain HTTP for it."
 )
 _HANDSHAKE: Final = gettext_noop("No secure connection to %(host)s on port %(port)d: %(reason)s.")
 
@@ -35,7 +33,7 @@ _NOT_TLS_REASONS: Final = frozenset(
 
 
 def make_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verification of certificate and name, TLS 1.2 or newer, the system's authorities and those in ``ca_file``.
+    """Certificate and name are verified; TLS 1.2 or newer; the system's authorities and ``ca_file``'s.
 
     :raises OSError: when the file can't be read.
     """
