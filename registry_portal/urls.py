@@ -1,6 +1,21 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from accounts.api.views import ApiRoot, NoSuchAddress
+
+api = [
+    path("", ApiRoot.as_view(), name="api-root"),
+    path("/", include("accounts.api.urls")),
+    path("/", include("projects.api.urls")),
+]
+
+urlpatterns = [
+    path("api/v1", include(api)),
+    path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    re_path(r"^api(?:/.*)?$", NoSuchAddress.as_view()),
+    path("admin/", admin.site.urls),
+]

@@ -7,7 +7,6 @@ their time by the thousand. This one remembers every column of the order, down t
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,15 +142,9 @@ class CursorPages(BasePagination):
         if not text:
             return None, False
         try:
-            if len(text) > MAX_CURSOR:
-                raise ValueError(len(text))
-            backwards, *values = json.loads(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
-            position = [column.load(value) for column, value in zip(columns, values, strict=True)]
-            if not isinstance(backwards, bool) or any(isinstance(value, (list, dict)) for value in position):
-                raise ValueError(text)
-        except (ValueError, TypeError, ValidationError, binascii.Error, RecursionError, OverflowError):
+            return _read(text, columns)
+        except (ValueError, TypeError, ValidationError, RecursionError, OverflowError):
             raise NotFound(_("There is no such page."), code="invalid_cursor") from None
-        return position, backwards
 
     def _link(
         self, columns: Sequence[Column], row: Sequence[Any], position: list[Any] | None, *, backwards: bool
@@ -203,6 +196,20 @@ class CursorPages(BasePagination):
                 },
             },
         ]
+
+
+def _read(text: str, columns: Sequence[Column]) -> tuple[list[Any], bool]:
+    """Position and direction that a cursor names.
+
+    :raises ValueError, TypeError, ValidationError, RecursionError, OverflowError: it is not one of ours.
+    """
+    if len(text) > MAX_CURSOR:
+        raise ValueError(len(text))
+    backwards, *values = json.loads(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
+    position = [column.load(value) for column, value in zip(columns, values, strict=True)]
+    if not isinstance(backwards, bool) or any(isinstance(value, (list, dict)) for value in position):
+        raise ValueError(text)
+    return position, backwards
 
 
 def _after(columns: Sequence[Column], position: Sequence[Any], *, backwards: bool) -> Q:

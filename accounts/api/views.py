@@ -14,6 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.addresses import client_address
@@ -86,7 +87,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
             429: refused("`throttled`: too many failed sign-ins; see Retry-After."),
         },
     )
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: Request, **_: Any) -> Response:
         """Everything that can be wrong with a sign-in has the same answer."""
         form = SignInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -103,7 +104,16 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
 class NoSuchAddress(APIView):
     """Whatever under ``/api/`` is no address of the API: 404 in the API's own shape."""
 
-    def _refuse(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def _refuse(self, request: Request, **_: Any) -> Response:
         raise exceptions.NotFound
 
     get = post = put = patch = delete = _refuse
+
+
+@extend_schema(exclude=True)
+class ApiRoot(APIView):
+    """Where the API begins: projects, own tokens, its description."""
+
+    def get(self, request: Request) -> Response:
+        names = {"projects": "project-list", "tokens": "api-token-list", "schema": "api-schema", "docs": "api-docs"}
+        return Response({word: reverse(name, request=request) for word, name in names.items()})

@@ -1,0 +1,99 @@
+"""``/api/v1/projects``"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.schema import refused
+from oci.errors import OciError
+from projects import removal, services
+from projects.api.errors import registry_refused
+from projects.api.mixins import ProjectScoped
+from projects.api.serializers import ProjectSerializer
+from projects.models import Project, Role
+from projects.selectors import visible_projects
+
+
+class ProjectFilter(filters.FilterSet):
+    """``?search=`` looks in name and description."""
+
+    search = filters.CharFilter(method="filter_search")
+
+    class Meta:
+        model = Project
+        fields = ("name", "visibility")
+
+    def filter_search(self, found: QuerySet[Project], _field: str, text: str) -> QuerySet[Project]:
+        return found.filter(Q(name__icontains=text) | Q(description__icontains=text))
+
+
+@extend_schema(tags=["projects"])
+@extend_schema_view(
+    list=extend_schema(summary="Projects that you may read"),
+    retrieve=extend_schema(summary="One project"),
+)
+class ProjectViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Project]
+):
+    """Projects. Whoever is signed in may make one, and owns it then."""
+
+    queryset = Project.objects.none()
+    serializer_class = ProjectSerializer
+    filterset_class = ProjectFilter
+    lookup_url_kwarg = "project_id"
+    lookup_value_converter = "uuid"
+    roles: ClassVar = {"partial_update": Role.OWNER, "destroy": Role.OWNER}
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return Project.objects.none() if self.is_schema else visible_projects(self.request.user)
+
+    def get_object(self) -> Project:
+        return self.project
+
+    @extend_schema(summary="Make a project", responses={201: ProjectSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = cast(User, request.user)
+        try:
+            made = services.create_project(user=user, request=request._request, **form.validated_data)
+        except services.Taken:
+            raise serializers.ValidationError({"name": [gettext("There is a project of this name.")]}) from None
+        return self._shown(made, status=201)
+
+    @extend_schema(summary="Change description or visibility")
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        form = self.get_serializer(self.project, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        changes = {name: value for name, value in form.validated_data.items() if name != "name"}
+        project = services.update_project(
+            project=self.project, user=self.user, changes=changes, request=request._request
+        )
+        return self._shown(project)
+
+    @extend_schema(
+        summary="Delete a project with all that it holds",
+        responses={
+            204: None,
+            502: refused("The registry refused to remove a tag; the project stays."),
+        },
+    )
+    def destroy(self, request: Request, **_: Any) -> Response:
+        try:
+            removal.delete_project(project=self.project, user=self.user, request=request._request)
+        except OciError as exc:
+            raise registry_refused(exc) from None
+        return Response(status=204)
+
+    def _shown(self, project: Project, status: int = 200) -> Response:
+        shown = visible_projects(self.request.user).get(pk=project.pk)
+        return Response(self.get_serializer(shown).data, status=status)
