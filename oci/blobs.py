@@ -6,7 +6,8 @@ import re
 from typing import Final, Protocol
 
 from oci.connection import Broken, Malformed, Response
-from oci.faults import size_differs
+from oci.digest import digest_of, parse_digest
+from oci.faults import digest_differs, size_differs
 from oci.session import Scopes, Session
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/(?:([0-9]{1,19})|\*)", re.ASCII)
@@ -76,7 +77,7 @@ class BlobStream:
         self._response.close()
 
 
-def open_blob(session: Session, repository: str, digest: str, *, offset: int, scopes: Scopes) -> BlobStream:
+def open_blob(session: Session, repository: str, digest: str, offset: int, *, scopes: Scopes) -> BlobStream:
     """Begin to read a blob at ``offset``.
 
     A server that ignores the range, or sends another one than was asked for, is read from the start and the first
@@ -108,6 +109,28 @@ def _starts_at(response: Response, offset: int) -> bool:
     return match is not None and int(match[1]) == offset
 
 
+def read_blob(session: Session, repository: str, digest: str, size: int, *, scopes: Scopes) -> bytes:
+    """A small blob whole, its size and digest checked.
+
+    :raises Again: also when they differ.
+    """
+    stream = open_blob(session, repository, digest, 0, scopes=scopes)
+    check_length(stream, digest, size)
+    buffer = bytearray(size + 1)
+    view = memoryview(buffer)
+    done = 0
+    while done < len(buffer) and (count := stream.readinto(view[done:])):
+        done += count
+    if done != size:
+        stream.close()
+        raise size_differs(stream.host, digest, size, done)
+    content = bytes(view[:size])
+    found = digest_of(content, algorithm=parse_digest(digest)[0])
+    if found != digest:
+        raise digest_differs(stream.host, digest, found)
+    return content
+
+
 def head_blob(session: Session, repository: str, digest: str, *, scopes: Scopes) -> int | None:
     """The size of a blob, -1 where the registry does not say, None where it is not.
 
@@ -120,7 +143,7 @@ def head_blob(session: Session, repository: str, digest: str, *, scopes: Scopes)
         response.discard()
         return _probe(session, repository, digest, 0, scopes)
     if response.status == 200:
-        return _size(response.header("Content-Length"))
+        return as_size(response.header("Content-Length"))
     if response.status == 404:
         return None
     raise session.refusal(response, digest)
@@ -146,7 +169,7 @@ def _probe(session: Session, repository: str, digest: str, at: int, scopes: Scop
         match = _CONTENT_RANGE.fullmatch((response.header("Content-Range") or "").strip())
         return None if len(one) != 1 else int(match[3]) if match and match[3] else -1
     if response.status == 200:
-        size = _size(response.header("Content-Length"))
+        size = as_size(response.header("Content-Length"))
         response.close()
         return size
     if response.status in (404, 416):
@@ -155,7 +178,7 @@ def _probe(session: Session, repository: str, digest: str, at: int, scopes: Scop
     raise session.refusal(response, digest)
 
 
-def _size(text: str | None) -> int:
+def as_size(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 19 else -1
 
 

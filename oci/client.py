@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
 
-from oci import blobs, uploads
+from oci import blobs, listing, manifests, uploads
 from oci.auth import Credential, TokenProvider
 from oci.cancel import CancelToken
-from oci.connection import Broken, Malformed, Response
-from oci.digest import digest_of, is_digest, parse_digest
+from oci.digest import parse_digest
 from oci.egress import Door, split_host_port
 from oci.errors import OciError, gettext_noop
-from oci.faults import Again, Role, digest_differs
+from oci.faults import Role
 from oci.http import Transport
-from oci.limits import HEADERS_SECONDS, MANIFEST_BYTES, STALL_SECONDS
-from oci.manifest import Manifest, parse_manifest
-from oci.media_types import ACCEPT_MANIFESTS, bare_type
+from oci.limits import CHILDREN, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
+from oci.manifest import Descriptor, Manifest
+from oci.manifests import ManifestHead
 from oci.ratelimit import LocalRateLimits, RateLimit, RateLimitStore
 from oci.reference import connect_host, normalise_registry
 from oci.retry import OnWait, Retrier, RetryBudget, no_wait_shown
@@ -25,14 +25,7 @@ from oci.signin import SignIn
 from oci.site import USER_AGENT, Site
 from oci.urls import DEFAULT_PORTS, Url, parse_url
 
-
-@dataclass(frozen=True, slots=True)
-class ManifestHead:
-    """What a HEAD of a manifest told; ``digest`` is None and ``size`` -1 where the registry does not say."""
-
-    digest: str | None
-    media_type: str
-    size: int
+T = TypeVar("T")
 
 
 class RegistryClient:
@@ -95,6 +88,8 @@ class RegistryClient:
             budget=budget or RetryBudget(), cancel=self.cancel, on_wait=on_wait, on_retry=on_retry, tries=tries
         )
         self.open_uploads = uploads.OpenUploads()
+        #: Probed by the first question; None before.
+        self.has_referrers_api: bool | None = None
         self._detach: Callable[[], RegistryClient] = lambda: RegistryClient(
             registry=registry,
             door=door,
@@ -159,28 +154,14 @@ class RegistryClient:
 
         A registry that does not answer HEAD gives an empty :class:`ManifestHead`.
         """
+        return self._run(manifests.head, repository, wanted)
 
-        def once() -> ManifestHead | None:
-            response = self._ask_manifest("HEAD", repository, wanted)
-            status = response.status
-            if status == 404:
-                return None
-            if status in (400, 405, 501) or (status == 403 and response.url.origin != self.session.site.base.origin):
-                return ManifestHead(None, "", -1)
-            if status != 200:
-                raise self.session.refusal(response, _what(repository, wanted))
-            digest = response.header("Docker-Content-Digest")
-            length = response.header("Content-Length") or ""
-            return ManifestHead(
-                digest if is_digest(digest) else None,
-                bare_type(response.header("Content-Type")),
-                int(length) if length.isascii() and length.isdigit() and len(length) < 19 else -1,
-            )
-
-        return self.retrier.run(once)
+    def find_manifest(self, repository: str, wanted: str) -> Manifest | None:
+        """Fetch and check a manifest; None when it is not there."""
+        return self._run(manifests.find, repository, wanted)
 
     def get_manifest(self, repository: str, wanted: str) -> Manifest:
-        """Fetch and check a manifest.
+        """As :meth:`find_manifest`.
 
         :raises OciError: ``not_found``, ``digest_mismatch``, ``unsupported_manifest``, ``limit_exceeded``, …
         """
@@ -188,120 +169,119 @@ class RegistryClient:
         if found is None:
             template = gettext_noop("%(host)s has no %(what)s.")
             code = "not_found" if self.role == "source" else "target_error"
-            raise OciError(code, template, host=self.host, what=_what(repository, wanted))
+            raise OciError(code, template, host=self.host, what=manifests.called(repository, wanted))
         return found
 
-    def find_manifest(self, repository: str, wanted: str) -> Manifest | None:
-        """As :meth:`get_manifest`; None when it is not there."""
+    def put_manifest(self, repository: str, wanted: str, manifest: Manifest) -> bool:
+        """Store a manifest under a digest or tag, and check what the registry makes of it.
 
-        def once() -> Manifest | None:
-            response = self._ask_manifest("GET", repository, wanted)
-            if response.status == 404:
-                response.discard()
-                return None
-            if response.status != 200:
-                raise self.session.refusal(response, _what(repository, wanted))
-            return self._read_manifest(response, wanted)
+        :return: whether the registry keeps referrers by itself.
+        :raises Answered: with the registry's codes, where it refuses.
+        """
+        return self._run(manifests.put, repository, wanted, manifest)
 
-        return self.retrier.run(once)
-
-    def put_manifest(self, repository: str, wanted: str, manifest: Manifest) -> None:
-        """Store a manifest under a digest or tag, byte by byte as it is, and check what the registry makes of it."""
-
-        def once() -> None:
-            response = self.session.request(
-                "PUT",
-                self.session.url(f"/v2/{self.name(repository)}/manifests/{wanted}"),
-                scopes=self.scopes(repository),
-                what=_what(repository, wanted),
-                accept=(200, 201, 202, 204),
-                headers=[("Content-Type", manifest.media_type)],
-                body=manifest.body,
-            )
-            said = response.header("Docker-Content-Digest")
-            response.discard()
-            if said is not None and is_digest(said) and not _agree(said, manifest):
-                raise digest_differs(self.host, manifest.digest, said)
-
-        self.retrier.run(once)
-
-    def delete_manifest(self, repository: str, wanted: str) -> bool:
-        """Delete by digest, or a tag where the registry can; False when it was not there.
+    def delete_manifest(self, repository: str, digest: str) -> bool:
+        """Delete by digest; every tag of it goes too. False when it was not there.
 
         :raises OciError: also where the registry does not allow deletes.
         """
+        name = self.name(repository)
+        scopes = (f"repository:{name}:delete,pull,push",)
+        return self.retrier.run(partial(manifests.delete, self.session, name, digest, scopes=scopes))
 
-        def once() -> bool:
-            response = self.session.request(
-                "DELETE",
-                self.session.url(f"/v2/{self.name(repository)}/manifests/{wanted}"),
-                scopes=(f"repository:{self.name(repository)}:delete,pull,push",),
-                what=_what(repository, wanted),
-                accept=(200, 202, 204, 404),
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Delete one tag and leave the manifest, where the registry can (Distribution 3, zot, Harbor).
+
+        Distribution 2 answers 400 or 405: the caller decides whether the manifest may go with all its tags.
+        """
+        return self.delete_manifest(repository, tag)
+
+    # --- lists -------------------------------------------------------------------------------------------
+
+    def list_tags(self, repository: str) -> Iterator[str]:
+        """All tags, page by page; none where the repository does not exist."""
+        name = self.name(repository)
+        path = f"/v2/{name}/tags/list?n={listing.PAGE_NAMES}"
+        return self._names(path, "tags", self.scopes(repository), name)
+
+    def catalog(self) -> Iterator[str]:
+        """All repositories, where the registry lets us see them."""
+        return self._names(f"/v2/_catalog?n={listing.PAGE_NAMES}", "repositories", ("registry:catalog:*",), "_catalog")
+
+    def _names(self, path: str, key: str, scopes: tuple[str, ...], what: str) -> Iterator[str]:
+        seen: set[str] = set()
+        url: Url | None = self.session.url(path)
+        for _ in range(listing.PAGES):
+            if url is None:
+                return
+            page = self.retrier.run(
+                partial(listing.names_page, self.session, url, key, scopes=scopes, what=what)
             )
-            response.discard()
-            return response.status != 404
+            fresh = listing.fresh_names(page.names, seen)
+            yield from fresh
+            url = page.next if fresh else None
 
-        return self.retrier.run(once)
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
+        """What refers to a manifest: by the referrers API, else by the tag that stands in for it."""
+        if self.has_referrers_api is not False:
+            found = self._referrers_by_api(repository, digest)
+            self.has_referrers_api = found is not None
+            if found is not None:
+                return found
+        index = self.find_manifest(repository, referrers_tag(digest))
+        return index.manifests if index is not None and index.is_index else ()
 
-    def _ask_manifest(self, method: str, repository: str, wanted: str) -> Response:
-        return self.session.ask(
-            method,
-            self.session.url(f"/v2/{self.name(repository)}/manifests/{wanted}"),
-            scopes=self.scopes(repository),
-            headers=[("Accept", ACCEPT_MANIFESTS)],
-        )
-
-    def _read_manifest(self, response: Response, wanted: str) -> Manifest:
-        content_type, said = response.header("Content-Type"), response.header("Docker-Content-Digest")
-        try:
-            body = response.read(MANIFEST_BYTES)
-        except OverflowError:
-            template = gettext_noop("The manifest at %(host)s is larger than %(limit)d bytes.")
-            raise OciError("limit_exceeded", template, host=self.host, limit=MANIFEST_BYTES) from None
-        except (Broken, Malformed) as error:
-            raise self.session.site.translated(error, response.url) from error
-        expected = wanted if is_digest(wanted) else None
-        if expected is None and said is not None and is_digest(said):
-            computed = digest_of(body, algorithm=parse_digest(said)[0])
-            if computed != said:
-                raise digest_differs(self.host, said, computed)
-        try:
-            return parse_manifest(body, content_type, expected_digest=expected)
-        except OciError as error:
-            if error.code == "digest_mismatch":
-                raise Again(error, tries=2) from error
-            raise
+    def _referrers_by_api(self, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
+        name = self.name(repository)
+        url: Url | None = self.session.url(f"/v2/{name}/referrers/{digest}")
+        found: dict[str, Descriptor] = {}
+        while url is not None and len(found) < CHILDREN:
+            page = self.retrier.run(
+                partial(listing.referrers_page, self.session, url, scopes=self.scopes(repository), what=digest)
+            )
+            if page is None:
+                return None
+            fresh = {descriptor.digest: descriptor for descriptor in page[0] if descriptor.digest not in found}
+            found |= fresh
+            url = page[1] if fresh else None
+        return tuple(found.values())
 
     # --- blobs -------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str) -> int | None:
         """Size of a blob (-1 unsaid), None when it is not in this repository."""
-        name, scopes = self.name(repository), self.scopes(repository)
-        return self.retrier.run(lambda: blobs.head_blob(self.session, name, digest, scopes=scopes))
+        return self._run(blobs.head_blob, repository, digest)
 
     def is_intact(self, repository: str, digest: str, size: int) -> bool:
         """Whether a blob can be read to its last byte, as far as one request tells."""
-        name, scopes = self.name(repository), self.scopes(repository)
-        return self.retrier.run(lambda: blobs.is_intact(self.session, name, digest, size, scopes=scopes))
+        return self._run(blobs.is_intact, repository, digest, size)
 
-    def open_blob(self, repository: str, digest: str, offset: int = 0) -> blobs.BlobStream:
+    def read_blob(self, repository: str, digest: str, size: int) -> bytes:
+        """A small blob (a configuration), its digest checked."""
+        return self._run(blobs.read_blob, repository, digest, size)
+
+    def open_blob(self, repository: str, digest: str, offset: int = 0) -> blobs.ByteStream:
         """Begin to read a blob. One try: :mod:`oci.transfer` resumes by itself.
 
         :raises Again:
         """
-        name, scopes = self.name(repository), self.scopes(repository)
-        return blobs.open_blob(self.session, name, digest, offset=offset, scopes=scopes)
+        return blobs.open_blob(
+            self.session, self.name(repository), digest, offset, scopes=self.scopes(repository)
+        )
+
+    def blob_failed(self, digest: str) -> None:
+        """A stream of :meth:`open_blob` broke or brought wrong bytes. There is only one place to ask again."""
+
+    def _run(self, operation: Callable[..., T], repository: str, *arguments: object) -> T:
+        """One operation on a repository, tried again as the budget allows."""
+        bound = partial(operation, self.session, self.name(repository), *arguments, scopes=self.scopes(repository))
+        return self.retrier.run(bound)
 
 
-def _agree(said: str, manifest: Manifest) -> bool:
-    """Whether a digest, of whatever algorithm, is the manifest's."""
-    return said == digest_of(manifest.body, algorithm=parse_digest(said)[0])
-
-
-def _what(repository: str, wanted: str) -> str:
-    """A manifest's name in messages."""
-    return f"{repository}@{wanted}" if is_digest(wanted) else f"{repository}:{wanted}"
+def referrers_tag(digest: str) -> str:
+    """The tag that stands in for the referrers API: ``sha256-<hex>``."""
+    algorithm, digits = parse_digest(digest)
+    return f"{algorithm}-{digits}"[:TAG_CHARS]
 
 
 def _base(registry: str, base_url: str | None, door: Door) -> tuple[Url, str]:

@@ -19,6 +19,16 @@ RETRY_STATUSES: Final = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
 _FULL: Final = ("no space left", "disk full", "quota exceeded", "insufficient storage", "disk quota")
 
 
+Params = dict[str, str | int | float]
+
+
+class Answered(OciError):
+    """A refusal, with the status and the registry's own codes (``MANIFEST_BLOB_UNKNOWN``)."""
+
+    status = 0
+    codes: tuple[str, ...] = ()
+
+
 class Again(Exception):
     """What another try may cure.
 
@@ -109,56 +119,53 @@ def asked_to_wait(host: str, seconds: float) -> OciError:
     )
 
 
+#: What a refusal of the source means, by status; every other is a ``source_error``.
+_SOURCE_REFUSALS: Final = {
+    401: (
+        "unauthorized",
+        gettext_noop("%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"),
+    ),
+    403: ("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s")),
+    404: ("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s")),
+    429: ("rate_limited", gettext_noop("%(host)s limits the rate of requests (429 for %(what)s)%(detail)s")),
+}
+_SIGN_IN_REFUSED: Final = gettext_noop(
+    "The target registry %(host)s does not accept the portal's sign-in for %(what)s (status %(status)s)%(detail)s"
+)
+_TOO_LARGE: Final = gettext_noop(
+    "The target registry %(host)s refuses %(what)s as too large (413): a size limit there or in a proxy before it."
+)
+_FULL_DISK: Final = gettext_noop(
+    "The target registry %(host)s has no space left (status %(status)s for %(what)s)%(detail)s"
+)
+_TARGET_ANSWERED: Final = gettext_noop("The target registry %(host)s answered %(status)s for %(what)s%(detail)s")
+_SOURCE_ANSWERED: Final = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
+
+
 def refused(
     role: Role, host: str, status: int, body: ErrorBody, *, what: str, retry_after: float | None = None
 ) -> Exception:
     """An answer that is not what was asked for.
 
     :param what: the thing asked for, as a person would name it ("nginx:latest", a digest).
-    :return: :class:`Again` for what may pass, else the final :class:`OciError`.
+    :return: :class:`Again` for what may pass, else the final :class:`Answered`.
     """
-    detail = f": {body.text}" if body.text else ""
-    params: Params = {"host": host, "status": status, "what": what, "detail": detail}
-    if status == 429:
-        template = gettext_noop("%(host)s limits the rate of requests (429 for %(what)s)%(detail)s")
-        error = OciError("rate_limited", template, retryable=True, retry_after=retry_after, **params)
-        return Again(error, retry_after=retry_after, limited=True)
-    if role == "target":
-        return _refused_by_target(status, body, params, retry_after)
-    if status in RETRY_STATUSES or status >= 500:
-        template = gettext_noop("%(host)s failed with status %(status)s for %(what)s%(detail)s")
-        error = OciError("source_error", template, retryable=True, retry_after=retry_after, **params)
-        return Again(error, retry_after=retry_after) if status in RETRY_STATUSES else error
-    if status == 401:
-        template = gettext_noop(
-            "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
-        )
-        return OciError("unauthorized", template, **params)
-    if status == 403:
-        return OciError("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s"), **params)
-    if status == 404:
-        return OciError("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s"), **params)
-    template = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
-    return OciError("source_error", template, **params)
-
-
-def _refused_by_target(
-    status: int, body: ErrorBody, params: Params, retry_after: float | None
-) -> Exception:
-    if status == 413:
-        template = gettext_noop(
-            "The target registry %(host)s refuses %(what)s as too large (413): a size limit there or in a proxy before it."
-        )
-        return OciError("target_error", template, **params)
-    if status == 507 or body.says_full:
-        template = gettext_noop("The target registry %(host)s has no space left (status %(status)s for %(what)s)%(detail)s")
-        return OciError("target_error", template, retryable=True, **params)
-    if status in (401, 403):
-        template = gettext_noop(
-            "The target registry %(host)s does not accept the portal's sign-in for %(what)s (status %(status)s)%(detail)s"
-        )
-        return OciError("target_error", template, **params)
-    template = gettext_noop("The target registry %(host)s answered %(status)s for %(what)s%(detail)s")
-    passing = status in RETRY_STATUSES
-    error = OciError("target_error", template, retryable=passing or status >= 500, retry_after=retry_after, **params)
-    return Again(error, retry_after=retry_after) if passing else error
+    full = status == 507 or (status >= 500 and body.says_full)
+    if status == 429 or role == "source":
+        code, template = _SOURCE_REFUSALS.get(status, ("source_error", _SOURCE_ANSWERED))
+    elif status == 413:
+        code, template = "target_error", _TOO_LARGE
+    elif full:
+        code, template = "target_error", _FULL_DISK
+    elif status in (401, 403):
+        code, template = "target_error", _SIGN_IN_REFUSED
+    else:
+        code, template = "target_error", _TARGET_ANSWERED
+    error = Answered(code, template, retryable=status in RETRY_STATUSES or status >= 500, retry_after=retry_after)
+    error.params.update(
+        {"host": host, "status": status, "what": what, "detail": f": {body.text}" if body.text else ""}
+    )
+    error.status, error.codes = status, body.codes
+    if status not in RETRY_STATUSES or (role == "target" and full):
+        return error
+    return Again(error, retry_after=retry_after, limited=status == 429)

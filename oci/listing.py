@@ -1,1 +1,103 @@
-"""Lists at a registry: tags, repositories, referrers."""
+"""Lists at a registry, page by page: tags, repositories, referrers. One try a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from oci.connection import Broken, Malformed, Response
+from oci.errors import OciError, gettext_noop
+from oci.faults import confused
+from oci.limits import MANIFEST_BYTES
+from oci.manifest import Descriptor, parse_manifest
+from oci.media_types import OCI_INDEX, bare_type
+from oci.session import Scopes, Session
+from oci.urls import Url
+
+#: A page of names may be as large as a manifest.
+_PAGE_BYTES: Final = MANIFEST_BYTES
+PAGE_NAMES: Final = 1000
+#: Pages of one list; Docker Hub's largest repositories have some ten thousand tags.
+PAGES: Final = 1000
+_NEXT: Final = re.compile(r'<([^<>]{1,16384})>\s*;(?:[^,]*;)?\s*rel\s*=\s*"?next"?', re.IGNORECASE)
+#: Answers of registries without the referrers API.
+_NO_REFERRERS: Final = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Names of one page, and where the next is."""
+
+    names: tuple[str, ...]
+    next: Url | None
+
+
+def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: str) -> Page:
+    """One page of ``tags/list`` or ``_catalog``.
+
+    :param key: where the names are in the document.
+    """
+    response = session.request("GET", url, scopes=scopes, what=what, accept=(200,))
+    further = next_page(session, response)
+    document = _read_json(session, response)
+    found = document.get(key) if isinstance(document, dict) else None
+    if found is None:
+        found = []
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise confused(session.site.role, session.site.host, "its list is not a list of names")
+    return Page(tuple(found), further)
+
+
+def next_page(session: Session, response: Response) -> Url | None:
+    """Where the ``Link`` header says that the next page is, if that is at the registry itself."""
+    match = _NEXT.search(", ".join(response.header_values("Link"))[:20_000])
+    if match is None:
+        return None
+    further = session.follow(response.url, match[1])
+    return further if further.origin == session.site.base.origin and further != response.url else None
+
+
+def referrers_page(
+    session: Session, url: Url, *, scopes: Scopes, what: str
+) -> tuple[tuple[Descriptor, ...], Url | None] | None:
+    """One page of referrers; None where the registry has no such API."""
+    response = session.ask("GET", url, scopes=scopes, headers=[("Accept", OCI_INDEX)])
+    if response.status in _NO_REFERRERS:
+        response.discard()
+        return None
+    if response.status != 200:
+        raise session.refusal(response, what)
+    if bare_type(response.header("Content-Type")) != OCI_INDEX:
+        response.discard()
+        return None
+    further = next_page(session, response)
+    index = parse_manifest(_read(session, response), OCI_INDEX, expected_digest=None)
+    return index.manifests, further
+
+
+def _read(session: Session, response: Response) -> bytes:
+    try:
+        return response.read(_PAGE_BYTES)
+    except OverflowError:
+        template = gettext_noop("A list at %(host)s is larger than %(limit)d bytes.")
+        raise OciError("limit_exceeded", template, host=session.site.host, limit=_PAGE_BYTES) from None
+    except (Broken, Malformed) as error:
+        raise session.site.translated(error, response.url) from error
+
+
+def _read_json(session: Session, response: Response) -> object:
+    try:
+        document: object = json.loads(_read(session, response))
+    except (ValueError, RecursionError):
+        raise confused(session.site.role, session.site.host, "its list is not readable") from None
+    return document
+
+
+def fresh_names(names: Collection[str], seen: set[str]) -> list[str]:
+    """Names that no page had before: a list that goes in circles ends."""
+    fresh = [name for name in dict.fromkeys(names) if name not in seen]
+    seen.update(fresh)
+    return fresh

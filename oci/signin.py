@@ -180,10 +180,10 @@ class SignIn:
 
     def rejection(self, host: str, body: ErrorBody, *, signed_in: bool) -> OciError:
         """The final word of a registry or its token server about who we are."""
-        params = {"host": host, "detail": f": {body.text}" if body.text else ""}
+        detail = f": {body.text}" if body.text else ""
         if self.role == "target":
             template = gettext_noop("The target registry's sign-in at %(host)s failed%(detail)s")
-            return OciError("target_error", template, **params)
+            return OciError("target_error", template, host=host, detail=detail)
         if signed_in:
             template = gettext_noop("%(host)s refuses the user name or password%(detail)s")
         elif self._credential is not None:
@@ -194,7 +194,7 @@ class SignIn:
             template = gettext_noop(
                 "%(host)s does not let us read this: it does not exist there or needs a sign-in%(detail)s"
             )
-        return OciError("unauthorized", template, **params)
+        return OciError("unauthorized", template, host=host, detail=detail)
 
     def _read_token(self, realm: Url, response: Response) -> Token:
         try:
@@ -205,9 +205,14 @@ class SignIn:
         value = said.get("token") or said.get("access_token")
         if not isinstance(value, str) or not _TOKEN_VALUE.fullmatch(value):
             raise confused(self.role, realm.authority, "its token answer holds no token")
-        seconds = said.get("expires_in")
-        usable = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 10**9
-        return Token.lasting(value, float(seconds) if usable else 0.0)
+        return Token.lasting(value, _lifetime(said.get("expires_in")))
+
+
+def _lifetime(said: object) -> float:
+    """Seconds; 0 when unsaid or senseless."""
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 < said < 10**9:
+        return float(said)
+    return 0.0
 
 
 class Bid:
