@@ -28,16 +28,23 @@ class ProvenMounts:
     :param source_registry: normalised name of where the image comes from.
     :param project_name: of the importing project.
     :param repository: the target, ``<project>/<name>``.
+    :param access: of the target client; what may be mounted from is added to it, to be read.
     """
 
-    def __init__(self, *, source_registry: str, project_name: str, repository: str) -> None:
+    def __init__(
+        self, *, source_registry: str, project_name: str, repository: str, access: dict[str, str]
+    ) -> None:
+        self._access = access
         self._source_registry = source_registry
         self._prefix = f"{project_name}/"
         self._repository = repository
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
 
     def candidates(self, digest: str) -> Sequence[MountCandidate]:
-        return self._database.submit(self._find, digest).result()
+        found = self._database.submit(self._find, digest).result()
+        for each in found:
+            self._access.setdefault(each.repository, "pull")
+        return found
 
     def copied(self, digest: str, size: int) -> None:
         """Written before the flight of the blob ends, so that whoever waited for it finds the proof."""

@@ -75,6 +75,8 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
                 for name in ("accounts", "projects", "imageimport", "registry_portal", "oci", "stack")
             },
             "django": {"level": "INFO", "handlers": [], "propagate": True},
+            # Every 404 of a crawler is no warning; 5xx come as errors.
+            "django.request": {"level": "ERROR"},
             "django.server": {"level": "INFO", "handlers": [], "propagate": True},
             "django_structlog": {"level": level},
             "celery": {"level": "INFO"},

@@ -5,11 +5,13 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.api.views import ApiRoot, NoSuchAddress
+from registry_portal import health
 
 api = [
     path("", ApiRoot.as_view(), name="api-root"),
     path("/", include("accounts.api.urls")),
     path("/", include("projects.api.urls")),
+    path("/", include("imageimport.api.urls")),
 ]
 
 urlpatterns = [
@@ -17,5 +19,8 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"^api(?:/.*)?$", NoSuchAddress.as_view()),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

@@ -39,9 +39,9 @@ class DockerTransport:
         self._job = job
         self._api = _connect()
         self._source = engine.source_client(
-            job.source, user=job.task.requested_by, credential=job.credential, cancel=job.cancel, progress=job.progress
+            job.source, user=job.task.requested_by, credential=job.credential, cancel=job.cancel, audience=job.progress
         )
-        self._target = own_registry.target_client(access={job.target_repository: "pull,push"}, cancel=job.cancel)
+        self._target = own_registry.target_client(access={job.target_repository: own_registry.PUSH}, cancel=job.cancel)
         self._pulled = ""
         self._target_name = f"{own_registry.own_host()}/{job.target_repository}"
         self._source_digest = ""
@@ -167,8 +167,7 @@ class DockerTransport:
             return manifest
         wanted = self._job.task.platforms or [self._own_platform()]
         chosen = choose(manifest, [Platform.parse(text) for text in wanted])
-        images = [each for each in chosen.manifests if not each.is_attestation]
-        return self._source.get_manifest(self._job.source.repository, images[0].digest)
+        return self._source.get_manifest(self._job.source.repository, chosen.images[0].digest)
 
     def _own_platform(self) -> str:
         version = self._api.version()

@@ -27,8 +27,9 @@ class RegistryTransport:
             audience=job.progress,
             budget=budget,
         )
+        access = {job.target_repository: own_registry.PUSH}
         self._target = own_registry.target_client(
-            access={job.target_repository: "pull,push"},
+            access=access,
             cancel=job.cancel,
             budget=budget,
             on_wait=job.progress.waiting,
@@ -39,6 +40,7 @@ class RegistryTransport:
             source_registry=task.source_registry,
             project_name=task.project.name,
             repository=job.target_repository,
+            access=access,
         )
         self._closed = False
         self._copier = ImageCopier(

@@ -1,0 +1,86 @@
+"""Whether this process lives, whether it can serve, and its numbers for Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from imageimport.metrics import registry as metrics_registry
+from oci.errors import OciError
+from projects import registry as own_registry
+
+#: Each question waits at most this long, seconds.
+PATIENCE: Final = 2.0
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nobody, so that a database that is away restarts no web process."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Ready when the database answers and has every migration. Redis and the registry are told, but pages and
+    submissions work without them, so their absence takes no web process out of service."""
+    found = {"database": _database(), "redis": _redis(), "registry": _registry()}
+    return JsonResponse(found, status=200 if found["database"] == "ok" else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, for loopback or with ``Authorization: Bearer <METRICS_TOKEN>``."""
+    if not (_has_token(request) or _is_local(request)):
+        return HttpResponseForbidden("Metrics are for loopback or with the metrics token.\n", content_type="text/plain")
+    return HttpResponse(generate_latest(metrics_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        return "migrations missing" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+    except DatabaseError as exc:
+        return f"away ({type(exc).__name__})"
+
+
+def _redis() -> str:
+    options: dict[str, Any] = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, **options) as client:
+            client.ping()
+    except (redis.RedisError, OSError) as exc:
+        return f"away ({type(exc).__name__})"
+    return "ok"
+
+
+def _registry() -> str:
+    try:
+        with own_registry.opened(access={}, tries=1, headers_seconds=PATIENCE) as client:
+            client.ping()
+    except OciError as exc:
+        return f"away ({exc.code})"
+    return "ok"
+
+
+def _has_token(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """The peer is this machine, and no proxy speaks for somebody else."""
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
