@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import string
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ SECRET_LENGTH = 43
 LAST_USED_EVERY = timedelta(seconds=60)
 MAX_DAYS = 3650
 _ALPHABET = string.ascii_letters + string.digits
+_WHOLE = re.compile(rf"{MARK}[A-Za-z0-9]{{{PREFIX_LENGTH - len(MARK)}}}_[A-Za-z0-9]{{{SECRET_LENGTH}}}", re.ASCII)
 
 
 def random_text(length: int) -> str:
@@ -63,7 +65,7 @@ def expiry(days: int | None) -> datetime | None:
 
 def find_token(text: str) -> ApiToken | None:
     """The token that ``text`` is, if it is valid now and its user may sign in; its use is noted."""
-    if not text.startswith(MARK):
+    if not _WHOLE.fullmatch(text):
         return None
     row = ApiToken.objects.select_related("user").filter(prefix=text[:PREFIX_LENGTH]).first()
     if row is None or not hmac.compare_digest(row.digest, digest_of(text)):

@@ -32,10 +32,15 @@ def record(
     AuditEvent.objects.create(
         action=action,
         actor=user,
-        actor_name=(actor_name or (user.get_username() if user else ""))[:255],
+        actor_name=_clean(actor_name or (user.get_username() if user else ""), 255),
         project=project,
         project_name=project.name if project else "",
-        subject=subject[:700],
+        subject=_clean(subject, 700),
         detail=detail or {},
         address=client_address(request) if request is not None else None,
     )
+
+
+def _clean(text: str, most: int) -> str:
+    """What a stranger sent may hold what a database refuses to store."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]

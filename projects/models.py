@@ -98,6 +98,8 @@ class Image(models.Model):
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
     pull_count = models.PositiveBigIntegerField(_("pulls"), default=0)
     last_pulled_at = models.DateTimeField(_("last pulled"), null=True, blank=True)
+    #: When the row was last compared with the registry (projects.reconcile).
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-updated_at", "-id")

@@ -125,7 +125,7 @@ class CursorPages(BasePagination):
 
     def get_page_size(self, request: Request) -> int:
         try:
-            asked = request.query_params.get(self.page_size_query_param, self.page_size)
+            asked = request.query_params.get(self.page_size_query_param, str(self.page_size))
             return _positive_int(asked, strict=True, cutoff=self.max_page_size)
         except ValueError:
             return self.page_size

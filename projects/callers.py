@@ -1,0 +1,108 @@
+"""Who knocks at the registry's door: a person, a robot account, or nobody known."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import throttling
+from accounts.addresses import client_address
+from accounts.models import ApiToken
+from accounts.services import InvalidCredentials, TooManyFailures, check_password, has_second_factor
+from accounts.tokens import MARK, digest_of, find_token
+from projects.models import Robot
+
+LAST_USED_EVERY: Final = timedelta(seconds=60)
+_ROBOT: Final = re.compile(r"robot\$([a-z0-9._-]{1,63})\+([a-z0-9._-]{1,60})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One of ``user`` and ``robot``, or neither: an anonymous caller. ``token`` narrows what its user may."""
+
+    user: User | None = None
+    robot: Robot | None = None
+    token: ApiToken | None = None
+
+    @property
+    def name(self) -> str:
+        """As the registry's tokens and the journal call him; empty for an anonymous caller."""
+        if self.robot is not None:
+            return self.robot.login
+        return self.user.get_username() if self.user is not None else ""
+
+
+ANONYMOUS: Final = Caller()
+
+
+def identify(*, request: HttpRequest, username: str, password: str) -> Caller:
+    """The caller with this name, and an API token, a robot's secret or, where allowed, the password.
+
+    :raises TooManyFailures: this account or address failed too often.
+    :raises InvalidCredentials: whatever the cause: unknown, wrong, expired, revoked, blocked.
+    """
+    address = client_address(request)
+    if password.startswith(MARK) or _ROBOT.fullmatch(username):
+        wait = throttling.blocked_for(account=username, address=address)
+        if wait:
+            raise TooManyFailures(wait)
+        caller = _robot(username, password) or _token_holder(username, password)
+        if caller is None:
+            throttling.failed(account=username, address=address)
+            raise InvalidCredentials
+        return caller
+    user = check_password(request=request, username=username, password=password)
+    if not settings.TOKEN_SERVICE_PASSWORDS or has_second_factor(user):
+        throttling.failed(account=username, address=address)
+        raise InvalidCredentials
+    throttling.succeeded(account=username)
+    return Caller(user=user)
+
+
+def identify_by_token(*, request: HttpRequest, text: str) -> Caller:
+    """The caller whose API token stands in for a refresh token.
+
+    :raises TooManyFailures, InvalidCredentials: as :func:`identify`.
+    """
+    address = client_address(request)
+    wait = throttling.blocked_for(account="", address=address)
+    if wait:
+        raise TooManyFailures(wait)
+    token = find_token(text)
+    if token is None:
+        throttling.failed(account=text, address=address)
+        raise InvalidCredentials
+    return Caller(user=token.user, token=token)
+
+
+def _token_holder(username: str, text: str) -> Caller | None:
+    token = find_token(text)
+    if token is None or token.user.get_username() != username:
+        return None
+    return Caller(user=token.user, token=token)
+
+
+def _robot(username: str, secret: str) -> Caller | None:
+    named = _ROBOT.fullmatch(username)
+    if named is None:
+        return None
+    robot = Robot.objects.select_related("project").filter(project__name=named[1], name=named[2]).first()
+    now = timezone.now()
+    if robot is None or not hmac.compare_digest(robot.digest, digest_of(secret)):
+        return None
+    if robot.expires_at is not None and robot.expires_at <= now:
+        return None
+    stale = now - LAST_USED_EVERY
+    if robot.last_used_at is None or robot.last_used_at < stale:
+        used = Robot.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=robot.pk)
+        used.update(last_used_at=now)
+    return Caller(robot=robot)

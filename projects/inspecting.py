@@ -1,0 +1,83 @@
+"""What a tag of the private registry names now: digest, platforms, size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from oci.client import RegistryClient
+from oci.descriptor import Descriptor
+from oci.errors import OciError
+from oci.manifest import Manifest
+from oci.media_types import CONFIG_TYPES
+from oci.selection import platform_names, platform_of_config
+from oci.tree import collect_blobs, read_tree
+
+#: A larger configuration is not looked into for its platform.
+MOST_CONFIG_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """As :class:`projects.models.Image` keeps it."""
+
+    digest: str
+    media_type: str
+    artifact_type: str
+    size: int
+    platforms: tuple[str, ...] = ()
+    children: tuple[dict[str, Any], ...] = field(default=())
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | None:
+    """Read the manifest behind a tag and everything below it; None where there is no such tag.
+
+    :raises OciError: the registry is away, or what it holds can't be understood.
+    """
+    root = client.find_manifest(repository, tag)
+    if root is None:
+        return None
+    tree = read_tree(root, fetch=lambda child: client.get_manifest(repository, child.digest), parallel=2)
+    children = tuple(_child(each, tree.manifests) for each in root.manifests if not each.is_attestation)
+    return Inspected(
+        digest=root.digest,
+        media_type=root.media_type,
+        artifact_type=_artifact_type(root),
+        size=sum(blob.size for blob in tree.blobs().values()),
+        platforms=platform_names(root.manifests) if root.is_index else _platform(client, repository, root),
+        children=children,
+        annotations=dict(root.annotations),
+    )
+
+
+def _child(child: Descriptor, manifests: dict[str, Manifest]) -> dict[str, Any]:
+    """One platform of an index, with the size of its own blobs."""
+    found = manifests[child.digest]
+    below = [found, *(manifests[each.digest] for each in found.manifests)]
+    return {
+        "platform": str(child.platform) if child.platform else "",
+        "digest": child.digest,
+        "size": sum(blob.size for blob in collect_blobs(below).values()),
+    }
+
+
+def _artifact_type(manifest: Manifest) -> str:
+    """What an artifact is: by its own word, else by its configuration; empty for a container image."""
+    if manifest.artifact_type:
+        return manifest.artifact_type
+    config = manifest.config
+    return config.media_type if config is not None and config.media_type not in CONFIG_TYPES else ""
+
+
+def _platform(client: RegistryClient, repository: str, manifest: Manifest) -> tuple[str, ...]:
+    config = manifest.config
+    if config is None or config.media_type not in CONFIG_TYPES or config.size > MOST_CONFIG_BYTES:
+        return ()
+    try:
+        found = platform_of_config(client.read_blob(repository, config.digest, config.size))
+    except OciError as exc:
+        if exc.retryable:
+            raise
+        return ()  # a configuration that can't be read names no platform; the image is there all the same
+    return (str(found),) if found is not None and not found.is_unknown else ()
