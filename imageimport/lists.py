@@ -86,8 +86,8 @@ _BULLET: Final = re.compile(r"(?:[-*•]|\d{1,4}[.)])\s+")
 
 def _of_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), start=1):
-        for part in re.split(r"\s*(?:&&|;)\s*", line.strip("\ufeff \t\\")):
-            yield from ((number, word) for word in _words(re.sub(r"\s+", " ", part).strip()))
+        for part in re.split(r"&&|;", " ".join(line.strip("\ufeff \t\\").split())):
+            yield from ((number, word) for word in _words(part.strip()))
 
 
 def _words(part: str) -> list[str]:

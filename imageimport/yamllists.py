@@ -19,19 +19,21 @@ _SIGNS: Final = re.compile(
     r"^[ \t]*(?:-[ \t]+)?[\"']?(?:image|images|services|apiVersion|kind|repository|containers)[\"']?[ \t]*:(?:[ \t]|$)",
     re.MULTILINE,
 )
-_IMAGE_LINE: Final = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?image[\"']?[ \t]*:[ \t]+(?P<image>\S.*?)[ \t]*(?:#.*)?\Z")
+#: Of a line whose runs of spaces were made one, so that matching takes one pass.
+_IMAGE_LINE: Final = re.compile(r"(?:- )?[\"']?image[\"']? ?: (?P<image>[^ #]\S*)(?: .*)?")
+#: A pod in a list of a chart is some fifteen deep.
+_DEPTH: Final = 100
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def looks_like_yaml(text: str) -> bool:
     """Whether the text is a document rather than one reference a line."""
-    head = next((line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
-    if head.startswith(("[", "{", "---", "%YAML")):
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if lines and lines[0].lstrip().startswith(("[", "{", "---", "%YAML")):
         return True
-    lone_image_lines = all(
-        _IMAGE_LINE.match(line) and not line[:1].isspace() for line in text.splitlines() if line.strip()
-    )
-    return _SIGNS.search(text) is not None and not lone_image_lines
+    if all(_image_of(line) and not line[0].isspace() for line in lines):
+        return False
+    return _SIGNS.search(text) is not None
 
 
 def find_images(text: str) -> list[_Found]:
@@ -44,9 +46,15 @@ def find_images(text: str) -> list[_Found]:
 
 def _image_lines(text: str) -> Iterator[_Found]:
     for number, line in enumerate(text.splitlines(), start=1):
-        match = _IMAGE_LINE.match(line)
-        if match is not None:
-            yield number, match["image"].strip("\"'")
+        image = _image_of(line)
+        if image:
+            yield number, image
+
+
+def _image_of(line: str) -> str:
+    """The reference of an ``image:`` line that stands alone, else nothing."""
+    match = _IMAGE_LINE.fullmatch(" ".join(line.split()))
+    return match["image"].strip("\"'") if match else ""
 
 
 @dataclass(slots=True)
@@ -80,6 +88,8 @@ class _Walk:
         return self._found
 
     def _open(self, mapping: bool, line: int) -> None:
+        if len(self._stack) >= _DEPTH:
+            raise yaml.YAMLError("nested too deeply")
         under = ""
         if self._stack:
             parent = self._stack[-1]
