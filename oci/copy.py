@@ -6,18 +6,15 @@ by digest.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
-from oci.digest import is_digest
 from oci.errors import OciError, gettext_noop
 from oci.ladder import Ladder
-from oci.limits import READ_BACK_SECONDS, STALL_SECONDS
-from oci.manifest import Descriptor, Manifest
+from oci.limits import STALL_SECONDS
+from oci.manifest import Manifest
 from oci.observer import (
     BlobFlights,
     CopyObserver,
@@ -28,9 +25,9 @@ from oci.observer import (
     OneAtATime,
     Silent,
 )
-from oci.tree import Tree, collect_blobs, read_tree
-
-_READ_BACK_PAUSE: Final = 0.5
+from oci.publish import Publisher
+from oci.reading import Image, ImageReader
+from oci.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,9 @@ class CopyResult:
     :param digest: what the target tag names.
     :param source_digest: what the source's reference named; differs when platforms were chosen.
     :param size: sum of the distinct blobs of the image, in bytes.
+    :param bytes_total: with those of what is attached to it.
+    :param referrers: how many signatures, SBOMs and the like came along.
+    :param notes: sentences that people should see.
     """
 
     digest: str
@@ -48,21 +48,24 @@ class CopyResult:
     size: int
     platforms: tuple[str, ...]
     bytes_total: int
-    notes: tuple[str, ...] = field(default=())
+    referrers: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class ImageCopier:
     """Call :meth:`sign_in`, :meth:`pull`, :meth:`tag`, :meth:`push` in this order, and :meth:`cleanup` whatever happened.
 
     :param wanted: tag or digest at the source.
-    :param platforms: empty for all.
+    :param platforms: ``linux/amd64`` and the like; empty for all.
+    :param observer: told what happens; an :class:`OciError` that it raises in ``layers`` ends the import.
     :param confirm: called right before the tag is put; raises when this attempt has lost its right to.
+    :raises OciError: ``invalid_reference`` for a malformed platform.
     """
 
     def __init__(
         self,
         *,
-        source: RegistryClient,
+        source: Source,
         source_repository: str,
         wanted: str,
         target: RegistryClient,
@@ -80,22 +83,25 @@ class ImageCopier:
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._source = source
-        self._source_repository = source_repository
-        self._wanted = wanted
         self._target = target
         self._repository = target_repository
         self._tag = target_tag
-        self._platforms = tuple(platforms)
-        self._include_referrers = include_referrers
         self._overwrite = overwrite
-        self._parallel = parallel_blobs
         self._observer: CopyObserver = OneAtATime(observer or Silent())
         self._cancel = cancel or CancelToken()
         self._confirm = confirm
-        self.source_digest = ""
-        self._root: Manifest | None = None
-        self._tree: Tree | None = None
-        self._blobs: dict[str, Descriptor] = {}
+        self._image: Image | None = None
+        self._reader = ImageReader(
+            source=source,
+            repository=source_repository,
+            wanted=wanted,
+            platforms=platforms,
+            include_referrers=include_referrers,
+            parallel=parallel_blobs,
+            cancel=self._cancel,
+            near=self._manifest_at_target,
+            near_blob=self._blob_at_target,
+        )
         self._ladder = Ladder(
             source=source,
             source_repository=source_repository,
@@ -109,76 +115,62 @@ class ImageCopier:
             parallel=parallel_blobs,
             stall_seconds=stall_seconds,
         )
+        self._publisher = Publisher(
+            target, target_repository, self._cancel, self._ladder.bring_again, parallel=parallel_blobs
+        )
+
+    @property
+    def source_digest(self) -> str:
+        """What the source's reference names; empty before :meth:`sign_in`."""
+        return self._reader.digest
 
     def sign_in(self) -> None:
         """Reach both registries and resolve what is wanted to a digest."""
         self._source.ping()
         self._target.ping()
-        head = self._source.head_manifest(self._source_repository, self._wanted)
-        if head is None or head.digest is None:
-            self._root = self._source.get_manifest(self._source_repository, self._wanted)
-            self.source_digest = self._root.digest
-        else:
-            self.source_digest = head.digest
-        if is_digest(self._wanted):
-            self.source_digest = self._wanted
+        self._reader.resolve()
 
     def pull(self) -> None:
         """Read the manifests, then bring every blob to the target."""
-        root = self._root or self._source.get_manifest(self._source_repository, self.source_digest)
-        self._tree = read_tree(root, fetch=self._fetch, parallel=self._parallel)
-        self._blobs = collect_blobs(self._tree.manifests.values())
-        self._observer.layers([LayerPlan(b.digest, b.size, b.media_type) for b in self._blobs.values()])
-        self._ladder.bring(self._blobs.values())
-
-    def _fetch(self, child: Descriptor) -> Manifest:
-        self._cancel.check()
-        return self._source.get_manifest(self._source_repository, child.digest)
+        image = self._image = self._reader.read()
+        blobs = image.blobs()
+        self._ladder.contents.update(image.contents)
+        self._observer.layers([LayerPlan(each.digest, each.size, each.media_type) for each in blobs.values()])
+        self._ladder.bring(blobs.values())
 
     def tag(self) -> None:
         """Fix the target reference.
 
         :raises OciError: ``tag_exists`` when it names something else and may not be overwritten.
         """
-        assert self._tree is not None
         if self._overwrite:
             return
-        head = self._target.head_manifest(self._repository, self._tag)
-        if head is not None and head.digest != self._tree.root.digest:
+        tree = self._pulled().tree
+        found = self._target.find_manifest(self._repository, self._tag)
+        if found is not None and found.digest not in (tree.root.digest, tree.cut(tree.root).digest):
             template = gettext_noop("The tag %(tag)s exists already and names another image.")
             raise OciError("tag_exists", template, tag=self._tag)
 
     def push(self) -> CopyResult:
-        """Put the manifests by digest, children first, then the tag; read it back and compare."""
-        assert self._tree is not None
-        root = self._tree.root
-        for manifest in self._tree.manifests.values():
-            self._cancel.check()
-            self._target.put_manifest(self._repository, manifest.digest, manifest)
+        """Put the manifests by digest, what is attached, then the tag; read back and compare."""
+        image = self._pulled()
+        root = self._publisher.put_image(image.tree)
+        self._publisher.put_attached(image.attached)
+        blobs = image.blobs()
+        self._publisher.check_blobs(blobs.values())
         self._cancel.check()
         self._confirm()
-        self._target.put_manifest(self._repository, self._tag, root)
-        self._read_back(root)
+        self._publisher.put_tag(self._tag, root)
         return CopyResult(
             digest=root.digest,
             source_digest=self.source_digest,
             media_type=root.media_type,
-            size=sum(blob.size for blob in self._blobs.values()),
-            platforms=tuple(str(child.platform) for child in root.manifests if child.platform and not child.platform.is_unknown),
-            bytes_total=sum(blob.size for blob in self._blobs.values()),
+            size=sum(blob.size for blob in image.own_blobs().values()),
+            platforms=image.platforms,
+            bytes_total=sum(blob.size for blob in blobs.values()),
+            referrers=len(image.attached.trees),
             notes=tuple(self._source.notes),
         )
-
-    def _read_back(self, root: Manifest) -> None:
-        deadline = time.monotonic() + READ_BACK_SECONDS
-        while True:
-            head = self._target.head_manifest(self._repository, self._tag)
-            if head is not None and head.digest in (root.digest, None):
-                return
-            if time.monotonic() > deadline:
-                template = gettext_noop("The target registry %(host)s does not show the tag %(tag)s as it was put.")
-                raise OciError("target_error", template, retryable=True, host=self._target.host, tag=self._tag)
-            self._cancel.wait(_READ_BACK_PAUSE)
 
     def cleanup(self) -> None:
         """Delete upload sessions that were left open. Always safe to call, also after a cancel."""
@@ -190,3 +182,27 @@ class ImageCopier:
             upload.session = client.session
             upload.delete()
         client.close()
+
+    def _pulled(self) -> Image:
+        if self._image is None:
+            raise RuntimeError("pull() comes first")
+        return self._image
+
+    def _manifest_at_target(self, digest: str) -> Manifest | None:
+        """A manifest that the target has, so that the source need not be asked: it is named by its content."""
+        try:
+            return self._target.find_manifest(self._repository, digest)
+        except OciError as error:
+            if error.code == "digest_mismatch" or error.code == "unsupported_manifest":
+                return None  # Spoilt there: the source has it whole, and it will be put again.
+            raise
+
+    def _blob_at_target(self, digest: str, size: int) -> bytes | None:
+        try:
+            if self._target.head_blob(self._repository, digest) != size:
+                return None
+            return self._target.read_blob(self._repository, digest, size)
+        except OciError as error:
+            if error.code == "digest_mismatch":
+                return None  # As above.
+            raise

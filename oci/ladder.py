@@ -16,7 +16,8 @@ from oci.client import RegistryClient
 from oci.errors import Canceled, gettext_noop
 from oci.manifest import Descriptor
 from oci.observer import BlobFlights, CopyObserver, LayerState, MountProof
-from oci.transfer import OpensBlobs, Transfer
+from oci.source import OpensBlobs
+from oci.transfer import Transfer
 
 #: A wait for another import looks so often whether this one was canceled.
 _FLIGHT_LOOK_SECONDS: Final = 0.5
@@ -59,6 +60,8 @@ class Ladder:
         self._parallel = parallel
         self._stall_seconds = stall_seconds
         self._failed = threading.Event()
+        #: Blobs whose other import stood still: moved without waiting any more.
+        self._overdue: set[str] = set()
         #: Blobs that are in memory already.
         self.contents: dict[str, bytes] = {}
 
@@ -87,6 +90,10 @@ class Ladder:
             for blob in deferred:
                 self._wait_for_other(blob)
             todo = deferred
+
+    def bring_again(self, blobs: Iterable[Descriptor]) -> None:
+        """Upload blobs that the target lost, whatever it says."""
+        self.bring(blobs, anew=True)
 
     def _stop(self) -> None:
         self._cancel.check()
@@ -122,9 +129,12 @@ class Ladder:
             self._mounts.copied(blob.digest, blob.size)
             return True
         flight = self._flights.begin(f"{self._target.host}/{blob.digest}")
-        if flight is None:
+        if flight is None and blob.digest not in self._overdue:
             self._drop(upload)
             return False
+        if flight is None:
+            self._stream(blob, upload, lambda _done: None)
+            return True
         ok = False
         try:
             self._stream(blob, upload, flight.progress)
@@ -200,7 +210,7 @@ class Ladder:
         while not self._flights.wait(key, _FLIGHT_LOOK_SECONDS, on_progress):
             self._cancel.check()
             if time.monotonic() - moved_at > self._stall_seconds:
-                self._stream(blob, None, lambda _done: None)
+                self._overdue.add(blob.digest)
                 return
 
 
@@ -211,3 +221,6 @@ class _InMemory:
 
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> ByteStream:
         return MemoryStream(self._content, offset, self._host)
+
+    def blob_failed(self, digest: str) -> None:
+        """Memory does not fail."""

@@ -17,6 +17,7 @@ from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
 from oci.faults import Again, asked_to_wait
 from oci.limits import (
+    CANCEL_POLL_SECONDS,
     INLINE_WAIT_SECONDS,
     LONGEST_WAIT_SECONDS,
     RETRY_BUDGET_SECONDS,
@@ -107,8 +108,9 @@ class Retrier:
         self.on_retry = on_retry
         self.tries = tries if tries is not None else budget.tries
 
-    def attempts(self) -> Attempts:
-        return Attempts(self)
+    def attempts(self, stop: Callable[[], None] = lambda: None) -> Attempts:
+        """:param stop: raises when the operation has become pointless; looked at while waiting."""
+        return Attempts(self, stop)
 
     def run(self, operation: Callable[[], T]) -> T:
         """The result of ``operation``, tried again while it raises :class:`Again` and the budget lasts.
@@ -126,8 +128,9 @@ class Retrier:
 class Attempts:
     """The tries of one operation. Belongs to one thread; a context, so that its time in the budget ends."""
 
-    def __init__(self, retrier: Retrier) -> None:
+    def __init__(self, retrier: Retrier, stop: Callable[[], None]) -> None:
         self._retrier = retrier
+        self._stop = stop
         self._failures = 0
         self._moved = 0
         self._retrying = False
@@ -175,7 +178,13 @@ class Attempts:
         if pause:
             template, params = _why(again)
             retrier.on_wait(template, {**params, "seconds": round(pause, 1)}, time.time() + pause)
-            retrier.cancel.wait(pause)
+            self._wait(pause)
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._stop()
+            self._retrier.cancel.wait(min(left, CANCEL_POLL_SECONDS))
 
     def _final(self, again: Again) -> OciError:
         if again.limited and again.error.retry_after is None:

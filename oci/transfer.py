@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from oci.blobs import ByteStream, check_length, head_blob
 from oci.connection import Broken, Malformed
@@ -20,19 +20,13 @@ from oci.limits import BUFFER_BYTES, MIB
 from oci.manifest import Descriptor
 from oci.retry import Attempts, Retrier
 from oci.session import Session
+from oci.source import OpensBlobs
 from oci.uploads import Mounted, OpenUploads, Upload, start_upload
 
 #: A place in the running hash is kept so often, for going back to what the target holds.
 _MARK_BYTES: Final = 16 * MIB
 #: What a target holds below this is not worth resuming.
 _RESUME_BYTES: Final = MIB
-
-
-
-class OpensBlobs(Protocol):
-    """Where a blob's bytes come from: a registry, several mirrors, memory. One try per call, raises Again."""
-
-    def open_blob(self, repository: str, digest: str, offset: int = 0) -> ByteStream: ...
 
 
 class RunningHash:
@@ -130,7 +124,7 @@ class Transfer:
             self._open_uploads.add(upload)
         buffer = memoryview(bytearray(max(1, min(BUFFER_BYTES, self._blob.size))))
         try:
-            with self._retrier.attempts() as attempts:
+            with self._retrier.attempts(self._stop) as attempts:
                 while True:
                     try:
                         self._move(buffer, attempts)
@@ -217,6 +211,7 @@ class Transfer:
                 break
             except Again as again:
                 self._close_stream()
+                self._source.blob_failed(self._blob.digest)
                 attempts.failed(again)
         piece = buffer[:count]
         if not self._hash.update(piece):
@@ -238,6 +233,7 @@ class Transfer:
     def _spoil(self, fault: Again) -> Again:
         """What was sent is not the blob: nothing of it is built upon."""
         self._spoiled = True
+        self._source.blob_failed(self._blob.digest)
         self._hash = RunningHash(self._blob.digest)
         return fault
 

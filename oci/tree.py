@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final
 
 from oci.errors import OciError, gettext_noop
-from oci.limits import CHILDREN, INDEX_DEPTH
+from oci.limits import CHILDREN, INDEX_DEPTH, MIB
 from oci.manifest import Descriptor, Manifest
+from oci.selection import subset_index
 
-Fetch = Callable[[Descriptor], Manifest]
-#: Which children of an index are wanted; sees each index once.
+#: Manifests of one image are held in memory together; the largest seen have less than one MiB.
+TREE_BYTES: Final = 64 * MIB
+
+Fetch = Callable[[str], Manifest]
+#: Which children of an index are wanted; the number is how deep the index is, the outermost 1.
 Choose = Callable[[Manifest, int], Sequence[Descriptor]]
 
 
@@ -22,21 +27,34 @@ class Tree:
     root: Manifest
     manifests: dict[str, Manifest] = field(default_factory=dict)
     kept: dict[str, tuple[Descriptor, ...]] = field(default_factory=dict)
+    size: int = 0
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing was left out."""
-        return all(len(self.kept[digest]) == len(m.manifests) for digest, m in self.manifests.items() if m.is_index)
+    def is_whole(self, manifest: Manifest) -> bool:
+        """Whether nothing that ``manifest`` names was left out, here or deeper."""
+        if not manifest.is_index:
+            return True
+        kept = {child.digest for child in self.kept[manifest.digest]}
+        return all(child.digest in kept for child in manifest.manifests) and all(
+            self.is_whole(self.manifests[digest]) for digest in kept
+        )
 
-    def blobs(self) -> dict[str, Descriptor]:
-        """What the target needs, by digest; foreign layers stay where they are."""
-        return collect_blobs(self.manifests.values())
+    def cut(self, manifest: Manifest) -> Manifest:
+        """``manifest`` without what was left out; itself when that is nothing."""
+        if self.is_whole(manifest):
+            return manifest
+        kept = {child.digest for child in self.kept[manifest.digest]}
+        replaced = {digest: self.cut(self.manifests[digest]) for digest in kept}
+        return subset_index(manifest, kept, replaced=replaced)
+
+    def children(self) -> list[Descriptor]:
+        """The wanted children of all indexes, outermost first."""
+        return [child for digest in reversed(self.kept) for child in self.kept[digest]]
 
 
 def collect_blobs(manifests: Iterable[Manifest]) -> dict[str, Descriptor]:
-    """Blobs of several manifests, each once.
+    """Blobs that a registry must have for these manifests, by digest; foreign layers stay where they are.
 
-    :raises OciError: two of them give one digest different sizes.
+    :raises OciError: two manifests give one digest different sizes.
     """
     found: dict[str, Descriptor] = {}
     for manifest in manifests:
@@ -58,37 +76,48 @@ def everything(index: Manifest, _depth: int) -> Sequence[Descriptor]:
 def read_tree(root: Manifest, *, fetch: Fetch, choose: Choose = everything, parallel: int = 4) -> Tree:
     """Read what ``root`` points to.
 
-    :raises OciError: ``limit_exceeded`` for too many or too deep; whatever ``fetch`` raises.
+    :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
     """
-    tree = Tree(root)
-    with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="manifests") as pool:
-        _walk(tree, root, 1, (), fetch, choose, pool)
+    tree = Tree(root, size=root.size)
+    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="manifests")
+    try:
+        _Walk(tree, fetch, choose, pool).visit(root, 1)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return tree
 
 
-def _walk(
-    tree: Tree,
-    manifest: Manifest,
-    depth: int,
-    path: tuple[str, ...],
-    fetch: Fetch,
-    choose: Choose,
-    pool: ThreadPoolExecutor,
-) -> None:
-    if manifest.digest in tree.manifests:
-        return
-    if manifest.is_index:
-        if depth > INDEX_DEPTH:
-            template = gettext_noop("The image has indexes within indexes, more than %(limit)d deep.")
-            raise OciError("limit_exceeded", template, limit=INDEX_DEPTH)
-        kept = tuple(choose(manifest, depth))
-        fresh = {child.digest: child for child in kept if child.digest not in tree.manifests}
+@dataclass(slots=True)
+class _Walk:
+    tree: Tree
+    fetch: Fetch
+    choose: Choose
+    pool: ThreadPoolExecutor
+
+    def visit(self, manifest: Manifest, depth: int) -> None:
+        tree = self.tree
+        if manifest.digest in tree.manifests:
+            return
+        if manifest.is_index:
+            if depth > INDEX_DEPTH:
+                template = gettext_noop("The image has indexes within indexes, more than %(limit)d deep.")
+                raise OciError("limit_exceeded", template, limit=INDEX_DEPTH)
+            kept = tuple({child.digest: child for child in self.choose(manifest, depth)}.values())
+            self._visit_children(kept, depth)
+            tree.kept[manifest.digest] = kept
+        tree.manifests[manifest.digest] = manifest
+
+    def _visit_children(self, kept: Sequence[Descriptor], depth: int) -> None:
+        tree = self.tree
+        fresh = [child.digest for child in kept if child.digest not in tree.manifests]
         if len(tree.manifests) + len(fresh) > CHILDREN:
             template = gettext_noop("The image has more than %(limit)d manifests.")
             raise OciError("limit_exceeded", template, limit=CHILDREN)
-        for child in pool.map(fetch, fresh.values()):
-            if child.digest in path or child.digest == manifest.digest:
-                raise OciError("unsupported_manifest", gettext_noop("The image contains itself."))
-            _walk(tree, child, depth + 1, (*path, manifest.digest), fetch, choose, pool)
-        tree.kept[manifest.digest] = kept
-    tree.manifests[manifest.digest] = manifest
+        # A batch at a time, so that what is read ahead stays within the limit of size.
+        for start in range(0, len(fresh), 16):
+            for child in self.pool.map(self.fetch, fresh[start : start + 16]):
+                tree.size += child.size
+                if tree.size > TREE_BYTES:
+                    template = gettext_noop("The manifests of the image have more than %(limit)d bytes together.")
+                    raise OciError("limit_exceeded", template, limit=TREE_BYTES)
+                self.visit(child, depth + 1)

@@ -1,0 +1,72 @@
+"""Which children of an index are wanted, when people chose platforms; looks into those whose entry names none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from oci.errors import OciError, gettext_noop
+from oci.limits import INDEX_DEPTH
+from oci.manifest import Descriptor, Manifest, Platform
+from oci.selection import choose, is_wanted
+
+_OTHER_PLATFORM: Final = gettext_noop("The image is for %(available)s; %(platform)s was asked for.")
+_NO_PLATFORM: Final = gettext_noop("The image names no platform; %(platform)s was asked for.")
+
+
+class PlatformChoice:
+    """Chooses from each index of an image; :data:`oci.tree.Choose`.
+
+    :param wanted: at least one.
+    :param fetch: a manifest by its digest; remembers, for the tree reads it again.
+    :param platform_of: the platform of an image by its configuration.
+    """
+
+    def __init__(
+        self,
+        wanted: Sequence[Platform],
+        *,
+        fetch: Callable[[str], Manifest],
+        platform_of: Callable[[Manifest], Platform | None],
+    ) -> None:
+        self._wanted = wanted
+        self._fetch = fetch
+        self._platform_of = platform_of
+
+    def __call__(self, index: Manifest, depth: int) -> Sequence[Descriptor]:
+        known = {
+            child.digest: self._platforms_in(self._fetch(child.digest), depth + 1)
+            for child in index.manifests
+            if child.platform is None and not child.is_attestation
+        }
+        wanted = self._wanted
+        if depth > 1:
+            # The outermost index has seen to it that each wish is met somewhere.
+            offered = [each for child in index.manifests for each in (child.platform, *known.get(child.digest, ()))]
+            wanted = [wish for wish in wanted if any(each and is_wanted(each, [wish]) for each in offered)]
+        return choose(index, wanted, known=known).children
+
+    def check_image(self, image: Manifest) -> None:
+        """For a reference that leads to one image and no index.
+
+        :raises OciError: ``not_found`` when it is not for every wanted platform.
+        """
+        platform = self._platform_of(image)
+        for wish in self._wanted:
+            if platform is None:
+                raise OciError("not_found", _NO_PLATFORM, platform=wish.detailed)
+            if not is_wanted(platform, [wish]):
+                raise OciError("not_found", _OTHER_PLATFORM, platform=wish.detailed, available=platform.detailed)
+
+    def _platforms_in(self, manifest: Manifest, depth: int) -> list[Platform]:
+        if not manifest.is_index:
+            platform = self._platform_of(manifest)
+            return [platform] if platform else []
+        if depth > INDEX_DEPTH:
+            return []
+        found: list[Platform] = []
+        for child in manifest.manifests:
+            if child.is_attestation:
+                continue
+            found += [child.platform] if child.platform else self._platforms_in(self._fetch(child.digest), depth + 1)
+        return found

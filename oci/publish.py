@@ -1,0 +1,158 @@
+"""Puts manifests at the target: children first, what is attached after the image, the tag last, read back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from oci.attached import Attached
+from oci.cancel import CancelToken
+from oci.client import RegistryClient, referrers_tag
+from oci.errors import OciError, gettext_noop
+from oci.faults import Answered
+from oci.limits import READ_BACK_SECONDS
+from oci.manifest import Descriptor, Manifest, parse_manifest
+from oci.media_types import OCI_INDEX
+from oci.tree import Tree
+
+_READ_BACK_PAUSE: Final = 0.5
+#: Codes by which a registry says that something a manifest names is not there.
+_UNKNOWN: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+#: Statuses by which a registry refuses an index some of whose children it lacks.
+_SPARSE_REFUSED: Final = frozenset({400, 404, 409, 412, 422})
+
+
+@dataclass(slots=True)
+class Publisher:
+    """For one image and one target repository.
+
+    ``bring`` uploads blobs again that the target lost.
+    """
+
+    target: RegistryClient
+    repository: str
+    cancel: CancelToken
+    bring: Callable[[Iterable[Descriptor]], None]
+    parallel: int = 4
+
+    def put_image(self, tree: Tree) -> Manifest:
+        """All manifests of an image by digest; the root that the target took.
+
+        An index some of whose children were left out keeps its bytes where the target allows that, and is cut to what
+        is there where it does not.
+        """
+        whole = [manifest for manifest in tree.manifests.values() if tree.is_whole(manifest)]
+        for manifest in whole:
+            self._put(manifest)
+        partial_ones = [manifest for manifest in tree.manifests.values() if not tree.is_whole(manifest)]
+        try:
+            for manifest in partial_ones:
+                self._put_once(manifest)
+        except Answered as refusal:
+            if refusal.status not in _SPARSE_REFUSED:
+                raise
+            for manifest in partial_ones:
+                self._put(tree.cut(manifest))
+            return tree.cut(tree.root)
+        return tree.root
+
+    def put_attached(self, attached: Attached) -> None:
+        """What is attached, then its tags; a target without the referrers API gets the tag that stands in for it."""
+        for tree in attached.trees.values():
+            for manifest in tree.manifests.values():
+                self._put(manifest)
+        for tag, manifest in attached.tags.items():
+            self.cancel.check()
+            self.target.put_manifest(self.repository, tag, manifest)
+        for subject, descriptors in attached.by_subject.items():
+            known = self.target.referrers(self.repository, subject)
+            if self.target.has_referrers_api:
+                continue
+            merged = {each.digest: each for each in (*known, *descriptors)}
+            if len(merged) > len(known):
+                index = _referrers_index(merged.values(), attached)
+                self.target.put_manifest(self.repository, referrers_tag(subject), index)
+
+    def check_blobs(self, blobs: Iterable[Descriptor]) -> None:
+        """See that the target can really read every blob; bring what it lost once more.
+
+        :raises OciError: ``target_error``, it loses them faster than we bring them.
+        """
+        lost = self._lost(blobs)
+        if not lost:
+            return
+        self.bring(lost)
+        lost = self._lost(lost)
+        if lost:
+            template = gettext_noop("The target registry %(host)s lost %(digest)s right after it was put.")
+            raise OciError("target_error", template, retryable=True, host=self.target.host, digest=lost[0].digest)
+
+    def put_tag(self, tag: str, root: Manifest) -> None:
+        """The commit point: put the tag, then see that it names what was put.
+
+        :raises OciError: ``target_error``.
+        """
+        self.target.put_manifest(self.repository, tag, root)
+        deadline = time.monotonic() + READ_BACK_SECONDS
+        while True:
+            found = self.target.find_manifest(self.repository, tag)
+            if found is not None and found.body == root.body:
+                return
+            if time.monotonic() > deadline:
+                template = gettext_noop("The target registry %(host)s does not show the tag %(tag)s as it was put.")
+                raise OciError("target_error", template, retryable=True, host=self.target.host, tag=tag)
+            self.cancel.wait(_READ_BACK_PAUSE)
+
+    def _put(self, manifest: Manifest) -> None:
+        """By digest; what the target lost meanwhile is brought once more."""
+        try:
+            self._put_once(manifest)
+        except Answered as refusal:
+            if not _UNKNOWN.intersection(refusal.codes):
+                raise
+            lost = self._lost(manifest.blobs)
+            self.bring(lost or manifest.blobs)
+            self._put_once(manifest)
+
+    def _put_once(self, manifest: Manifest) -> None:
+        self.cancel.check()
+        self.target.put_manifest(self.repository, manifest.digest, manifest)
+
+    def _lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
+        asked = list(blobs)
+        pool = ThreadPoolExecutor(max_workers=self.parallel, thread_name_prefix="check")
+        try:
+            found = pool.map(partial(_is_intact, self.target, self.repository), asked)
+            return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> bool:
+    return target.is_intact(repository, blob.digest, blob.size)
+
+
+def _referrers_index(descriptors: Iterable[Descriptor], attached: Attached) -> Manifest:
+    """The index under the tag that stands in for the referrers API, as the distribution specification has it."""
+    entries = []
+    for each in descriptors:
+        tree = attached.trees.get(each.digest)
+        entry: dict[str, object] = {"mediaType": each.media_type, "digest": each.digest, "size": each.size}
+        artifact_type = each.artifact_type or (_artifact_type(tree.root) if tree else "")
+        if artifact_type:
+            entry["artifactType"] = artifact_type
+        annotations = dict(each.annotations) or (dict(tree.root.annotations) if tree else {})
+        if annotations:
+            entry["annotations"] = annotations
+        entries.append(entry)
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    return parse_manifest(json.dumps(document).encode(), OCI_INDEX, expected_digest=None)
+
+
+def _artifact_type(manifest: Manifest) -> str:
+    return manifest.artifact_type or (manifest.config.media_type if manifest.config else "")

@@ -1,0 +1,148 @@
+"""Reads what an image consists of, for a copy or for a plan of one: manifests, platforms, what is attached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from oci.attached import Attached, find_attached
+from oci.cancel import CancelToken
+from oci.chosen import PlatformChoice
+from oci.digest import is_digest
+from oci.limits import MANIFEST_BYTES
+from oci.manifest import Descriptor, Manifest, Platform
+from oci.media_types import CONFIG_TYPES
+from oci.selection import platform_names, platform_of_config
+from oci.source import Source
+from oci.tree import Tree, collect_blobs, everything, read_tree
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Everything of one image. ``contents`` are configurations that were looked into."""
+
+    tree: Tree
+    attached: Attached
+    platforms: tuple[str, ...]
+    contents: dict[str, bytes]
+
+    def own_blobs(self) -> dict[str, Descriptor]:
+        return collect_blobs(self.tree.manifests.values())
+
+    def blobs(self) -> dict[str, Descriptor]:
+        """With those of what is attached."""
+        return collect_blobs([*self.tree.manifests.values(), *self.attached.manifests()])
+
+
+class ImageReader:
+    """Resolves a reference once, then reads by digest.
+
+    :param near: finds a manifest by digest where it may be already (the target): saves the source's quota.
+    :param near_blob: the same for a small blob, by digest and size.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        repository: str,
+        wanted: str,
+        platforms: Sequence[str] = (),
+        include_referrers: bool = True,
+        parallel: int = 4,
+        cancel: CancelToken,
+        near: Callable[[str], Manifest | None] = lambda _digest: None,
+        near_blob: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
+    ) -> None:
+        self._source = source
+        self._repository = repository
+        self._wanted = wanted
+        self._platforms = [Platform.parse(each) for each in platforms]
+        self._include_referrers = include_referrers
+        self._parallel = parallel
+        self._cancel = cancel
+        self._near = near
+        self._near_blob = near_blob
+        self._lock = threading.Lock()
+        self._read: dict[str, Manifest] = {}
+        self._contents: dict[str, bytes] = {}
+        self._look_near = True
+        self.digest = ""
+
+    def resolve(self) -> str:
+        """The digest of what is wanted, by HEAD where the registry answers that.
+
+        :raises OciError: ``not_found``, ``unauthorized``, …
+        """
+        head = self._source.head_manifest(self._repository, self._wanted)
+        if is_digest(self._wanted) and head is not None:
+            self.digest = self._wanted
+        elif head is not None and head.digest is not None:
+            self.digest = head.digest
+        else:
+            manifest = self._source.get_manifest(self._repository, self._wanted)
+            self._read[manifest.digest] = manifest
+            self.digest = manifest.digest
+        return self.digest
+
+    def read(self) -> Image:
+        """All manifests, verified. :meth:`resolve` comes first."""
+        root = self._root()
+        choice = PlatformChoice(self._platforms, fetch=self._fetch, platform_of=self._platform_of)
+        if self._platforms and not root.is_index:
+            choice.check_image(root)
+        choose = choice if self._platforms else everything
+        tree = read_tree(root, fetch=self._fetch, choose=choose, parallel=self._parallel)
+        attached = Attached()
+        if self._include_referrers:
+            attached = find_attached(
+                self._source,
+                self._repository,
+                tree.manifests.values(),
+                fetch=self._fetch,
+                parallel=self._parallel,
+                note=self._source.notes.append,
+            )
+        return Image(tree, attached, self._names(tree), self._contents)
+
+    def _root(self) -> Manifest:
+        if self.digest not in self._read:
+            near = self._near(self.digest)
+            # Where the root is missing its parts are too: no need to ask for each.
+            self._look_near = near is not None
+            if near is not None:
+                self._read[self.digest] = near
+        return self._fetch(self.digest)
+
+    def _fetch(self, digest: str) -> Manifest:
+        self._cancel.check()
+        with self._lock:
+            known = self._read.get(digest)
+        if known is not None:
+            return known
+        manifest = self._near(digest) if self._look_near else None
+        if manifest is None:
+            manifest = self._source.get_manifest(self._repository, digest)
+        with self._lock:
+            self._read[digest] = manifest
+        return manifest
+
+    def _names(self, tree: Tree) -> tuple[str, ...]:
+        if tree.root.is_index:
+            return platform_names(tree.children())
+        platform = self._platform_of(tree.root)
+        return (str(platform),) if platform else ()
+
+    def _platform_of(self, image: Manifest) -> Platform | None:
+        """What an image's configuration says; None for an artifact."""
+        config = image.config
+        if config is None or config.media_type not in CONFIG_TYPES or config.size > MANIFEST_BYTES:
+            return None
+        content = config.data
+        if content is None:
+            content = self._contents.get(config.digest) or self._near_blob(config.digest, config.size)
+        if content is None:
+            content = self._source.read_blob(self._repository, config.digest, config.size)
+            self._contents[config.digest] = content
+        return platform_of_config(content)
