@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.signing import BadSignature
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 from django_cryptography.utils.crypto import Fernet, InvalidToken
 
 from oci.errors import OciError, gettext_noop
@@ -94,8 +95,17 @@ class Sealed:
     __str__ = __repr__
 
 
+class _SealingAttribute(DeferredAttribute):
+    """Seals on assignment, so that no row in memory ever holds the plain text."""
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        instance.__dict__[self.field.attname] = self.field.to_python(value)
+
+
 class SealedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that is encrypted in the database. Assign plain text; read a :class:`Sealed`."""
+
+    descriptor_class = _SealingAttribute
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("blank", True)
