@@ -27,7 +27,9 @@ _MULTICAST: Final = gettext_noop("%(host)s leads to a multicast address, which i
 _DOCUMENTATION: Final = gettext_noop("%(host)s leads to an address reserved for examples and tests.")
 _RESERVED: Final = gettext_noop("%(host)s leads to a reserved address, which is not allowed.")
 _UNSPECIFIED: Final = gettext_noop("%(host)s leads to an address that names no machine.")
-_TRANSLATED: Final = gettext_noop("%(host)s leads to an address that wraps another one, which is not allowed.")
+_TRANSLATED: Final = gettext_noop(
+    "%(host)s leads to an address that wraps another one, which is not allowed."
+)
 METADATA: Final = gettext_noop("%(host)s leads to a cloud's metadata service, which is never allowed.")
 
 #: Everything of IPv4 that is not a public host.
@@ -68,14 +70,12 @@ _NON_PUBLIC_V6: Final = tuple(
         ("::/96", _TRANSLATED),  # IPv4-compatible
         ("64:ff9b::/96", _TRANSLATED),  # NAT64
         ("64:ff9b:1::/48", _TRANSLATED),  # NAT64, local use
-        ("100::/64", _RESERVED),  # discard
         ("2001::/32", _TRANSLATED),  # Teredo
         ("2001::/23", _RESERVED),  # protocol assignments: benchmarks, ORCHID, AMT and others
         ("2001:db8::/32", _DOCUMENTATION),
         ("2002::/16", _TRANSLATED),  # 6to4
         ("2620:4f:8000::/48", _RESERVED),  # AS112
         ("3fff::/20", _DOCUMENTATION),
-        ("5f00::/16", _RESERVED),  # segment routing
         ("fc00::/7", _PRIVATE),
         ("fe80::/10", _LINK_LOCAL),
         ("fec0::/10", _PRIVATE),  # site-local, given up

@@ -86,7 +86,9 @@ def dial(addresses: Sequence[IpAddress], port: int, *, timeout: float, check: Ch
                     except OSError as error:
                         failure = _more_telling(failure, error)
                         continue
-                pause = min(deadline, next_at if waiting else deadline, now + limits.CANCEL_POLL_SECONDS) - now
+                pause = (
+                    min(deadline, next_at if waiting else deadline, now + limits.CANCEL_POLL_SECONDS) - now
+                )
                 for key, _ in selector.select(max(0.0, pause)):
                     sock: socket.socket = key.fileobj  # type: ignore[assignment]
                     selector.unregister(sock)

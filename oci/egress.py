@@ -71,7 +71,9 @@ class Door:
 
         :raises OciError: ``blocked_address`` when the host is malformed.
         """
-        insecure = self._rules.is_insecure(normalise_host(host), DEFAULT_PORTS["http"] if port is None else port)
+        insecure = self._rules.is_insecure(
+            normalise_host(host), DEFAULT_PORTS["http"] if port is None else port
+        )
         return "http" if insecure else "https"
 
     def allows_plain_http(self, host: str, port: int) -> bool:
@@ -81,7 +83,9 @@ class Door:
         """
         return self._rules.allows_plain_http(normalise_host(host), port)
 
-    def connect(self, host: str, port: int, *, tls: bool, timeout: float, check: Check | None = None) -> socket.socket:
+    def connect(
+        self, host: str, port: int, *, tls: bool, timeout: float, check: Check | None = None
+    ) -> socket.socket:
         """A connected socket, blocking, with ``timeout`` as its time-out.
 
         :param timeout: seconds for looking up, connecting and the TLS handshake together.
@@ -135,7 +139,9 @@ class Door:
                 host=host,
             )
 
-    def _secure(self, sock: socket.socket, host: str, port: int, timeout: float, check: Check) -> ssl.SSLSocket:
+    def _secure(
+        self, sock: socket.socket, host: str, port: int, timeout: float, check: Check
+    ) -> ssl.SSLSocket:
         try:
             return shake_hands(sock, self._tls, host, timeout=timeout, check=check)
         except ssl.SSLError as error:
@@ -172,7 +178,9 @@ def split_url(url: str, base: Url | None = None) -> Url:
     except ValueError:
         raise OciError(
             "protocol_error",
-            gettext_noop("This is not a plain address that begins with https:// or http://, without a password in it."),
+            gettext_noop(
+                "This is not a plain address that begins with https:// or http://, without a password in it."
+            ),
         ) from None
     return replace(found, host=normalise_host(found.host))
 

@@ -13,7 +13,9 @@ _LABEL: Final = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 
 _REPOSITORY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-REGISTRY: Final = re.compile(rf"(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[A-Fa-f0-9:]+\])(?::(?P<port>[0-9]+))?", re.ASCII)
+REGISTRY: Final = re.compile(
+    rf"(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[A-Fa-f0-9:]+\])(?::(?P<port>[0-9]+))?", re.ASCII
+)
 IMAGE_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -27,7 +29,11 @@ class ReferenceError_(OciError):  # noqa: N801, N818 - the builtin ReferenceErro
 
 def valid_repository(text: object) -> bool:
     """Whether ``text`` is a repository's whole path, the registry not counted."""
-    return isinstance(text, str) and len(text) <= limits.REPOSITORY_CHARS and _REPOSITORY.fullmatch(text) is not None
+    return (
+        isinstance(text, str)
+        and len(text) <= limits.REPOSITORY_CHARS
+        and _REPOSITORY.fullmatch(text) is not None
+    )
 
 
 def valid_target_name(text: object) -> bool:

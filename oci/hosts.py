@@ -102,7 +102,9 @@ def same_host(one: str, other: str) -> bool:
 
 
 def _refuse(text: str) -> str:
-    raise OciError("blocked_address", gettext_noop("%(host)s is not the name or address of a host."), host=shown(text))
+    raise OciError(
+        "blocked_address", gettext_noop("%(host)s is not the name or address of a host."), host=shown(text)
+    )
 
 
 def _normal_ipv6(host: str, text: str) -> str:

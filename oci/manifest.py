@@ -150,7 +150,9 @@ def _media_type(document: dict[str, Json], content_type: str) -> str:
     generic = content_type in media_types.GENERIC_TYPES
     if said is not None and not generic and media_type != content_type:
         raise refuse(
-            gettext_noop("The registry sent the manifest as %(content_type)s, but it says that it is %(media_type)s."),
+            gettext_noop(
+                "The registry sent the manifest as %(content_type)s, but it says that it is %(media_type)s."
+            ),
             content_type=content_type[:255],
             media_type=media_type[:255],
         )

@@ -23,7 +23,9 @@ class OwnEndpoints:
     :param resolve: addresses of a name; an :class:`OciError` of it means that there are none now.
     """
 
-    def __init__(self, endpoints: Iterable[tuple[str, int]], resolve: Callable[[str], Sequence[IpAddress]]) -> None:
+    def __init__(
+        self, endpoints: Iterable[tuple[str, int]], resolve: Callable[[str], Sequence[IpAddress]]
+    ) -> None:
         self._endpoints = tuple((normalise_host(host), port) for host, port in endpoints)
         self._resolve = resolve
         self._known: dict[str, tuple[float, tuple[IpAddress, ...]]] = {}
@@ -34,7 +36,9 @@ class OwnEndpoints:
 
     def has_address(self, address: IpAddress, port: int) -> bool:
         """Whether a connection to the address would reach one of them."""
-        owns = {own for host, own_port in self._endpoints if own_port == port for own in self._addresses(host)}
+        owns = {
+            own for host, own_port in self._endpoints if own_port == port for own in self._addresses(host)
+        }
         if not owns:
             return False
         candidates = (address, *wrapped(address))

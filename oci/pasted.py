@@ -59,7 +59,9 @@ _COMMANDS: Final = re.compile(
     re.ASCII,
 )
 #: Options that take their value from the next word; all others stand alone or carry it after ``=``.
-_OPTIONS_WITH_VALUE: Final = frozenset({"--platform", "--arch", "--os", "--variant", "--version", "--creds", "-u"})
+_OPTIONS_WITH_VALUE: Final = frozenset(
+    {"--platform", "--arch", "--os", "--variant", "--version", "--creds", "-u"}
+)
 
 
 def _read_command(text: str) -> Found | None:
@@ -111,7 +113,9 @@ def _read_url(text: str) -> Found:
     first, slash, _ = rest.partition("/")
     if not slash or not looks_like_registry(first):
         raise ReferenceError_(
-            gettext_noop("This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag")
+            gettext_noop(
+                "This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag"
+            )
         )
     return Found(rest, (note,))
 

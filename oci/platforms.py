@@ -92,4 +92,8 @@ class Platform:
 
     def is_some(self, wanted: Platform) -> bool:
         """Whether this is a variant of what ``wanted`` names without one."""
-        return not wanted.normal[2] and self.normal[:2] == wanted.normal[:2] and self.has_version(wanted.os_version)
+        return (
+            not wanted.normal[2]
+            and self.normal[:2] == wanted.normal[:2]
+            and self.has_version(wanted.os_version)
+        )

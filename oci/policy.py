@@ -145,7 +145,10 @@ class Rules:
         """Whether the operator's networks hold the address and every non-public one that it wraps."""
         if not any(address in network for network in self._networks):
             return False
-        return all(non_public_reason(inner) is None or self._is_in_private_network(inner) for inner in wrapped(address))
+        return all(
+            non_public_reason(inner) is None or self._is_in_private_network(inner)
+            for inner in wrapped(address)
+        )
 
 
 def _matches(rules: tuple[_HostRule, ...], host: str, port: int) -> bool:

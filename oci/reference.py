@@ -159,7 +159,9 @@ def _refuse_at_sight(text: str) -> None:
             gettext_noop("An image reference has only plain letters, digits and . _ - / : @, and no spaces.")
         )
     if IMAGE_ID.fullmatch(text):
-        raise ReferenceError_(gettext_noop("This is an image ID, which no registry knows. Give the image's name."))
+        raise ReferenceError_(
+            gettext_noop("This is an image ID, which no registry knows. Give the image's name.")
+        )
     if is_digest(text):
         raise ReferenceError_(
             gettext_noop("This is a digest without a name. Give the image's name before it: name@%(digest)s"),
@@ -176,7 +178,9 @@ def _split_registry(named: str) -> tuple[str, str]:
         raise ReferenceError_(gettext_noop("%(registry)s is not the address of a registry."), registry=first)
     port = match["port"]
     if port is not None and not _valid_port(port):
-        raise ReferenceError_(gettext_noop("The port of %(registry)s must be between 1 and 65535."), registry=first)
+        raise ReferenceError_(
+            gettext_noop("The port of %(registry)s must be between 1 and 65535."), registry=first
+        )
     if match["host"].startswith("["):
         _check_ipv6(match["host"])
     elif len(match["host"]) > limits.HOST_CHARS:
@@ -226,20 +230,28 @@ def _check_repository(repository: str) -> None:
 def _bad_digest(digest: str) -> ReferenceError_:
     if digest.lower().startswith(("sha256:", "sha512:")):
         return ReferenceError_(
-            gettext_noop("The digest after @ is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits.")
+            gettext_noop(
+                "The digest after @ is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits."
+            )
         )
     if "/" in digest:
         # What stands before the @ may be a password: it is not repeated.
         return ReferenceError_(
-            gettext_noop("Leave the username and password out of the image reference; there are fields for them.")
+            gettext_noop(
+                "Leave the username and password out of the image reference; there are fields for them."
+            )
         )
-    return ReferenceError_(gettext_noop("What follows @ must be a digest that begins with sha256: or sha512:."))
+    return ReferenceError_(
+        gettext_noop("What follows @ must be a digest that begins with sha256: or sha512:.")
+    )
 
 
 def _bad_tag(tag: str) -> ReferenceError_:
     if not tag:
         return ReferenceError_(gettext_noop("The tag after the colon is missing."))
     return ReferenceError_(
-        gettext_noop("%(tag)s is not a tag: it has at most 128 letters, digits and . _ -, and begins with none of . -"),
+        gettext_noop(
+            "%(tag)s is not a tag: it has at most 128 letters, digits and . _ -, and begins with none of . -"
+        ),
         tag=tag,
     )

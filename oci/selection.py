@@ -72,7 +72,9 @@ def choose(
         chosen |= met
     images = tuple(child for child in index.manifests if child.digest in chosen and not child.is_attestation)
     children = tuple(
-        child for child in index.manifests if child in images or (child.is_attestation and child.attests in chosen)
+        child
+        for child in index.manifests
+        if child in images or (child.is_attestation and child.attests in chosen)
     )
     return Selection(images, children, complete=len(children) == len(index.manifests))
 

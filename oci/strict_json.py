@@ -40,7 +40,9 @@ def load(body: bytes) -> Json:
     except UnicodeDecodeError:
         raise BadJsonError(gettext_noop("The registry's answer can't be read: it is not UTF-8.")) from None
     if text.startswith("\ufeff"):
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: it begins with a byte order mark."))
+        raise BadJsonError(
+            gettext_noop("The registry's answer can't be read: it begins with a byte order mark.")
+        )
     _check_structure(text)
     try:
         value: Json = json.loads(
@@ -90,7 +92,9 @@ def _check_structure(text: str) -> None:
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: an object in it has the same key twice."))
+        raise BadJsonError(
+            gettext_noop("The registry's answer can't be read: an object in it has the same key twice.")
+        )
     return result
 
 
@@ -130,7 +134,9 @@ def _check_strings(value: Json) -> None:
 
 def _check_string(text: str) -> None:
     if "\0" in text:
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: a text in it has a NUL character."))
+        raise BadJsonError(
+            gettext_noop("The registry's answer can't be read: a text in it has a NUL character.")
+        )
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise BadJsonError(
             gettext_noop("The registry's answer can't be read: a text in it has half of a surrogate pair.")

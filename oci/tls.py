@@ -8,7 +8,9 @@ from typing import Final
 from oci.errors import OciError, gettext_noop
 
 _EXPIRED: Final = gettext_noop("The certificate of %(host)s has expired or is not valid yet.")
-_UNKNOWN_ISSUER: Final = gettext_noop("The certificate of %(host)s is signed by nobody whom this portal trusts.")
+_UNKNOWN_ISSUER: Final = gettext_noop(
+    "The certificate of %(host)s is signed by nobody whom this portal trusts."
+)
 _OTHER_NAME: Final = gettext_noop("The certificate of %(host)s is for another name.")
 _CERTIFICATE: Final = gettext_noop("The certificate of %(host)s is not accepted: %(reason)s.")
 _NOT_TLS: Final = gettext_noop(

@@ -98,7 +98,9 @@ def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:
     assert sentence in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["user:s3cret@host/app", "user:s3cret@host", "user:s3/cret@host.com/app:tag"])
+@pytest.mark.parametrize(
+    "text", ["user:s3cret@host/app", "user:s3cret@host", "user:s3/cret@host.com/app:tag"]
+)
 def test_a_password_is_not_repeated(text: str) -> None:
     with pytest.raises(ReferenceError_) as refused:
         parse_reference(text)

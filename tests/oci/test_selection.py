@@ -48,7 +48,9 @@ MULTI = parsed(
         (["linux/arm/v7", "linux/arm/v7"], "d"),
     ],
 )
-def test_children_are_chosen_with_their_attestations_in_the_order_of_the_index(texts: list[str], letters: str) -> None:
+def test_children_are_chosen_with_their_attestations_in_the_order_of_the_index(
+    texts: list[str], letters: str
+) -> None:
     assert chosen(MULTI, *texts) == letters
 
 
@@ -108,7 +110,9 @@ def test_a_digest_that_two_entries_name_is_kept_for_both() -> None:
 
 
 def test_platforms_are_listed_once_and_without_attestations() -> None:
-    manifest = parsed(child("a", "linux/amd64"), child("b", "linux/amd64"), child("c"), attestation("e", of="a"))
+    manifest = parsed(
+        child("a", "linux/amd64"), child("b", "linux/amd64"), child("c"), attestation("e", of="a")
+    )
     assert platform_names(manifest.manifests) == ("linux/amd64",)
 
 
