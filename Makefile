@@ -1,10 +1,12 @@
-# Registry Portal. `make help` lists the commands.
+# Registry Portal. `make help` lists the commands; `make run` is the one to begin with.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(PYTHON) -m stack.install
+# Arguments for pytest: make test PYTEST_ARGS="tests/oci -x"
 PYTEST_ARGS ?=
 
-.PHONY: help run test demo install lint bench screenshots chaos lock
+.DEFAULT_GOAL := help
+.PHONY: help run demo install test lint format bench screenshots chaos lock messages
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -12,7 +14,7 @@ help:
 run: ## install, migrate and start everything in the foreground (PORT, HOST, PORTAL_DATA_DIR, PORTAL_SAMPLE)
 	@$(INSTALL) run && exec $(BIN)/python -m stack run
 
-demo: ## the main job end to end on a private stack, then stop it
+demo: ## the main job end to end on a private stack, checked, then everything stopped
 	@$(INSTALL) run && exec $(BIN)/python -m stack demo
 
 install: ## .venv with the locked dependencies, and missing system packages
@@ -20,3 +22,24 @@ install: ## .venv with the locked dependencies, and missing system packages
 
 test: ## install what the tests need, and run the whole suite
 	@$(INSTALL) test && exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: ## style, types, import rules, migrations, translations, OpenAPI, links, licences
+	@$(INSTALL) test && exec $(BIN)/python -m scripts.lint
+
+format: ## rewrite the code in its style
+	@$(INSTALL) test && $(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: ## the benchmarks, with their table of ratios
+	@$(INSTALL) test && exec $(BIN)/python -m bench
+
+screenshots: ## pictures of the pages, into screenshots/
+	@$(INSTALL) test && exec $(BIN)/python -m scripts.screenshots
+
+chaos: ## the slow fault tests, beyond what make test does
+	@$(INSTALL) test && exec $(BIN)/python -m pytest -m chaos --timeout=900 $(PYTEST_ARGS)
+
+messages: ## collect texts for the translators into locale/
+	@$(INSTALL) run && exec $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore ".venv/*" --ignore "tests/*"
+
+lock: ## resolve the dependencies anew into the lock files
+	@$(INSTALL) test && exec $(BIN)/python -m scripts.lock

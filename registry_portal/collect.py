@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TextIO
 
@@ -30,6 +29,6 @@ def fingerprint() -> str:
     hasher = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
     for finder in get_finders():
         for name, storage in sorted(finder.list(None), key=lambda found: found[0]):
-            status = os.stat(storage.path(name))
+            status = Path(storage.path(name)).stat()
             hasher.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return hasher.hexdigest()

@@ -7,10 +7,10 @@ quick when there is nothing to do: the hashes of the lock files are remembered i
 
 import sys
 
-if sys.version_info < (3, 11):  # before anything that an older Python cannot even parse
+if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Python cannot even parse
     sys.exit(
-        "Registry Portal needs Python 3.11 or newer, and 'python3' is %d.%d. Install a newer one, or name it: "
-        "make PYTHON=/usr/bin/python3.12 run" % sys.version_info[:2]
+        "Registry Portal needs Python 3.11 or newer, and this python3 is older. "
+        "Install a newer one, or name it: make PYTHON=/usr/bin/python3.12 run"
     )
 
 import fcntl

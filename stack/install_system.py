@@ -42,7 +42,7 @@ def _has_cjk_font() -> bool:
 
 
 def _has_certificates() -> bool:
-    return os.path.exists("/etc/ssl/certs/ca-certificates.crt")
+    return Path("/etc/ssl/certs/ca-certificates.crt").exists()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from pathlib import Path
 from stack.paths import BIN, ROOT
 from stack.spec import ServiceSpec
 
+#: Celery warns of root on each start, for fear of pickled messages; ours are JSON and nothing else is accepted.
+ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
+
 
 def web_service(*, env: Mapping[str, str], socket_fd: int, host: str, port: int) -> ServiceSpec:
     """Gunicorn on a socket that the runner holds: the port stays ours while a dead gunicorn is started again."""
@@ -27,8 +30,8 @@ def worker_service(*, env: Mapping[str, str]) -> ServiceSpec:
     """The Celery worker of both queues. SIGTERM means: hand the running imports back, then stop."""
     return ServiceSpec(
         name="worker",
-        argv=[str(BIN / "celery"), "-A", "registry_portal", "worker", "--loglevel", "INFO", "--without-mingle"],
-        env={**env, "REMAP_SIGTERM": "SIGQUIT"},
+        argv=[str(BIN / "celery"), "--quiet", "-A", "registry_portal", "worker", "--without-mingle"],
+        env={**env, "REMAP_SIGTERM": "SIGQUIT", "PYTHONWARNINGS": ROOT_WARNING},
         cwd=ROOT,
         stop_seconds=30,
     )
@@ -38,7 +41,7 @@ def beat_service(*, env: Mapping[str, str]) -> ServiceSpec:
     """Celery's clock."""
     return ServiceSpec(
         name="beat",
-        argv=[str(BIN / "celery"), "-A", "registry_portal", "beat", "--loglevel", "WARNING", "--pidfile="],
+        argv=[str(BIN / "celery"), "--quiet", "-A", "registry_portal", "beat", "--loglevel", "WARNING", "--pidfile="],
         env=env,
         cwd=ROOT,
         stop_seconds=10,

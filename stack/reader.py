@@ -1,4 +1,7 @@
-"""Reads an image back from a registry and checks every byte. Independent of the engine: it must not share its mistakes."""
+"""Reads an image back from a registry and checks every byte.
+
+Independent of the engine: it must not share its mistakes.
+"""
 
 from __future__ import annotations
 

@@ -98,11 +98,9 @@ class Portal:
 
     async def _prepare(self) -> None:
         for command in compile_catalogues():
-            await run_command(command, name="portal", env={}, console=self.console)
+            await run_command(command, name="portal", env={})
         self.console.say("portal", "preparing the database and static files")
-        report = await run_command(
-            manage("bootstrap", "--json"), name="portal", env=self.env, console=self.console
-        )
+        report = await run_command(manage("bootstrap", "--json"), name="bootstrap", env=self.env)
         self.administrator = json.loads(report.strip().splitlines()[-1])
         if self.administrator["password"]:
             # Said at once, since it is stored hashed only and the start may still be interrupted.

@@ -63,7 +63,7 @@ class SampleSource:
             *("importimage", self.image, "--project", PROJECT, "--name", TARGET_NAME, "--tag", SAMPLE_TAG)
         )
         try:
-            await run_command(command, name="importimage", env=env, console=self._console, show=True)
+            await run_command(command, name="importimage", env=env, show=True)
         except CommandFailed as exc:
             self._console.say("portal", f"the sample did not arrive: {exc}")
             return False

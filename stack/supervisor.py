@@ -16,6 +16,7 @@ import signal
 import time
 from collections.abc import Sequence
 
+from stack.child import Child, finish
 from stack.output import Console
 from stack.spec import ServiceSpec
 
@@ -26,7 +27,6 @@ LAST_PAUSE = 8.0
 SETTLED = 30.0
 #: Deaths in a row that are reported one by one; after that every tenth.
 LOUD_DEATHS = 5
-LINE_LIMIT = 64 * 1024
 #: Pause between two questions whether a service is ready. Seconds.
 READY_POLL = 0.2
 
@@ -40,7 +40,7 @@ class Service:
 
     def __init__(self, spec: ServiceSpec, console: Console) -> None:
         self.spec = spec
-        self.process: asyncio.subprocess.Process | None = None
+        self.child: Child | None = None
         self.deaths = 0
         self.last_lines: list[str] = []
         self._console = console
@@ -59,8 +59,7 @@ class Service:
         """
         deadline = time.monotonic() + timeout
         while True:
-            alive = self.process is not None and self.process.returncode is None
-            if alive and await asyncio.to_thread(self.spec.ready):
+            if self.child is not None and self.child.alive and await asyncio.to_thread(self.spec.ready):
                 return
             said = "\n".join(self.last_lines[-8:])
             if self.deaths > deaths_allowed:
@@ -73,16 +72,15 @@ class Service:
         """Ask it to stop, wait as long as its spec grants, then kill what is left of its process group."""
         self._stopping = True
         self._wake.set()
-        process = self.process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(self.spec.stop_signal)
+        child = self.child
+        if child is not None and child.alive:
+            child.signal(self.spec.stop_signal)
             try:
-                await asyncio.wait_for(process.wait(), self.spec.stop_seconds)
+                await asyncio.wait_for(child.exited(), self.spec.stop_seconds)
             except TimeoutError:
                 self._console.say(self.spec.name, f"still up after {self.spec.stop_seconds:.0f} s: killed")
-        if process is not None:
-            kill_group(process.pid)
+        if child is not None:
+            kill_group(child.pid)
         if self._task is not None:
             await self._task
 
@@ -90,8 +88,8 @@ class Service:
         """Kill it at once, with its process group."""
         self._stopping = True
         self._wake.set()
-        if self.process is not None:
-            kill_group(self.process.pid)
+        if self.child is not None:
+            kill_group(self.child.pid)
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
@@ -111,44 +109,20 @@ class Service:
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _run_once(self) -> int:
-        # The kernel ties a child to the thread that started it; the event loop's thread lives as long as we do.
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.spec.command(),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env=self.spec.environment(),
-                cwd=self.spec.cwd,
-                start_new_session=True,
-                pass_fds=tuple(self.spec.pass_fds),
-                limit=LINE_LIMIT,
-            )
+            child = self.child = Child(self.spec)
         except OSError as exc:
             self.last_lines = [str(exc)]
             return 127
-        self.process = process
-        if self._stopping:  # asked to stop while it was being started
-            kill_group(process.pid)
-        pump = asyncio.create_task(self._pump(process))
-        code = await process.wait()
+        reading = asyncio.create_task(child.read_lines(self._hear))
+        code = await child.exited()
         # What it left behind would hold its ports and its pipe.
-        kill_group(process.pid)
-        await pump
+        kill_group(child.pid)
+        await finish(reading)
         return code
 
-    async def _pump(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while True:
-            try:
-                raw = await process.stdout.readline()
-            except ValueError:  # a line beyond the limit; what was read of it is gone, the next one is fine
-                continue
-            if not raw:
-                return
-            line = raw.decode("utf-8", "replace").rstrip()
-            if not line:
-                continue
+    def _hear(self, line: str) -> None:
+        if line:
             self.last_lines = [*self.last_lines[-19:], line]
             if self.spec.noise is None or not self.spec.noise.search(line):
                 self._console.say(self.spec.name, line)

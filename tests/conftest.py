@@ -6,11 +6,11 @@ its own service, to stop, kill and damage.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -53,7 +53,7 @@ def make_redis(tmp_path: Path) -> Iterator[Callable[[], RedisServer]]:
     with ExitStack() as stack:
 
         def make() -> RedisServer:
-            server = start_redis(tmp_path / f"redis-{len(os.listdir(tmp_path))}")
+            server = start_redis(Path(mkdtemp(prefix="redis-", dir=tmp_path)))
             stack.callback(server.running.stop)
             return server
 
@@ -82,7 +82,7 @@ def make_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> RegistryServer:
-            server = start_registry(tmp_path / f"registry-{len(os.listdir(tmp_path))}", **options)
+            server = start_registry(Path(mkdtemp(prefix="registry-", dir=tmp_path)), **options)
             stack.callback(server.running.stop)
             return server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -65,10 +66,8 @@ class Running:
             return
         if self.process.poll() is None:
             self.process.send_signal(self.spec.stop_signal)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.spec.stop_seconds)
-            except subprocess.TimeoutExpired:
-                pass  # killed with its group below
         self.kill()
 
     def kill(self) -> None:

@@ -142,7 +142,7 @@ class PostgresServer:
 
 def start_postgres(directory: Path) -> PostgresServer:
     """Make and start a database cluster in ``directory``, as an unprivileged user where we are root."""
-    binaries = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+    binaries = Path(max(glob.glob("/usr/lib/postgresql/*/bin")))
     data = directory / "data"
     data.mkdir(parents=True)
     user = _unprivileged_user()

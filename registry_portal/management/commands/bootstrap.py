@@ -12,7 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from projects.models import Membership, Project, Role
+from projects.models import Project
+from projects.services import create_project
 from registry_portal.collect import collect_if_changed
 from registry_portal.env import secret
 
@@ -55,6 +56,5 @@ def first_people() -> dict[str, Any]:
                 password,
             )
         if not Project.objects.exists():
-            project = Project.objects.create(name=FIRST_PROJECT, created_by=administrator)
-            Membership.objects.create(project=project, user=administrator, role=Role.OWNER)
+            create_project(user=administrator, name=FIRST_PROJECT)
     return {"username": administrator.get_username(), "created": created, "password": generated}

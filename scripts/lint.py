@@ -1,0 +1,74 @@
+"""``make lint``: every check of form, one after the other, and what failed at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stack.paths import BIN, ROOT
+
+PACKAGES = ["oci", "accounts", "projects", "imageimport", "registry_portal", "stack", "scripts", "bench", "tests"]
+PYTHON = str(BIN / "python")
+
+
+def checks() -> dict[str, Sequence[str]]:
+    """Name of each check, and its command."""
+    manage = [PYTHON, "manage.py"]
+    return {
+        "style": [str(BIN / "ruff"), "check", "--quiet", "."],
+        "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
+        "types": [str(BIN / "mypy"), *PACKAGES],
+        "templates": [str(BIN / "djlint"), "--lint", "--quiet", "templates"],
+        "imports": [str(BIN / "lint-imports"), "--no-logo"],
+        "Django": [*manage, "check", "--fail-level", "WARNING"],
+        "migrations": [*manage, "makemigrations", "--check", "--dry-run"],
+        "OpenAPI": [*manage, "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
+        "translations": [PYTHON, "-m", "scripts.translations"],
+        "sizes": [PYTHON, "-m", "scripts.sizes"],
+        "links": [PYTHON, "-m", "scripts.links"],
+        "licences": [PYTHON, "-m", "scripts.licences"],
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named checks, or all; 0 if all pass."""
+    chosen = {name: command for name, command in checks().items() if not arguments or name in arguments}
+    if unknown := set(arguments) - set(chosen):
+        print(f"No such check: {', '.join(sorted(unknown))}. There are: {', '.join(checks())}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="portal-lint-") as directory:
+        env = {**os.environ, "PORTAL_DATA_DIR": directory, "PORTAL_DOTENV": ""}
+        failed = [name for name, command in chosen.items() if not _passes(name, command, env)]
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} checks passed." + (f" Failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+def _passes(name: str, command: Sequence[str], env: dict[str, str]) -> bool:
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
+    good = done.returncode == 0
+    print(f"{'ok  ' if good else 'FAIL'} {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    if not good:
+        print(done.stdout + done.stderr)
+    return good
+
+
+def project_files(*suffixes: str) -> list[Path]:
+    """Files under version control with one of these endings."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).is_file()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
