@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -19,4 +20,6 @@ class PortalAdminSite(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method == "GET" and self.has_permission(request):
             return super().login(request, extra_context)
+        if request.user.is_authenticated:
+            raise PermissionDenied  # signing in again as the same person would lead here again
         return redirect_to_login(request.GET.get("next", "/admin/"), login_url=settings.LOGIN_URL)

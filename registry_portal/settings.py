@@ -193,8 +193,14 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_ADAPTER = "accounts.adapters.ClosedAccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
+MFA_ADAPTER = "accounts.adapters.SealedMfaAdapter"
+MFA_FORMS = {"authenticate": "accounts.forms.SecondFactorForm"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Registry Portal"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 OIDC_SERVER_URL: str = env.str("OIDC_SERVER_URL", default="")
+OIDC_ORIGIN = "://".join(urlsplit(OIDC_SERVER_URL)[:2]) if OIDC_SERVER_URL else ""
 OIDC_NAME: str = env.str("OIDC_NAME", default="SSO")
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if OIDC_SERVER_URL:
@@ -259,7 +265,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # The button of the identity provider is a form that is redirected there.
+        "form-action": [SELF, *([OIDC_ORIGIN] if OIDC_ORIGIN else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],
