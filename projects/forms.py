@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from accounts.styled import Styled, StyledForm
-from projects.models import Project, Robot, Role
+from projects.models import PROJECT_NAME, Project, Robot, Role
 
 
 class ProjectForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
@@ -82,7 +82,7 @@ class MemberForm(StyledForm):
 class RobotForm(StyledForm):
     """A robot account for CI or a cluster."""
 
-    name = forms.CharField(label=lazy("Robot name"), max_length=60, validators=[Robot._meta.get_field("name").validators[-1]])
+    name = forms.CharField(label=lazy("Robot name"), max_length=60, validators=[PROJECT_NAME])
     access = forms.ChoiceField(label=lazy("Access"), choices=Robot.Access.choices)
     expires_in_days = forms.IntegerField(
         label=lazy("Days until it expires"),

@@ -58,3 +58,9 @@
     window.portal.say(window.portal.text("sayNoAnswer"));
   }
 })();
+
+/* Forms that ask once before they act. */
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});

@@ -17,17 +17,39 @@
     if (form && event.target.name === "credential") toggleOnce(form);
   });
 
-  // The reading of the reference came back: fill what the reader left alone.
-  document.addEventListener("htmx:afterSwap", (event) => {
-    const target = event.detail.target;
-    const form = formOf(target);
-    if (!form || !target.matches("[data-reading]")) return;
-    const read = target.querySelector("[data-target_name]");
+  // Fill what the reader left alone with what the reference says.
+  function follow(form) {
+    const read = form.querySelector("[data-target_name]");
     for (const name of TARGETS) {
       const field = form.elements[name];
       if (!field.dataset.typed) field.value = read ? read.dataset[name] || "" : "";
     }
     showGoal(form);
+  }
+
+  // A form that came from the server: the targets in it were typed, for others are not sent.
+  function begin(form) {
+    for (const name of TARGETS) {
+      if (form.elements[name].value) form.elements[name].dataset.typed = "yes";
+    }
+    follow(form);
+    toggleOnce(form);
+    const wrong = form.querySelector("[aria-invalid=true]");
+    if (wrong) wrong.focus();
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const form = formOf(event.detail.target);
+    if (form && event.detail.target.matches("[data-reading]")) follow(form);
+  });
+
+  document.addEventListener("htmx:load", (event) => {
+    const form = event.detail.elt.closest("form[data-import-form]");
+    if (form && form === event.detail.elt) begin(form);
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("form[data-import-form]").forEach(begin);
   });
 
   function showGoal(form) {
@@ -43,9 +65,7 @@
     const form = formOf(event.detail.elt);
     if (!form) return;
     for (const name of TARGETS) {
-      if (!form.elements[name].dataset.typed) event.detail.parameters.set
-        ? event.detail.parameters.set(name, "")
-        : (event.detail.parameters[name] = "");
+      if (!form.elements[name].dataset.typed) event.detail.parameters[name] = "";
     }
   });
 

@@ -1,0 +1,185 @@
+"""How imports are shown: status, stage, bytes, reasons, and what can be done about a failure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from imageimport import selectors
+from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
+from imageimport.models import ImportAttempt, ImportTask
+from imageimport.sentences import shown
+from projects.templatetags.portal import icon
+
+register = template.Library()
+
+#: Share of the bar, in percent, that stages before and after the moving of bytes take; the bytes have the rest.
+_BEFORE: Final = {Stage.START: 1, Stage.LOGIN: 2, Stage.PULL: 4}
+_AFTER: Final = {Stage.TAG: 96, Stage.PUSH: 97, Stage.CLEANUP: 99, Stage.DONE: 100}
+_BYTES_FROM, _BYTES_TO = 4, 96
+
+_ICONS: Final = {"loader": "loader-2"}
+
+_LAYER_LOOKS: Final = {
+    LayerState.WAITING: ("secondary", "clock"),
+    LayerState.EXISTS: ("green", "database"),
+    LayerState.MOUNTED: ("green", "link"),
+    LayerState.COPYING: ("blue", "loader-2"),
+    LayerState.DONE: ("green", "check"),
+    LayerState.FAILED: ("red", "x"),
+}
+
+_OUTCOME_LOOKS: Final = {
+    Outcome.RUNNING: ("blue", "loader-2"),
+    Outcome.SUCCESS: ("green", "check"),
+    Outcome.FAILED: ("red", "x"),
+    Outcome.CANCELED: ("secondary", "ban"),
+    Outcome.HANDED_BACK: ("secondary", "rotate-clockwise"),
+    Outcome.LOST: ("orange", "plug-connected-x"),
+    Outcome.WAITING: ("orange", "hourglass"),
+}
+
+#: What a reader can do about a failure, by its code.
+ADVICE: Final = {
+    "invalid_reference": gettext_noop("Check the spelling of the reference."),
+    "blocked_address": gettext_noop("The operator decides which private addresses may be a source."),
+    "unauthorized": gettext_noop("Give a username and password, or choose a saved credential, and import it again."),
+    "forbidden": gettext_noop("The account may not read this image. Ask its owner for access."),
+    "not_found": gettext_noop("Check name and tag. A private image also needs a username and password."),
+    "rate_limited": gettext_noop("Retry later, or use an account with a higher limit."),
+    "unreachable": gettext_noop("Check the name of the registry; if it is right, retry later."),
+    "tls_error": gettext_noop("The operator of the source has to renew or correct its certificate."),
+    "digest_mismatch": gettext_noop("The source sent other bytes than it promised. Nothing was published."),
+    "unsupported_manifest": gettext_noop("The source holds something that is no OCI or Docker image."),
+    "limit_exceeded": gettext_noop("The image is larger or more nested than an image may be here."),
+    "protocol_error": gettext_noop("The source does not speak the registry protocol at this address."),
+    "source_error": gettext_noop("The source failed. Retry; layers that arrived are not moved again."),
+    "target_error": gettext_noop("The private registry failed. Retry, or tell the operator."),
+    "quota_exceeded": gettext_noop("Delete images that are no longer needed, or ask the operator for more room."),
+    "tag_exists": gettext_noop("Choose another target tag, or allow overwriting."),
+    "stalled": gettext_noop("Retry; layers that arrived are not moved again."),
+    "timeout": gettext_noop("Retry; layers that arrived are not moved again."),
+    "worker_lost": gettext_noop("Retry; layers that arrived are not moved again."),
+    "docker_unavailable": gettext_noop("Import without Docker Engine, or tell the operator."),
+    "no_space": gettext_noop("Tell the operator that the disk is full."),
+    "credential_unreadable": gettext_noop("Enter the username and password again."),
+    "internal_error": gettext_noop("Retry; if it fails again, tell the operator."),
+}
+
+#: What an import does after its present stage.
+_NEXT: Final = {
+    Stage.START: gettext_noop("Next: signing in to the source"),
+    Stage.LOGIN: gettext_noop("Next: pulling the layers"),
+    Stage.PULL: gettext_noop("Next: tagging and publishing"),
+    Stage.TAG: gettext_noop("Next: publishing the manifests, the tag last"),
+    Stage.PUSH: gettext_noop("Next: checking and cleaning up"),
+    Stage.CLEANUP: gettext_noop("Next: done"),
+}
+
+STEPS: Final = (Stage.LOGIN, Stage.PULL, Stage.TAG, Stage.PUSH, Stage.CLEANUP, Stage.DONE)
+
+
+@register.simple_tag
+def status_chip(value: str) -> SafeString:
+    """A status: icon, word and colour."""
+    status = Status(value)
+    colour, name = STATUS_LOOKS[status]
+    return _chip(colour, _ICONS.get(name, name), status.label, spins=status in (Status.RUNNING, Status.CANCELING))
+
+
+@register.simple_tag
+def layer_chip(value: str) -> SafeString:
+    state = LayerState(value)
+    colour, name = _LAYER_LOOKS[state]
+    return _chip(colour, name, state.label, spins=state == LayerState.COPYING)
+
+
+@register.simple_tag
+def outcome_chip(value: str) -> SafeString:
+    outcome = Outcome(value)
+    colour, name = _OUTCOME_LOOKS[outcome]
+    return _chip(colour, name, outcome.label, spins=outcome == Outcome.RUNNING)
+
+
+def _chip(colour: str, name: str, word: Any, *, spins: bool = False) -> SafeString:
+    return format_html(
+        '<span class="chip chip-{}">{}{}</span>', colour, icon(name, "spin" if spins else ""), word
+    )
+
+
+@register.filter
+def status_colour(value: str) -> str:
+    return STATUS_LOOKS[Status(value)][0]
+
+
+@register.filter
+def message_of(task: ImportTask) -> str:
+    return selectors.render_message(task)
+
+
+@register.filter
+def error_of(row: ImportTask | ImportAttempt) -> str:
+    return selectors.render_error(row)
+
+
+@register.filter
+def sentence_of(row: Any) -> str:
+    """``error`` of any row that keeps its parts, in the reader's language."""
+    return shown(row.error, row.error_parts)
+
+
+@register.filter
+def advice(code: str) -> str:
+    """What to do about a failure; empty where there is nothing to say."""
+    return _(ADVICE[code]) if code in ADVICE else ""
+
+
+@register.filter
+def next_of(task: ImportTask) -> str:
+    """What happens after the present stage."""
+    if task.status != Status.RUNNING or task.stage not in _NEXT:
+        return ""
+    return _(_NEXT[Stage(task.stage)])
+
+
+@register.filter
+def bar(task: ImportTask) -> int:
+    """How far the bar is, 0 to 100: by bytes while they move; never back within an attempt."""
+    if task.status == Status.SUCCESS:
+        return 100
+    if not task.stage:
+        return 0
+    stage = Stage(task.stage)
+    if stage in _AFTER:
+        return _AFTER[stage]
+    if stage == Stage.PULL and task.bytes_total:
+        share = min(1.0, task.bytes_done / task.bytes_total)
+        return _BYTES_FROM + int(share * (_BYTES_TO - _BYTES_FROM))
+    return _BEFORE[stage]
+
+
+@register.filter
+def layer_bar(layer: Any) -> int:
+    """How much of a layer is here, 0 to 100."""
+    if layer.state in (LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE):
+        return 100
+    return min(100, layer.bytes_done * 100 // layer.size) if layer.size else 0
+
+
+@register.simple_tag
+def steps(task: ImportTask) -> list[dict[str, Any]]:
+    """The stages as steps: each ``past``, ``now`` or ``ahead``."""
+    order = [Stage.START, *STEPS]
+    at = order.index(Stage(task.stage)) if task.stage else -1
+    done = task.status == Status.SUCCESS
+    found = []
+    for stage in STEPS:
+        place = order.index(stage)
+        state = "past" if done or place < at else "now" if place == at or (at == 0 and place == 1) else "ahead"
+        found.append({"label": stage.label, "state": state})
+    return found

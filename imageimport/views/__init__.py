@@ -1,0 +1,1 @@
+"""Pages of imports, and those of a project that show imports among other things."""

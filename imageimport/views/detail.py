@@ -1,0 +1,163 @@
+"""One import: live, with its layers and the log of its attempts; cancel, retry, dismiss."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.styled import StyledForm
+from imageimport import selectors, services
+from imageimport.choices import Status
+from imageimport.models import ImportTask
+from imageimport.requests import FieldErrors
+from imageimport.services import Refused
+from imageimport.views.overview import cards_of, render_live
+from projects.models import Project, Role
+from projects.web import asked, go, project_view, rights_in, user_of
+
+#: Rows of the table of layers; an index of many platforms has more.
+MOST_LAYERS: Final = 200
+
+
+class AgainForm(StyledForm):
+    """Credentials for a retry, where those of the first try were erased."""
+
+    username = forms.CharField(label=gettext_lazy("Username"), required=False)
+    password = forms.CharField(
+        label=gettext_lazy("Password"), required=False, strip=False, widget=forms.PasswordInput
+    )
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def detail(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """The whole page."""
+    task = get_object_or_404(_with_names(project), pk=task_id)
+    return render(request, "imageimport/import.html", _context(project, task))
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def live(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """What changes of it, asked for every 2 seconds while it is active."""
+    task = get_object_or_404(_with_names(project), pk=task_id)
+    context = _context(project, task)
+    if not task.is_active:
+        context["announce"] = _announce(task)
+    return render(request, "imageimport/_import.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Role.DEVELOPER)
+def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """Ask once, then ask the import to stop."""
+    task = _task(project, task_id)
+    back = reverse("import-detail", args=[project.name, task.pk])
+    if request.method == "GET":
+        return asked(request, "imageimport/cancel.html", {"task": task, "project": project}, back=back)
+    problem = None
+    try:
+        services.cancel(task=task, user=user_of(request), audit_request=request)
+    except Refused as exc:
+        problem = exc
+    return _after(request, project, task, problem) or redirect(back)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Role.DEVELOPER)
+def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """Start it again as a new import; asks for credentials where the old ones are gone."""
+    task = _task(project, task_id)
+    form = AgainForm(request.POST or None, auto_id="again-%s")
+    problem: Refused | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            new = services.retry(task=task, user=user_of(request), audit_request=request, **form.cleaned_data)
+        except FieldErrors as exc:
+            for name, sentences in exc.errors.items():
+                form.add_error(name if name in form.fields else None, sentences)
+        except Refused as exc:
+            problem = exc
+        else:
+            there = reverse("import-detail", args=[project.name, new.pk])
+            return _after(request, project, new, None) or go(request, there)
+    if problem and request.htmx and request.htmx.target != "asked-body":
+        return _after(request, project, task, problem) or HttpResponse(status=204)
+    context = {"form": form, "task": task, "project": project, "problem": problem}
+    back = reverse("import-detail", args=[project.name, task.pk])
+    return asked(request, "imageimport/retry.html", context, back=back, status=422 if request.method == "POST" else 200)
+
+
+@require_POST
+@project_view(Role.DEVELOPER)
+def dismiss(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """Take a failure off the project page; the history keeps it."""
+    task = _task(project, task_id)
+    services.dismiss(task=task, user=user_of(request))
+    return _after(request, project, task, None) or redirect("project", project.name)
+
+
+def _after(request: HttpRequest, project: Project, task: ImportTask, problem: Refused | None) -> HttpResponse | None:
+    """The fragment that the button stands in; None where a whole page is to follow."""
+    target = request.htmx.target if request.htmx else None
+    if target == "imports-live":
+        context = {"problem": problem} if problem else {}
+        return render_live(request, project, cards_of(project), **context)
+    if target == "import-live" and (problem or task.status != Status.PENDING or not task.retry_of_id):
+        context = {**_context(project, _with_names(project).get(pk=task.pk)), "problem": problem}
+        return render(request, "imageimport/_import.html", context)
+    return None
+
+
+def _task(project: Project, task_id: UUID) -> ImportTask:
+    """The row with all that the services need."""
+    rows = ImportTask.objects.filter(project=project).select_related("project", "credential")
+    return get_object_or_404(rows, pk=task_id)
+
+
+def _with_names(project: Project) -> QuerySet[ImportTask]:
+    """For display: with the names that it shows, without secrets."""
+    rows = selectors.tasks_of(project).select_related("requested_by", "batch", "schedule", "retry_of", "credential")
+    once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
+    return rows.annotate(once=once).defer("username", "password", "retry_of__username", "retry_of__password")
+
+
+def _context(project: Project, task: ImportTask) -> dict[str, Any]:
+    layers = list(task.layers.order_by("position")[: MOST_LAYERS + 1])
+    history: list[Any] = list(task.history.order_by("attempt"))
+    for attempt in history:
+        attempt.seconds = _seconds(attempt.started_at, attempt.ended_at)
+    return {
+        "project": project,
+        "can": rights_in(project),
+        "tab": "imports",
+        "task": task,
+        "layers": layers[:MOST_LAYERS],
+        "more_layers": len(layers) > MOST_LAYERS,
+        "history": history,
+        "seconds": _seconds(task.started_at, task.completed_at),
+        "retries": list(task.retries.only("pk", "created_at")[:5]) if task.is_terminal else [],
+    }
+
+
+def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def _announce(task: ImportTask) -> str:
+    name = f"{task.target_name}:{task.target_tag}"
+    if task.status == Status.SUCCESS:
+        return _("%(image)s was imported.") % {"image": name}
+    if task.status == Status.FAILED:
+        return _("The import of %(image)s failed.") % {"image": name}
+    return _("The import of %(image)s was canceled.") % {"image": name}

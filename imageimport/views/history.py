@@ -1,0 +1,49 @@
+"""The import history of a project, with filters and search in the address."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from imageimport import selectors
+from imageimport.choices import Status
+from imageimport.filters import TaskFilter
+from imageimport.models import ImportBatch, ImportTask, Schedule
+from projects.models import Project, Role
+from projects.paging import page_of
+from projects.web import project_view, rights_in
+
+_KEPT: Final = ("status", "search", "batch", "schedule")
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def history(request: HttpRequest, project: Project) -> HttpResponse:
+    """A page of imports, newest first."""
+    filters = TaskFilter(request.GET, queryset=selectors.tasks_of(project))
+    valid = filters.form.is_valid()
+    found = filters.qs if valid else ImportTask.objects.none()
+    cleaned: dict[str, Any] = filters.form.cleaned_data if valid else {}
+    chosen = set(cleaned.get("status") or [])
+    context = {
+        "project": project,
+        "can": rights_in(project),
+        "tab": "imports",
+        "page": page_of(request, found),
+        "narrowed": not valid or filters.is_narrowed,
+        "search": request.GET.get("search", "").strip(),
+        "statuses": [(status.value, status.label, status.value in chosen) for status in Status],
+        "batch": _named(ImportBatch, project, cleaned.get("batch")),
+        "schedule": _named(Schedule, project, cleaned.get("schedule")),
+        "kept": [(key, value) for key in _KEPT for value in request.GET.getlist(key)],
+        "list_url": reverse("imports", args=[project.name]),
+    }
+    return render(request, "imageimport/history.html", context)
+
+
+def _named(model: Any, project: Project, pk: Any) -> Any:
+    return model.objects.filter(project=project, pk=pk).first() if pk else None

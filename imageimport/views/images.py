@@ -1,0 +1,39 @@
+"""One tag: what it is, how it is pulled, what it named before."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from imageimport import selectors
+from imageimport.models import TagDigest
+from projects.models import Project, Role
+from projects.pulling import CLIENTS, address, pull_command
+from projects.selectors import images_of
+from projects.web import project_view, rights_in
+
+#: Entries of the timeline and imports that are shown.
+MOST_SHOWN = 20
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    """Its platforms, commands, timeline and latest imports."""
+    row = get_object_or_404(images_of(project), pk=image_id)
+    same = {"project": project, "repository": row.repository, "tag": row.tag}
+    imports = selectors.tasks_of(project).filter(target_name=row.repository, target_tag=row.tag)
+    context = {
+        "project": project,
+        "can": rights_in(project),
+        "tab": "images",
+        "image": row,
+        "address": address(row),
+        "pulls": [pull_command(row, client) for client in CLIENTS],
+        "timeline": list(TagDigest.objects.filter(**same).order_by("-at", "-id")[:MOST_SHOWN]),
+        "imports": list(imports[:MOST_SHOWN]),
+    }
+    return render(request, "imageimport/image.html", context)

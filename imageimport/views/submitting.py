@@ -1,0 +1,163 @@
+"""Asking for an import: the form, its live reading of the reference, and the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import reswap, retarget, trigger_client_event
+
+from imageimport import batches, services
+from imageimport.forms import ImportForm
+from imageimport.lists import ListError, read_list
+from imageimport.models import ImportTask
+from imageimport.requests import FieldErrors, ImportRequest, prepare
+from imageimport.sentences import parts, shown
+from imageimport.services import Refused
+from imageimport.views.overview import cards_of, render_live
+from projects.models import Project, Role
+from projects.web import go, project_view, user_of
+
+#: Lines of a list that can't be read and are said one by one.
+_BAD_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a reference is understood and where it would go."""
+
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+    target_name: str
+    target_tag: str
+    target_image: str
+    prefix: str
+    notes: tuple[str, ...]
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Role.DEVELOPER)
+def import_new(request: HttpRequest, project: Project) -> HttpResponse:
+    """The form as a page, and where both forms are sent to."""
+    if request.method == "GET":
+        form = ImportForm(project=project, initial={"image_url": request.GET.get("image_url", "")})
+        text = request.GET.get("image_url", "")
+        return _form(request, project, form, 200, **(_reading(project, request, text) if text else {}))
+    form = ImportForm(request.POST, project=project)
+    if not form.is_valid():
+        return _form(request, project, form, 422)
+    problem: Refused | None = None
+    try:
+        if form.cleaned_data["mode"] == "many":
+            return _start_many(request, project, form)
+        task = services.submit(
+            project=project, user=user_of(request), request=form.to_request(), audit_request=request
+        )
+    except FieldErrors as exc:
+        form.take(exc.errors)
+    except Refused as exc:
+        problem = exc
+    else:
+        return _started(request, project, task)
+    return _form(request, project, form, 422, problem=problem)
+
+
+@require_GET
+@project_view(Role.DEVELOPER)
+def reading(request: HttpRequest, project: Project) -> HttpResponse:
+    """How the typed reference is understood; asks no registry."""
+    text = request.GET.get("image_url", "")
+    return render(request, "imageimport/_reading.html", _reading(project, request, text))
+
+
+@require_POST
+@project_view(Role.DEVELOPER)
+def reading_many(request: HttpRequest, project: Project) -> HttpResponse:
+    """How many images a pasted list holds, and which lines can't be read."""
+    text = request.POST.get("images", "")
+    context: dict[str, Any] = {}
+    if text.strip():
+        try:
+            entries = read_list(text).entries
+        except ListError as exc:
+            context["error"] = shown("", parts(exc.template, exc.params))
+        else:
+            bad = [entry for entry in entries if entry.error]
+            context = {
+                "entries": entries,
+                "good": len(entries) - len(bad),
+                "bad": [
+                    {"line": entry.line, "text": entry.text, "sentence": shown("", parts(*entry.error))}
+                    for entry in bad[:_BAD_SHOWN]
+                    if entry.error
+                ],
+            }
+    return render(request, "imageimport/_reading_many.html", context)
+
+
+def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        prepared = prepare(project=project, user=user_of(request), request=ImportRequest(image_url=text))
+    except FieldErrors as exc:
+        return {"reading_error": next(iter(exc.errors.values()))[0]}
+    source, task = prepared.source, prepared.task
+    return {
+        "reading": Reading(
+            registry=source.registry,
+            repository=source.repository,
+            tag=source.tag or "",
+            digest=source.digest or "",
+            target_name=task.target_name,
+            target_tag=task.target_tag,
+            target_image=task.target_image,
+            prefix=task.target_image.removesuffix(f"/{task.target_name}:{task.target_tag}"),
+            notes=prepared.notes,
+        )
+    }
+
+
+def _form(
+    request: HttpRequest, project: Project, form: ImportForm, status: int, **more: Any
+) -> HttpResponse:
+    if form.is_bound and not more.get("reading") and not form["image_url"].errors:
+        more |= _reading(project, request, str(form["image_url"].value() or ""))
+    context = {"project": project, "form": form, "in_dialog": bool(request.htmx), **more}
+    template = "imageimport/_form.html" if request.htmx else "imageimport/import_new.html"
+    return render(request, template, context, status=status)
+
+
+def _started(request: HttpRequest, project: Project, task: ImportTask) -> HttpResponse:
+    """Its progress, at once: on the project page for the dialog, else on the import's own."""
+    if not request.htmx:
+        return redirect("import-detail", project.name, task.pk)
+    said = _("The import of %(image)s has begun.") % {"image": f"{task.target_name}:{task.target_tag}"}
+    response = render_live(request, project, cards_of(project), announce=said)
+    response = reswap(retarget(response, "#imports-live"), "outerHTML")
+    return trigger_client_event(response, "import-started", {}, after="settle")
+
+
+def _start_many(request: HttpRequest, project: Project, form: ImportForm) -> HttpResponse:
+    batch = batches.submit_text(
+        project=project,
+        user=user_of(request),
+        text=form.cleaned_data["images"],
+        name=form.cleaned_data["batch_name"],
+        request=form.to_request(),
+        audit_request=request,
+    )
+    count = batch.tasks.count()
+    messages.success(
+        request, ngettext("%(count)d import has begun.", "%(count)d imports have begun.", count) % {"count": count}
+    )
+    return go(request, reverse("batch", args=[project.name, batch.pk]))
