@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _
 from imageimport import endings, hints, quotas
 from imageimport.choices import ACTIVE, RETRYABLE, Outcome, Priority, Status
 from imageimport.models import ImportBatch, ImportTask, Schedule, ScheduleRun
-from imageimport.requests import FieldErrors, ImportRequest, Prepared, prepare
+from imageimport.requests import FieldErrors, ImportRequest, Prepared, Refused, prepare
 from imageimport.sentences import english, parts
 from oci.errors import gettext_noop
 from projects import audit
@@ -25,18 +24,6 @@ from projects.models import Image, Project
 __all__ = ["FieldErrors", "ImportRequest", "Prepared", "Refused", "cancel", "create", "dismiss", "prepare", "retry", "submit"]
 
 WAITING = gettext_noop("Waiting to start")
-
-
-class Refused(Exception):
-    """A request that is well-formed but can't be done now: a code, a sentence, an HTTP status and more facts."""
-
-    def __init__(self, code: str, detail: str, *, status: int = 409, retry_after: int | None = None, **extra: Any) -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
-        self.status = status
-        self.retry_after = retry_after
-        self.extra = extra
 
 
 def submit(
@@ -71,7 +58,7 @@ def create(prepared: Prepared, *, audit_request: HttpRequest | None = None) -> I
     :raises Refused: see :func:`submit`.
     """
     task = prepared.task
-    check_room(task.project, 1)
+    check_room(task.project, 1, targets=[(task.target_name, task.target_tag)])
     _check_tag(prepared)
     said = parts(WAITING)
     task.message, task.message_parts = english(said), said
@@ -166,8 +153,8 @@ def dismiss(*, task: ImportTask, user: User | None) -> None:
     ImportTask.objects.filter(pk=task.pk, dismissed_at=None).update(dismissed_at=timezone.now())
 
 
-def check_room(project: Project, count: int) -> None:
-    """Whether ``count`` more imports may wait in this project.
+def check_room(project: Project, count: int, *, targets: Sequence[tuple[str, str]] = ()) -> None:
+    """Whether ``count`` more imports may wait in this project, and their ``targets`` have a place in it.
 
     :raises Refused: ``queue_full`` (429 with Retry-After) or ``quota_exceeded`` (409).
     """
@@ -179,7 +166,7 @@ def check_room(project: Project, count: int) -> None:
             status=429,
             retry_after=30,
         )
-    quotas.check_submission(project=project, waiting=waiting, count=count)
+    quotas.check_submission(project=project, waiting=waiting, count=count, targets=targets)
 
 
 def busy_targets(project: Project, targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], uuid.UUID]:

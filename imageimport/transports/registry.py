@@ -7,6 +7,7 @@ from django.conf import settings
 from imageimport import engine
 from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
+from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from oci.copy import ImageCopier
 from oci.retry import RetryBudget
@@ -54,7 +55,7 @@ class RegistryTransport:
             include_referrers=task.include_referrers,
             overwrite=task.overwrite,
             parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
-            observer=job.progress,
+            observer=WithinQuota(job.progress, task),
             cancel=job.cancel,
             flights=SharedFlights(),
             mounts=self._mounts,
