@@ -28,6 +28,7 @@ _COMMON = {
     "403": "The role or the token's scope is too small.",
     "404": "There is no such thing, or it is not yours to see.",
     "406": "None of the asked media types can be given.",
+    "413": "The body is too large.",
     "415": "The body is not JSON.",
     "429": "Too much at once; Retry-After says when to come back.",
     "503": "The database is away; Retry-After says when to come back.",
@@ -67,7 +68,7 @@ class PortalSchema(AutoSchema):
         if self.get_auth():
             shared.append("401")
         if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
-            shared += ["400", "415"]
+            shared += ["400", "413", "415"]
         elif self._get_filter_parameters():
             shared.append("400")
         return shared

@@ -1,0 +1,5 @@
+"""Each test of this room begins without memories."""
+
+from tests.support.fresh import fresh_memory
+
+__all__ = ["fresh_memory"]
