@@ -34,6 +34,7 @@ class Portal:
     console: Console
     supervisor: Supervisor
     web_port: int = 0
+    listening: socket.socket | None = None
     addresses: dict[str, str] = field(default_factory=dict)
     administrator: dict[str, str | bool] = field(default_factory=dict)
     sample_done: bool = False
@@ -51,13 +52,14 @@ class Portal:
 
         :raises STARTING_FAULTS: something does not come up; what did is still to be stopped by the supervisor.
         """
-        listening = open_web_socket(self.config)
-        self.web_port = listening.getsockname()[1]
+        # Held for as long as the run lasts: it outlives every gunicorn, which is given its descriptor.
+        self.listening = open_web_socket(self.config)
+        self.web_port = self.listening.getsockname()[1]
         await self._start_embedded()
         await self._prepare()
         host = LOOPBACK if self.config.host in WILDCARDS else self.config.host
         self.supervisor.add(beat_service(env=self.env))
-        web = web_service(env=self.env, socket_fd=listening.fileno(), host=host, port=self.web_port)
+        web = web_service(env=self.env, socket_fd=self.listening.fileno(), host=host, port=self.web_port)
         waiting = self.supervisor.add(web)
         if self._wants_sample():
             await self._import_sample(waiting)

@@ -1,0 +1,224 @@
+"""`make run`: one data directory, its services, their death, their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import requests
+
+from stack.paths import ROOT
+from tests.support.portal import PortalProcess, alive
+from tests.support.services import RedisServer, RegistryServer
+
+MakePortal = Callable[..., PortalProcess]
+WORKER = "celery --quiet -A registry_portal worker"
+SERVICES = ("redis-server", "docker-registry", "gunicorn", WORKER, "registry_portal beat")
+
+pytestmark = pytest.mark.xdist_group("run")
+
+
+def gone(pids: dict[int, str], *, seconds: float = 10.0) -> dict[int, str]:
+    """Those of the processes that still run after a while."""
+    deadline = time.monotonic() + seconds
+    while (left := {pid: line for pid, line in pids.items() if alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, portal: PortalProcess) -> Iterator[PortalProcess]:
+    return portal
+
+
+def test_everything_is_up_and_says_where(up: PortalProcess) -> None:
+    assert requests.get(f"{up.url}/healthz", timeout=5).status_code == 200
+    assert redis.Redis.from_url(up.services["redis_url"]).ping()
+    assert requests.get(f"{up.services['registry_url']}/v2/", timeout=5).status_code == 401
+    for name in SERVICES:
+        assert up.main_pid(name)
+    said = up.output()
+    assert f"{up.url}/" in said
+    assert "admin" in said
+
+
+def test_the_registry_points_to_the_portals_token_service(up: PortalProcess) -> None:
+    challenge = requests.get(f"{up.services['registry_url']}/v2/", timeout=5).headers["WWW-Authenticate"]
+    assert f'realm="{up.url}/service/token"' in challenge
+
+
+def test_no_secret_is_readable_by_others_or_seen_in_a_process(up: PortalProcess) -> None:
+    secrets = {path.name: path.read_text().strip() for path in (up.data_dir / "secrets").iterdir()}
+    assert {"secret_key", "cryptography_keys", "token_service.key", "notification_token"} <= set(secrets)
+    for path in [*(up.data_dir / "secrets").iterdir(), up.data_dir / "services.json"]:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((up.data_dir / "secrets").stat().st_mode) == 0o700
+    for pid in up.pids():
+        for name in ("environ", "cmdline"):
+            shown = Path(f"/proc/{pid}/{name}").read_bytes().decode("utf-8", "replace")
+            assert [key for key, value in secrets.items() if value in shown] == []
+
+
+def test_pieces_started_one_by_one_find_the_running_services(up: PortalProcess) -> None:
+    shown = up.manage("shell", "-v0", "-c", "from django.conf import settings as s; print(s.REDIS_URL, s.REGISTRY_URL)")
+    assert shown.stdout.split() == [up.services["redis_url"], up.services["registry_url"]], shown.stderr
+
+
+def test_only_loopback_is_listened_on(up: PortalProcess) -> None:
+    ports = {int(address.rpartition(":")[2].split("/")[0]) for address in up.services.values() if ":" in address}
+    for address in _own_addresses():
+        for port in ports:
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                assert probe.connect_ex((address, port)) != 0, f"{address}:{port} answers"
+
+
+def _own_addresses() -> list[str]:
+    listed = subprocess.run(["ip", "-json", "-4", "address"], check=True, capture_output=True, text=True).stdout
+    found = [entry["local"] for link in json.loads(listed) for entry in link["addr_info"]]
+    return [address for address in found if not address.startswith("127.")]
+
+
+def test_a_second_run_on_the_same_data_is_refused_by_name(up: PortalProcess) -> None:
+    done = subprocess.run(
+        [ROOT / ".venv/bin/python", "-m", "stack", "run"],
+        cwd=ROOT,
+        env=up.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "up already" in done.stdout
+    assert f"process {up.process.pid}" in done.stdout if up.process else False
+    assert requests.get(f"{up.url}/healthz", timeout=5).status_code == 200
+
+
+def test_what_dies_is_started_again_and_a_kill_leaves_nothing(make_portal: MakePortal) -> None:
+    portal = make_portal()
+    for name in SERVICES:
+        before = portal.main_pid(name)
+        os.kill(before, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while not (now := [p for p in _mains(portal, name) if p != before]):
+            assert time.monotonic() < deadline, f"{name} is not started again"
+            time.sleep(0.1)
+        assert now
+    deadline = time.monotonic() + 30
+    while requests.get(f"{portal.url}/healthz", timeout=30).status_code != 200:
+        assert time.monotonic() < deadline
+    assert redis.Redis.from_url(portal.services["redis_url"]).ping()
+    pids = portal.pids()
+    assert portal.process is not None
+    portal.process.kill()
+    portal.process.wait()
+    assert gone(pids) == {}
+
+
+def _mains(portal: PortalProcess, name: str) -> list[int]:
+    from tests.support.portal import parent_of
+
+    assert portal.process is not None
+    return [pid for pid in portal.pids(name) if parent_of(pid) == portal.process.pid]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_and_the_next_run_goes_on(make_portal: MakePortal, number: signal.Signals) -> None:
+    portal = make_portal()
+    first = portal.services
+    project = portal.project("kept")
+    pids = portal.pids()
+    assert len(pids) >= len(SERVICES)
+    assert portal.stop(number) == 0
+    assert gone(pids, seconds=2) == {}
+    assert not (portal.data_dir / "services.json").exists()
+    if number == signal.SIGTERM:
+        return
+    portal.start()
+    assert portal.services["registry_url"] == first["registry_url"]
+    assert portal.project("kept") == project
+    assert "as before" in portal.output()
+
+
+def test_a_signal_during_the_start_stops_everything(make_portal: MakePortal) -> None:
+    portal = make_portal(start=False)
+    portal.log.parent.mkdir(parents=True, exist_ok=True)
+    for wait_for in ("redis-server", "manage.py bootstrap", "gunicorn"):
+        with portal.log.open("ab") as output:
+            portal.process = subprocess.Popen(
+                [ROOT / ".venv/bin/python", "-m", "stack", "run"],
+                stdout=output,
+                stderr=output,
+                env=portal.environment(),
+                cwd=ROOT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while not (pids := portal.pids(wait_for)):
+            assert time.monotonic() < deadline, portal.output()
+            time.sleep(0.02)
+        pids = portal.pids()
+        assert portal.stop() == 0
+        assert gone(pids, seconds=2) == {}
+
+
+@pytest.mark.parametrize(("number", "only_make"), [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_make_run_stops_however_it_is_interrupted(
+    make_portal: MakePortal, number: signal.Signals, only_make: bool
+) -> None:
+    portal = make_portal(start=False)
+    with portal.log.open("wb") as output:
+        make = subprocess.Popen(
+            ["make", "run"],
+            stdout=output,
+            stderr=output,
+            env=portal.environment(),
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    portal.process = make
+    deadline = time.monotonic() + 90
+    while "Ctrl-C stops everything" not in portal.output():
+        assert time.monotonic() < deadline, portal.output()
+        time.sleep(0.1)
+    pids = portal.pids()
+    assert any("stack run" in line for line in pids.values())
+    os.kill(make.pid, number) if only_make else os.killpg(make.pid, number)
+    make.wait(60)
+    assert gone(pids, seconds=5) == {}
+
+
+def test_configured_services_are_used_and_none_is_started(
+    make_portal: MakePortal, make_redis: Callable[[], RedisServer], make_registry: Callable[..., RegistryServer]
+) -> None:
+    server, registry = make_redis(), make_registry()
+    portal = make_portal(REDIS_URL=server.url, REGISTRY_URL=registry.url)
+    assert portal.pids("redis-server") == {}
+    assert portal.pids("docker-registry") == {}
+    assert set(portal.services) == {"web_url"}
+    assert requests.get(f"{portal.url}/readyz", timeout=10).status_code == 200
+
+
+def test_a_taken_port_is_named(make_portal: MakePortal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        portal = make_portal(start=False, PORT=str(port))
+        with pytest.raises(AssertionError, match=f"Can't listen on 127.0.0.1, port {port}"):
+            portal.start()
+
+
+def test_several_run_side_by_side(make_portal: MakePortal, up: PortalProcess) -> None:
+    other = make_portal()
+    assert len(set(other.services.values()) & set(up.services.values())) == 0
+    assert other.password != up.password
+    assert requests.get(f"{other.url}/healthz", timeout=5).status_code == 200
