@@ -42,19 +42,27 @@ def check(line: str, zone: str) -> str:
     :raises CronError: it has not five fields (or one of ``@daily`` and its like), or never comes due.
     """
     if zone not in zone_names():
-        raise CronError(gettext_noop("“%(zone)s” is not a time zone. Write it like Europe/Berlin."), zone=zone[:100])
+        raise CronError(
+            gettext_noop("“%(zone)s” is not a time zone. Write it like Europe/Berlin."), zone=zone[:100]
+        )
     fields = line.split()
     readable = fields[0].lower() in _WORDS if len(fields) == 1 else len(fields) == 5
-    if not readable or not all(_FIELD.fullmatch(f) and not _RANDOM.search(f) or f.lower() in _WORDS for f in fields):
+    if not readable or not all(map(_is_field, fields)):
         raise _unreadable(line)
     cleaned = " ".join(fields)
     try:
         next_run(cleaned, zone, datetime.now(UTC))
     except CroniterBadDateError as exc:
-        raise CronError(gettext_noop("The cron line “%(line)s” never comes due."), line=cleaned[:100]) from exc
+        raise CronError(
+            gettext_noop("The cron line “%(line)s” never comes due."), line=cleaned[:100]
+        ) from exc
     except CroniterError as exc:
         raise _unreadable(line) from exc
     return cleaned
+
+
+def _is_field(text: str) -> bool:
+    return text.lower() in _WORDS or (_FIELD.fullmatch(text) is not None and not _RANDOM.search(text))
 
 
 def _unreadable(line: str) -> CronError:

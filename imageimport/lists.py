@@ -79,7 +79,9 @@ _BESIDE: Final = re.compile(
     r"(?:tag|push|login|logout|rmi|images|info|version|inspect)(?: .*)?|(?:set|echo|cd|export) .*|#.*|//.*|```.*",
     re.ASCII,
 )
-_PULLS: Final = re.compile(r"(?:\$ |# )?(?:sudo )?(?:docker|podman|nerdctl|buildah|crane|img|ctr|crictl|helm) \S", re.ASCII)
+_PULLS: Final = re.compile(
+    r"(?:\$ |# )?(?:sudo )?(?:docker|podman|nerdctl|buildah|crane|img|ctr|crictl|helm) \S", re.ASCII
+)
 _FROM: Final = re.compile(r"(?:from|image:|- image:) ", re.ASCII | re.IGNORECASE)
 _BULLET: Final = re.compile(r"(?:[-*•]|\d{1,4}[.)])\s+")
 
@@ -112,7 +114,9 @@ def _read(line: int, text: str) -> Entry:
     entry = Entry(line, text[:300])
     plain = _VARIABLE.sub(r"\1", text)
     if "{{" in plain:
-        template = gettext_noop("This is a template. Paste what it renders to, for example from helm template.")
+        template = gettext_noop(
+            "This is a template. Paste what it renders to, for example from helm template."
+        )
         return replace(entry, error=(template, {}))
     if "$" in plain.removeprefix("$ "):
         return replace(entry, error=(gettext_noop("The variable in this reference has no value here."), {}))

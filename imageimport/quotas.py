@@ -56,18 +56,26 @@ def check_submission(*, project: Project, waiting: int, count: int, targets: Seq
     :raises Refused: ``quota_exceeded`` (409).
     """
     if project.quota_queued is not None and waiting + count > project.quota_queued:
-        raise _refused(_("At most %(limit)d imports may wait in this project, and %(now)d do."), project.quota_queued, waiting)
+        sentence = _("At most %(limit)d imports may wait in this project, and %(now)d do.")
+        raise _refused(sentence, project.quota_queued, waiting)
     if project.quota_images is None or not targets:
         return
     active = ImportTask.objects.filter(project=project, status__in=ACTIVE)
     coming = set(active.values_list("target_name", "target_tag")) | set(targets)
     held = set(Image.objects.filter(project=project).values_list("repository", "tag"))
     if set(targets) - held and len(held | coming) > project.quota_images:
-        raise _refused(_("The project may hold %(limit)d images, and has %(now)d."), project.quota_images, len(held))
+        raise _refused(
+            _("The project may hold %(limit)d images, and has %(now)d."), project.quota_images, len(held)
+        )
 
 
 def check_before_transfer(
-    project: Project, bytes_new: int, new_tag: bool, *, others: QuerySet[ImportTask] | None = None, bytes_freed: int = 0
+    project: Project,
+    bytes_new: int,
+    new_tag: bool,
+    *,
+    others: QuerySet[ImportTask] | None = None,
+    bytes_freed: int = 0,
 ) -> None:
     """Whether an image of ``bytes_new`` bytes fits, now that its size is known.
 
@@ -79,7 +87,11 @@ def check_before_transfer(
         return
     held = usage(project)
     brought = _brought_by(project, others)
-    if project.quota_images is not None and new_tag and held.images + brought["images"] + 1 > project.quota_images:
+    if (
+        project.quota_images is not None
+        and new_tag
+        and held.images + brought["images"] + 1 > project.quota_images
+    ):
         raise OciError(
             "quota_exceeded",
             gettext_noop("The project may hold %(limit)d images, and there is no room for another."),

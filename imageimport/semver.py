@@ -38,7 +38,9 @@ _Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 class RangeError(ValueError):
     """A range that can't be read; ``template`` and ``params`` are for people."""
 
-    template: str = gettext_noop("“%(range)s” is not a range of versions. Write it like >=1.2 <2, ^1.4 or 1.27.x.")
+    template: str = gettext_noop(
+        "“%(range)s” is not a range of versions. Write it like >=1.2 <2, ^1.4 or 1.27.x."
+    )
 
     def __init__(self, text: str) -> None:
         super().__init__(self.template % {"range": text})
@@ -154,25 +156,26 @@ def _term(word: str, whole: str) -> tuple[_Bound, ...]:
 
 def _bounds(op: str, numbers: list[int], pre: tuple[str, ...]) -> tuple[_Bound, ...]:
     """Comparisons with whole versions that say what ``op`` before a perhaps partial version means."""
-    low = Version(*numbers, *[0] * (3 - len(numbers)), pre=pre)
     if not numbers:
         return (_Bound("<", Version(0)),) if op in ("<", ">") else (_Bound(">=", Version(0)),)
-    if op == ">=":
-        return (_Bound(">=", low, bool(pre)),)
-    if op == "<":
-        return (_Bound("<", low, bool(pre)),)
-    if op == ">":
-        return (_Bound(">", low, bool(pre)),) if len(numbers) == 3 else (_Bound(">=", _after(numbers)),)
-    if op == "<=":
-        return (_Bound("<=", low, bool(pre)),) if len(numbers) == 3 else (_Bound("<", _after(numbers)),)
-    if op == "^":
-        kept = next((i for i, number in enumerate(numbers) if number), len(numbers) - 1) + 1
-        return (_Bound(">=", low, bool(pre)), _Bound("<", _after(numbers[:kept])))
-    if op == "~":
-        return (_Bound(">=", low, bool(pre)), _Bound("<", _after(numbers[:2])))
-    if len(numbers) == 3:
-        return (_Bound("=", low, bool(pre)),)
-    return (_Bound(">=", low), _Bound("<", _after(numbers)))
+    low = Version(*numbers, *[0] * (3 - len(numbers)), pre=pre)
+    from_low = _Bound(">=", low, bool(pre))
+    whole = len(numbers) == 3
+    found: dict[str, tuple[_Bound, ...]] = {
+        ">=": (from_low,),
+        "<": (_Bound("<", low, bool(pre)),),
+        ">": (_Bound(">", low, bool(pre)) if whole else _Bound(">=", _after(numbers)),),
+        "<=": (_Bound("<=", low, bool(pre)) if whole else _Bound("<", _after(numbers)),),
+        "^": (from_low, _Bound("<", _after(numbers[: _significant(numbers)]))),
+        "~": (from_low, _Bound("<", _after(numbers[:2]))),
+    }
+    same = (_Bound("=", low, bool(pre)),) if whole else (from_low, _Bound("<", _after(numbers)))
+    return found.get(op, same)
+
+
+def _significant(numbers: list[int]) -> int:
+    """How many parts ``^`` holds fast: up to the first that is not 0."""
+    return next((i for i, number in enumerate(numbers) if number), len(numbers) - 1) + 1
 
 
 def _after(numbers: list[int]) -> Version:

@@ -70,7 +70,8 @@ def parse_rule(text: str) -> Rule:
             raise RuleError(gettext_noop("“%(rule)s” is not a tag."), rule=rule.text[:100])
     elif not _GLOB.fullmatch(rule.text):
         raise RuleError(
-            gettext_noop("“%(rule)s” is not a pattern for tags. Write it like 1.2* or *-alpine."), rule=rule.text[:100]
+            gettext_noop("“%(rule)s” is not a pattern for tags. Write it like 1.2* or *-alpine."),
+            rule=rule.text[:100],
         )
     return rule
 

@@ -92,7 +92,12 @@ class Bar:
     def __init__(self, stream: TextIO) -> None:
         console = Console(file=stream, highlight=False)
         self._progress = Progress(
-            SpinnerColumn(), _Field("message"), BarColumn(), TaskProgressColumn(), _Field("facts"), console=console
+            SpinnerColumn(),
+            _Field("message"),
+            BarColumn(),
+            TaskProgressColumn(),
+            _Field("facts"),
+            console=console,
         )
         self._task = self._progress.add_task("", total=100, message="", facts="")
 
@@ -104,7 +109,9 @@ class Bar:
         self._progress.stop()
 
     def show(self, task: ImportTask) -> None:
-        self._progress.update(self._task, completed=task.progress, message=render_message(task), facts=facts(task))
+        self._progress.update(
+            self._task, completed=task.progress, message=render_message(task), facts=facts(task)
+        )
 
 
 class _Field(ProgressColumn):

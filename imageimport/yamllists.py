@@ -129,11 +129,11 @@ def _composed(frame: _Frame) -> Iterator[_Found]:
         name = given.get("newName") or given.get("name", "")
         yield frame.line, _joined("", name, given.get("newTag", ""), given.get("digest", ""))
         return
-    repository = given.get("repository", "")
-    if repository and (frame.under.lower().endswith("image") or "tag" in given or "digest" in given):
-        # A chart's dependency has a repository too, but it is a URL.
-        if "://" not in repository:
-            yield frame.line, _joined(given.get("registry", ""), repository, given.get("tag", ""), given.get("digest", ""))
+    repository, registry = given.get("repository", ""), given.get("registry", "")
+    is_image = frame.under.lower().endswith("image") or "tag" in given or "digest" in given
+    # A chart's dependency has a repository too, but it is a URL.
+    if repository and is_image and "://" not in repository:
+        yield frame.line, _joined(registry, repository, given.get("tag", ""), given.get("digest", ""))
 
 
 def _joined(registry: str, repository: str, tag: str, digest: str) -> str:

@@ -20,6 +20,8 @@ class Webhook(models.Model):
     #: Of :class:`imageimport.choices.WebhookEvent`.
     events = models.JSONField(_("events"), default=list)
     enabled = models.BooleanField(_("enabled"), default=True)
+    #: Batches and scheduled runs in which nothing failed are not told.
+    failures_only = models.BooleanField(_("failures only"), default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

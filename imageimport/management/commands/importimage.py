@@ -35,15 +35,25 @@ class Command(BaseCommand):
         parser.add_argument("--project", required=True, metavar="NAME")
         parser.add_argument("--name", default="", metavar="N", help="name inside the project")
         parser.add_argument("--tag", default="", metavar="T", help="tag at the target")
-        parser.add_argument("--platform", action="append", default=[], metavar="P", help="like linux/amd64; repeatable")
-        parser.add_argument("--username", default="", metavar="U", help="for the source; with --password-stdin")
-        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        parser.add_argument(
+            "--platform", action="append", default=[], metavar="P", help="like linux/amd64; repeatable"
+        )
+        parser.add_argument(
+            "--username", default="", metavar="U", help="for the source; with --password-stdin"
+        )
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
         parser.add_argument("--credential", default="", metavar="NAME", help="a saved credential instead")
-        parser.add_argument("--no-overwrite", action="store_true", help="fail if the tag names another image already")
+        parser.add_argument(
+            "--no-overwrite", action="store_true", help="fail if the tag names another image already"
+        )
         parser.add_argument("--no-referrers", action="store_true", help="leave signatures and SBOMs behind")
         parser.add_argument("--transport", default="", choices=["", *Transport.values])
         parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: nobody's")
-        parser.add_argument("--json", action="store_true", help="print the ended import as JSON on standard output")
+        parser.add_argument(
+            "--json", action="store_true", help="print the ended import as JSON on standard output"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

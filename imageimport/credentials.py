@@ -1,0 +1,213 @@
+"""Saved credentials of a project: made, changed, tested, taken away. The secret goes to its own registry only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imageimport import engine
+from imageimport.choices import ACTIVE
+from imageimport.models import Credential, ImportTask, Schedule
+from imageimport.ratelimits import SharedRateLimits
+from imageimport.requests import FieldErrors, Refused
+from imageimport.sentences import of_error, shown
+from oci.auth import Credential as SourceCredential
+from oci.client import RegistryClient
+from oci.errors import OciError
+from oci.reference import connect_host, parse_reference
+from oci.retry import RetryBudget
+from oci.scrub import remember
+from projects import audit
+from projects.models import Project
+
+#: A test is waited for by a person: it retries for this long at most, and waits this long for an answer; seconds.
+TEST_SECONDS = 5.0
+STALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Whether a sign-in was accepted; else the error's code and a sentence in the reader's language."""
+
+    ok: bool
+    code: str = ""
+    detail: str = ""
+
+
+def create(
+    *,
+    project: Project,
+    user: User,
+    name: str,
+    registry: str,
+    username: str,
+    password: str,
+    audit_request: HttpRequest | None = None,
+) -> Credential:
+    """Save a credential.
+
+    :raises FieldErrors: on ``registry``, ``name`` (taken) or ``username``.
+    """
+    _check_account(username, password)
+    saved = Credential(
+        project=project,
+        name=name.strip(),
+        registry=normal_registry(registry),
+        username=username,
+        password=password,
+        created_by=user,
+    )
+    with transaction.atomic():
+        _save(saved, force_insert=True)
+        _journal("credential.created", saved, user, audit_request)
+    return saved
+
+
+def update(
+    *,
+    credential: Credential,
+    user: User,
+    changes: Mapping[str, Any],
+    audit_request: HttpRequest | None = None,
+) -> Credential:
+    """Change a credential. Without ``password`` it keeps the one it has, unless ``registry`` changes: a secret is never
+    shown to another host than the one it was entered for.
+
+    :raises FieldErrors: see :func:`create`.
+    """
+    values = dict(changes)
+    if "registry" in values:
+        values["registry"] = normal_registry(values["registry"])
+        if connect_host(values["registry"]) != connect_host(credential.registry):
+            values.setdefault("password", "")
+    _check_account(values.get("username", credential.username), values.get("password", ""))
+    for name, value in values.items():
+        setattr(credential, name, value)
+    with transaction.atomic():
+        _save(credential, update_fields=[*values, "updated_at"])
+        _journal("credential.changed", credential, user, audit_request, changed=sorted(values))
+    return credential
+
+
+def delete(*, credential: Credential, user: User, audit_request: HttpRequest | None = None) -> None:
+    """Take a credential away.
+
+    :raises Refused: ``credential_in_use``: an import that has not ended or a schedule needs it.
+    """
+    with transaction.atomic():
+        schedules = Schedule.objects.filter(credential=credential).count()
+        imports = ImportTask.objects.filter(credential=credential, status__in=ACTIVE).count()
+        if schedules or imports:
+            raise Refused(
+                "credential_in_use",
+                _("%(schedules)d schedules and %(imports)d running imports use this credential.")
+                % {"schedules": schedules, "imports": imports},
+            )
+        _journal("credential.deleted", credential, user, audit_request)
+        credential.delete()
+
+
+def test(*, credential: Credential) -> Tested:
+    """Sign in at the credential's own registry, and nowhere else."""
+    try:
+        password = credential.password.reveal()
+    except OciError as exc:
+        return _failed(exc)
+    if not password:
+        return Tested(False, "unauthorized", _("There is no password. Enter it again."))
+    Credential.objects.filter(pk=credential.pk).update(last_used_at=timezone.now())
+    return check_sign_in(registry=credential.registry, username=credential.username, password=password)
+
+
+def check_sign_in(*, registry: str, username: str, password: str) -> Tested:
+    """Whether a registry accepts a sign-in; asked of the registry itself, never of a mirror."""
+    if connect_host(registry) in map(connect_host, settings.IMPORT_MIRRORS_ONLY):
+        return Tested(
+            False, "forbidden", _("The operator has this registry contacted through its mirrors only.")
+        )
+    with remember(password, username):
+        client = RegistryClient(
+            registry=registry,
+            door=engine.import_door(),
+            credential=SourceCredential(host=registry, username=username, password=password),
+            trusted_realms=settings.IMPORT_TRUSTED_REALMS,
+            budget=RetryBudget(seconds=TEST_SECONDS),
+            stall_seconds=STALL_SECONDS,
+            headers_seconds=STALL_SECONDS,
+            rate_limits=SharedRateLimits(),
+        )
+        try:
+            client.retrier.run(lambda: _knock(client))
+            asked = client.session.sign_in.header(()) is not None
+        except OciError as exc:
+            return _failed(exc)
+        finally:
+            client.close()
+    if client.notes:  # Its token server is not trusted with the secret, so nothing was tested.
+        return Tested(False, "forbidden", client.notes[0])
+    return Tested(True, detail="" if asked else _("This registry asks nobody to sign in."))
+
+
+def _knock(client: RegistryClient) -> None:
+    """What ``docker login`` does: the registry's root, signed in, for nothing in particular."""
+    url = client.session.url("/v2/")
+    client.session.request("GET", url, scopes=(), what="/v2/", accept=(200,)).discard()
+
+
+def normal_registry(text: str) -> str:
+    """``docker.io``, ``host`` or ``host:port`` from what people type.
+
+    :raises FieldErrors: on ``registry``: it is none, or one that may never be contacted.
+    """
+    host = text.strip().removeprefix("https://").removeprefix("http://").rstrip("/").lower()
+    try:
+        if "/" in host or "@" in host or not host:
+            raise FieldErrors(
+                {"registry": [_("Give the registry's host, like ghcr.io or registry.example.com:5000.")]}
+            )
+        named = host if "." in host or ":" in host or host == "localhost" else f"{host}:443"
+        place = parse_reference(f"{named}/name")
+        engine.check_literal_source(place)
+    except OciError as exc:
+        raise FieldErrors({"registry": [shown("", of_error(exc))]}) from exc
+    if engine.is_own(place):
+        raise FieldErrors({"registry": [_("The portal's own registry needs no credential.")]})
+    return place.registry
+
+
+def _check_account(username: str, password: str) -> None:
+    if ":" in username or not (username + password).isprintable():
+        raise FieldErrors(
+            {"username": [_("A username has no colon, and neither field has control characters.")]}
+        )
+
+
+def _save(credential: Credential, **how: Any) -> None:
+    try:
+        with transaction.atomic():
+            credential.save(**how)
+    except IntegrityError as exc:
+        raise FieldErrors({"name": [_("The project has a credential of this name.")]}) from exc
+
+
+def _failed(error: OciError) -> Tested:
+    return Tested(False, error.code, shown("", of_error(error)))
+
+
+def _journal(action: str, saved: Credential, user: User, request: HttpRequest | None, **detail: Any) -> None:
+    audit.record(
+        action=action,
+        actor=user,
+        project=saved.project,
+        subject=saved.name,
+        detail={"registry": saved.registry, "username": saved.username, **detail},
+        request=request,
+    )

@@ -1,0 +1,34 @@
+"""What follows from an import's end, in the transaction that ends it."""
+
+from __future__ import annotations
+
+from imageimport import outbox, payloads, settling, timeline
+from imageimport.choices import Status, WebhookEvent
+from imageimport.models import ImportTask
+
+
+def import_ended(task: ImportTask) -> None:
+    """Write the tag's timeline, owe the webhooks their news, complete the batch and the scheduled run."""
+    if task.status == Status.SUCCESS:
+        timeline.note(
+            project=task.project,
+            repository=task.target_name,
+            tag=task.target_tag,
+            digest=task.digest,
+            source_image=task.source_image,
+            source_digest=task.source_digest,
+            task=task,
+        )
+        _tell(WebhookEvent.IMPORT_SUCCEEDED, task, failed=False)
+    elif task.status == Status.FAILED:
+        _tell(WebhookEvent.IMPORT_FAILED, task, failed=True)
+    if task.batch_id is not None:
+        settling.settle_batch(task.batch_id)
+    if task.schedule_run_id is not None:
+        settling.settle_run(task.schedule_run_id)
+
+
+def _tell(event: WebhookEvent, task: ImportTask, *, failed: bool) -> None:
+    outbox.enqueue(
+        project=task.project, event=event, failed=failed, make=lambda: payloads.of_task(event.value, task)
+    )

@@ -1,0 +1,39 @@
+"""``python manage.py rotate_credentials``: everything that is sealed, sealed with the first key."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from imageimport.rotation import rotate
+
+
+class Command(BaseCommand):
+    help = (
+        "Re-encrypts stored credentials with the first of CRYPTOGRAPHY_KEYS. Imports may run meanwhile. "
+        "Exit status 1 if a value can't be read with any key."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only count what would be re-encrypted")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        dry_run = options["dry_run"]
+        results = rotate(dry_run=dry_run)
+        done = _("to re-encrypt") if dry_run else _("re-encrypted")
+        for found in results:
+            line = f"{found.column}: {found.stale} {done}, {found.current} {_('current')}"
+            if found.overtaken:
+                line += f", {found.overtaken} {_('changed meanwhile')}"
+            if found.unreadable:
+                line += f", {found.unreadable} {_('unreadable')}"
+            self.stdout.write(line)
+        unreadable = sum(found.unreadable for found in results)
+        if unreadable:
+            raise CommandError(
+                _("%(count)d values can't be read with any of CRYPTOGRAPHY_KEYS; they are as they were.")
+                % {"count": unreadable}
+            )

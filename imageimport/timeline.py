@@ -1,0 +1,38 @@
+"""The digests that a target tag has named, one after the other."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from imageimport.models import ImportTask, TagDigest
+from projects.models import Image, Project
+
+
+def note(
+    *,
+    project: Project,
+    repository: str,
+    tag: str,
+    digest: str,
+    source_image: str = "",
+    source_digest: str = "",
+    task: ImportTask | None = None,
+) -> None:
+    """Write down what a tag names now. The same again is written only where its source's digest is another."""
+    last = TagDigest.objects.filter(project=project, repository=repository, tag=tag).first()
+    if last is not None and (last.digest, last.source_digest) == (digest, source_digest):
+        return
+    TagDigest.objects.create(
+        project=project,
+        repository=repository,
+        tag=tag,
+        digest=digest,
+        source_image=source_image,
+        source_digest=source_digest,
+        task=task.pk if task else None,
+    )
+
+
+def of_image(image: Image) -> QuerySet[TagDigest]:
+    """The timeline of an image's tag, newest first."""
+    return TagDigest.objects.filter(project_id=image.project_id, repository=image.repository, tag=image.tag)
