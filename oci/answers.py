@@ -13,7 +13,9 @@ from oci.limits import ERROR_BODY_BYTES, ERROR_TEXT_BYTES
 from oci.scrub import scrub
 
 _QUERY: Final = re.compile(r"(?i)(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
-_TAG: Final = re.compile(r"<(?:script|style)\b.*?(?:</(?:script|style)\s*>|\Z)|<[^>]{0,1000}>", re.DOTALL | re.IGNORECASE)
+_TAG: Final = re.compile(
+    r"<(?:script|style)\b.*?(?:</(?:script|style)\s*>|\Z)|<[^>]{0,1000}>", re.DOTALL | re.IGNORECASE
+)
 _SPACES: Final = re.compile(r"\s+")
 _CODE: Final = re.compile(r"[A-Z_]{1,64}", re.ASCII)
 _WARNING: Final = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
@@ -22,7 +24,9 @@ _WARNING: Final = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
 def clean(text: str, limit: int = ERROR_TEXT_BYTES) -> str:
     """``text`` for people: no control or bidi characters, no secrets, no queries of URLs, at most ``limit`` bytes."""
     text = _QUERY.sub(r"\1", scrub(text))
-    text = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
+    text = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text
+    )
     text = _SPACES.sub(" ", text).strip()
     return text.encode()[:limit].decode(errors="ignore")
 

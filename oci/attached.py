@@ -22,7 +22,9 @@ COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
 #: A signature of an SBOM of an image is two deep.
 _DEPTH: Final = 3
 #: Refusals that mean "not for you" or "not here": what is attached is then left out, with a note.
-_SKIPPED: Final = frozenset({"not_found", "unauthorized", "forbidden", "unsupported_manifest", "limit_exceeded"})
+_SKIPPED: Final = frozenset(
+    {"not_found", "unauthorized", "forbidden", "unsupported_manifest", "limit_exceeded"}
+)
 
 
 @dataclass(slots=True)
@@ -117,7 +119,9 @@ class _Finder:
         if len(self.attached.trees) >= CHILDREN:
             return False
         try:
-            self.attached.trees[digest] = read_tree(manifest or self.fetch(digest), fetch=self.fetch, parallel=1)
+            self.attached.trees[digest] = read_tree(
+                manifest or self.fetch(digest), fetch=self.fetch, parallel=1
+            )
         except OciError as error:
             self._skip(error)
             return False

@@ -122,7 +122,8 @@ def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
         known = actions.setdefault(resource or scope, [])
         known.extend(action for action in wanted.split(",") if action and resource and action not in known)
     return tuple(
-        f"{resource}:{','.join(sorted(known))}" if known else resource for resource, known in sorted(actions.items())
+        f"{resource}:{','.join(sorted(known))}" if known else resource
+        for resource, known in sorted(actions.items())
     )
 
 

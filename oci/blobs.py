@@ -7,8 +7,10 @@ from typing import Final, Protocol
 
 from oci.connection import Broken, Malformed, Response
 from oci.digest import digest_of, parse_digest
-from oci.faults import digest_differs, size_differs
+from oci.errors import OciError, gettext_noop
+from oci.faults import Answered, digest_differs, size_differs
 from oci.session import Scopes, Session
+from oci.urls import Url
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/(?:([0-9]{1,19})|\*)", re.ASCII)
 _SKIP_BYTES: Final = 256 * 1024
@@ -86,6 +88,16 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
     :raises Again: :raises OciError: as :meth:`oci.session.Session.request`.
     """
     url = session.url(f"/v2/{repository}/blobs/{digest}")
+    try:
+        return _open(session, url, digest, offset, scopes)
+    except Answered as refusal:
+        if refusal.status != 404 or session.site.role != "source":
+            raise
+        template = gettext_noop("%(host)s does not have %(digest)s, which its own manifest names.")
+        raise OciError("source_error", template, host=session.site.host, digest=digest) from None
+
+
+def _open(session: Session, url: Url, digest: str, offset: int, scopes: Scopes) -> BlobStream:
     if offset:
         response = session.request(
             "GET",
@@ -100,7 +112,9 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
         if response.status == 206 and _starts_at(response, offset):
             return BlobStream(session, response, skip=0, offset=offset)
         response.close()
-    response = session.request("GET", url, scopes=scopes, what=digest, accept=(200,), headers=[("Accept", "*/*")])
+    response = session.request(
+        "GET", url, scopes=scopes, what=digest, accept=(200,), headers=[("Accept", "*/*")]
+    )
     return BlobStream(session, response, skip=offset, offset=offset)
 
 

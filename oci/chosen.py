@@ -42,7 +42,9 @@ class PlatformChoice:
         wanted = self._wanted
         if depth > 1:
             # The outermost index has seen to it that each wish is met somewhere.
-            offered = [each for child in index.manifests for each in (child.platform, *known.get(child.digest, ()))]
+            offered = [
+                each for child in index.manifests for each in (child.platform, *known.get(child.digest, ()))
+            ]
             wanted = [wish for wish in wanted if any(each and is_wanted(each, [wish]) for each in offered)]
         return choose(index, wanted, known=known).children
 
@@ -56,7 +58,9 @@ class PlatformChoice:
             if platform is None:
                 raise OciError("not_found", _NO_PLATFORM, platform=wish.detailed)
             if not is_wanted(platform, [wish]):
-                raise OciError("not_found", _OTHER_PLATFORM, platform=wish.detailed, available=platform.detailed)
+                raise OciError(
+                    "not_found", _OTHER_PLATFORM, platform=wish.detailed, available=platform.detailed
+                )
 
     def _platforms_in(self, manifest: Manifest, depth: int) -> list[Platform]:
         if not manifest.is_index:
@@ -68,5 +72,9 @@ class PlatformChoice:
         for child in manifest.manifests:
             if child.is_attestation:
                 continue
-            found += [child.platform] if child.platform else self._platforms_in(self._fetch(child.digest), depth + 1)
+            found += (
+                [child.platform]
+                if child.platform
+                else self._platforms_in(self._fetch(child.digest), depth + 1)
+            )
         return found

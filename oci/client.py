@@ -85,7 +85,11 @@ class RegistryClient:
             on_wait=on_wait,
         )
         self.retrier = Retrier(
-            budget=budget or RetryBudget(), cancel=self.cancel, on_wait=on_wait, on_retry=on_retry, tries=tries
+            budget=budget or RetryBudget(),
+            cancel=self.cancel,
+            on_wait=on_wait,
+            on_retry=on_retry,
+            tries=tries,
         )
         self.open_uploads = uploads.OpenUploads()
         #: Probed by the first question; None before.
@@ -206,7 +210,9 @@ class RegistryClient:
 
     def catalog(self) -> Iterator[str]:
         """All repositories, where the registry lets us see them."""
-        return self._names(f"/v2/_catalog?n={listing.PAGE_NAMES}", "repositories", ("registry:catalog:*",), "_catalog")
+        return self._names(
+            f"/v2/_catalog?n={listing.PAGE_NAMES}", "repositories", ("registry:catalog:*",), "_catalog"
+        )
 
     def _names(self, path: str, key: str, scopes: tuple[str, ...], what: str) -> Iterator[str]:
         seen: set[str] = set()
@@ -237,11 +243,15 @@ class RegistryClient:
         found: dict[str, Descriptor] = {}
         while url is not None and len(found) < CHILDREN:
             page = self.retrier.run(
-                partial(listing.referrers_page, self.session, url, scopes=self.scopes(repository), what=digest)
+                partial(
+                    listing.referrers_page, self.session, url, scopes=self.scopes(repository), what=digest
+                )
             )
             if page is None:
                 return None
-            fresh = {descriptor.digest: descriptor for descriptor in page[0] if descriptor.digest not in found}
+            fresh = {
+                descriptor.digest: descriptor for descriptor in page[0] if descriptor.digest not in found
+            }
             found |= fresh
             url = page[1] if fresh else None
         return tuple(found.values())
@@ -274,7 +284,9 @@ class RegistryClient:
 
     def _run(self, operation: Callable[..., T], repository: str, *arguments: object) -> T:
         """One operation on a repository, tried again as the budget allows."""
-        bound = partial(operation, self.session, self.name(repository), *arguments, scopes=self.scopes(repository))
+        bound = partial(
+            operation, self.session, self.name(repository), *arguments, scopes=self.scopes(repository)
+        )
         return self.retrier.run(bound)
 
 

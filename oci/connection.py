@@ -112,7 +112,9 @@ def _words(error: OSError) -> str:
 class Response:
     """One answer. Its body is read by :meth:`readinto` or :meth:`read`; then, or by :meth:`close`, it ends."""
 
-    def __init__(self, answer: http.client.HTTPResponse, connection: Connection, url: Url, method: str) -> None:
+    def __init__(
+        self, answer: http.client.HTTPResponse, connection: Connection, url: Url, method: str
+    ) -> None:
         self._answer = answer
         self._connection: Connection | None = connection
         self.url = url

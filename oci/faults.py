@@ -101,7 +101,9 @@ def confused(role: Role, host: str, cause: str) -> OciError:
 
 def digest_differs(host: str, wanted: str, got: str) -> Again:
     """Bytes that are not what their name says. Asked for once more, then refused."""
-    template = gettext_noop("%(host)s sent bytes that do not match their digest: %(wanted)s was asked for, %(got)s came.")
+    template = gettext_noop(
+        "%(host)s sent bytes that do not match their digest: %(wanted)s was asked for, %(got)s came."
+    )
     return Again(OciError("digest_mismatch", template, host=host, wanted=wanted, got=got), tries=2)
 
 
@@ -113,7 +115,9 @@ def size_differs(host: str, digest: str, wanted: int, got: int) -> Again:
 
 def asked_to_wait(host: str, seconds: float) -> OciError:
     """A wait that is too long to sit out: the worker is freed and the task comes back."""
-    template = gettext_noop("%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds.")
+    template = gettext_noop(
+        "%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds."
+    )
     return OciError(
         "rate_limited", template, retryable=True, retry_after=seconds, host=host, seconds=round(seconds)
     )
@@ -123,7 +127,9 @@ def asked_to_wait(host: str, seconds: float) -> OciError:
 _SOURCE_REFUSALS: Final = {
     401: (
         "unauthorized",
-        gettext_noop("%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"),
+        gettext_noop(
+            "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
+        ),
     ),
     403: ("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s")),
     404: ("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s")),
@@ -138,7 +144,9 @@ _TOO_LARGE: Final = gettext_noop(
 _FULL_DISK: Final = gettext_noop(
     "The target registry %(host)s has no space left (status %(status)s for %(what)s)%(detail)s"
 )
-_TARGET_ANSWERED: Final = gettext_noop("The target registry %(host)s answered %(status)s for %(what)s%(detail)s")
+_TARGET_ANSWERED: Final = gettext_noop(
+    "The target registry %(host)s answered %(status)s for %(what)s%(detail)s"
+)
 _SOURCE_ANSWERED: Final = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
 
 
@@ -161,7 +169,9 @@ def refused(
         code, template = "target_error", _SIGN_IN_REFUSED
     else:
         code, template = "target_error", _TARGET_ANSWERED
-    error = Answered(code, template, retryable=status in RETRY_STATUSES or status >= 500, retry_after=retry_after)
+    error = Answered(
+        code, template, retryable=status in RETRY_STATUSES or status >= 500, retry_after=retry_after
+    )
     error.params.update(
         {"host": host, "status": status, "what": what, "detail": f": {body.text}" if body.text else ""}
     )

@@ -173,7 +173,9 @@ class Ladder:
         if upload is not None:
             upload.delete()
 
-    def _stream(self, blob: Descriptor, upload: uploads.Upload | None, on_progress: Callable[[int], None]) -> None:
+    def _stream(
+        self, blob: Descriptor, upload: uploads.Upload | None, on_progress: Callable[[int], None]
+    ) -> None:
         def on_bytes(done: int) -> None:
             self._tell(blob, "copying", done)
             on_progress(done)

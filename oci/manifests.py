@@ -73,7 +73,11 @@ def put(session: Session, name: str, wanted: str, manifest: Manifest, *, scopes:
     )
     said, subject = response.header("Docker-Content-Digest"), response.header("OCI-Subject")
     response.discard()
-    if said is not None and is_digest(said) and said != digest_of(manifest.body, algorithm=parse_digest(said)[0]):
+    if (
+        said is not None
+        and is_digest(said)
+        and said != digest_of(manifest.body, algorithm=parse_digest(said)[0])
+    ):
         raise digest_differs(session.site.host, manifest.digest, said)
     return bool(subject)
 

@@ -90,7 +90,9 @@ class Publisher:
         lost = self._lost(lost)
         if lost:
             template = gettext_noop("The target registry %(host)s lost %(digest)s right after it was put.")
-            raise OciError("target_error", template, retryable=True, host=self.target.host, digest=lost[0].digest)
+            raise OciError(
+                "target_error", template, retryable=True, host=self.target.host, digest=lost[0].digest
+            )
 
     def put_tag(self, tag: str, root: Manifest) -> None:
         """The commit point: put the tag, then see that it names what was put.
@@ -104,7 +106,9 @@ class Publisher:
             if found is not None and found.body == root.body:
                 return
             if time.monotonic() > deadline:
-                template = gettext_noop("The target registry %(host)s does not show the tag %(tag)s as it was put.")
+                template = gettext_noop(
+                    "The target registry %(host)s does not show the tag %(tag)s as it was put."
+                )
                 raise OciError("target_error", template, retryable=True, host=self.target.host, tag=tag)
             self.cancel.wait(_READ_BACK_PAUSE)
 

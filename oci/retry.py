@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -132,6 +133,8 @@ class Attempts:
         self._retrier = retrier
         self._stop = stop
         self._failures = 0
+        #: Failures by kind, for kinds with a limit of their own; cured ones may be forgiven, lies are not.
+        self._of_kind: Counter[tuple[str, bool]] = Counter()
         self._moved = 0
         self._retrying = False
 
@@ -152,6 +155,7 @@ class Attempts:
         self._moved += count
         if self._moved >= FORGIVING_BYTES and self._failures:
             self._failures = 0
+            self._of_kind = Counter({kind: count for kind, count in self._of_kind.items() if not kind[1]})
 
     def failed(self, again: Again) -> None:
         """Wait for the next try.
@@ -162,7 +166,9 @@ class Attempts:
         retrier.cancel.check()
         self._failures += 1
         self._moved = 0
-        if self._failures >= min(again.tries or retrier.tries, retrier.tries):
+        kind = (again.error.template, again.at_once)
+        self._of_kind[kind] += 1
+        if self._failures >= retrier.tries or self._of_kind[kind] >= (again.tries or retrier.tries):
             raise self._final(again) from None
         pause = 0.0 if again.at_once else retrier.budget.pause(self._failures)
         if again.retry_after is not None:

@@ -165,5 +165,3 @@ class Session:
         self._rate_limits.seen(
             self.registry, self.sign_in.account, seen.limit, seen.remaining, seen.window, reset_at
         )
-
-

@@ -156,7 +156,9 @@ class SignIn:
             raise self._token_refused(realm, response, signed_in=credential is not None)
         return self._read_token(realm, response)
 
-    def _ask_by_post(self, realm: Url, service: str, scopes: tuple[str, ...], credential: Credential) -> Response:
+    def _ask_by_post(
+        self, realm: Url, service: str, scopes: tuple[str, ...], credential: Credential
+    ) -> Response:
         form = {
             "grant_type": "refresh_token",
             "service": service,
@@ -236,7 +238,9 @@ class Bid:
         if challenge is None:
             return False
         self._signin.learn(challenge)
-        widened = not self._widened and challenge.scheme == "bearer" and self._signin.widen(self._asked, challenge)
+        widened = (
+            not self._widened and challenge.scheme == "bearer" and self._signin.widen(self._asked, challenge)
+        )
         if self._header is not None:
             same_basic = challenge.scheme == "basic" and self._scheme == "basic"
             if same_basic or (self._renewed and not widened):
@@ -250,4 +254,3 @@ class Bid:
     @property
     def _scheme(self) -> str:
         return (self._header or "").partition(" ")[0].lower()
-

@@ -74,7 +74,11 @@ class Site:
         """What a failure of a connection to ``url`` means here: :class:`Again` or the final error."""
         host = url.authority
         if isinstance(error, Broken):
-            return stalled(host, self.transport.stall_seconds) if error.stalled else broke(self.role, host, error.cause)
+            return (
+                stalled(host, self.transport.stall_seconds)
+                if error.stalled
+                else broke(self.role, host, error.cause)
+            )
         if isinstance(error, Malformed):
             return confused(self.role, host, str(error))
         if isinstance(error, OciError):

@@ -246,6 +246,9 @@ class Transfer:
             self._spoiled = False
             self._drop_upload()
             return False
+        if upload.follows:
+            upload.follows = False
+            return False
         if self._hash.position >= self._blob.size and self._is_there():
             return True
         held = upload.ask_offset()

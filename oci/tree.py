@@ -118,6 +118,8 @@ class _Walk:
             for child in self.pool.map(self.fetch, fresh[start : start + 16]):
                 tree.size += child.size
                 if tree.size > TREE_BYTES:
-                    template = gettext_noop("The manifests of the image have more than %(limit)d bytes together.")
+                    template = gettext_noop(
+                        "The manifests of the image have more than %(limit)d bytes together."
+                    )
                     raise OciError("limit_exceeded", template, limit=TREE_BYTES)
                 self.visit(child, depth + 1)

@@ -30,7 +30,9 @@ class Mounted:
 class Upload:
     """One session. ``location`` is always the latest that the registry named; ``offset`` what it holds."""
 
-    def __init__(self, session: Session, scopes: Scopes, location: Url, *, what: str, min_chunk: int = 0) -> None:
+    def __init__(
+        self, session: Session, scopes: Scopes, location: Url, *, what: str, min_chunk: int = 0
+    ) -> None:
         self.session = session
         self.scopes = scopes
         self.location = location
@@ -38,6 +40,8 @@ class Upload:
         self.min_chunk = min_chunk
         self._what = what
         self._redirected: Url | None = None
+        #: Set when the last answer was a redirect that is still to be followed.
+        self.follows = False
 
     def begin_put(self, digest: str, length: int) -> Sending:
         """The whole blob, or its rest, in one PUT that commits."""
@@ -62,7 +66,9 @@ class Upload:
         response.discard()
         self.offset += length
         if held is not None and held != self.offset:
-            raise Again(confused(self.session.site.role, self.session.site.host, "it holds another number of bytes"))
+            raise Again(
+                confused(self.session.site.role, self.session.site.host, "it holds another number of bytes")
+            )
 
     def commit(self, digest: str) -> None:
         """Close a session that holds all bytes."""
@@ -125,7 +131,10 @@ class Upload:
             if self._redirected is not None:
                 raise confused(self.session.site.role, self.session.site.host, "it redirects an upload twice")
             self._redirected = self.session.follow(response.url, location)
-            error = confused(self.session.site.role, self.session.site.host, "it redirects an upload in circles")
+            self.follows = True
+            error = confused(
+                self.session.site.role, self.session.site.host, "it redirects an upload in circles"
+            )
             raise Again(error, at_once=True)
         own = response.url.origin == self.session.site.base.origin
         if response.status == 401 and own and self.session.renew(response, self.scopes):

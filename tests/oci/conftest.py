@@ -1,0 +1,44 @@
+"""Scripted registries for tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.oci.copying import MADE
+from tests.support.scripted_registry import ScriptedRegistry
+
+
+@pytest.fixture(autouse=True)
+def _close_clients() -> Iterator[None]:
+    yield
+    while MADE:
+        MADE.pop().close()
+
+
+@pytest.fixture
+def make_scripted() -> Iterator[Callable[..., ScriptedRegistry]]:
+    """Starts a scripted registry; takes what :class:`ScriptedRegistry` takes."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> ScriptedRegistry:
+            made = ScriptedRegistry(**options)
+            stack.enter_context(made)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def source(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
+    """An open registry to copy from."""
+    return make_scripted()
+
+
+@pytest.fixture
+def target(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
+    """An open registry to copy to."""
+    return make_scripted()

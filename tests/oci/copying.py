@@ -1,0 +1,138 @@
+"""Clients and copiers for tests of the engine: impatient, on loopback, with an observer that remembers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from oci.cancel import CancelToken
+from oci.client import RegistryClient
+from oci.copy import CopyResult, ImageCopier
+from oci.egress import Door, EgressPolicy
+from oci.observer import LayerPlan, LayerState, Params
+from oci.retry import RetryBudget
+
+#: All of loopback, plain HTTP too: 127.0.0.1, .2, … are different hosts.
+HOSTS = tuple(f"127.0.0.{number}" for number in range(1, 10))
+DOOR = Door(EgressPolicy(private_sources=(*HOSTS, "127.0.0.0/8"), insecure_sources=HOSTS))
+
+
+#: Clients that tests made; closed after each test.
+MADE: list[RegistryClient] = []
+
+
+class Server(Protocol):
+    """A registry: scripted or real."""
+
+    @property
+    def url(self) -> str: ...
+
+
+@dataclass
+class Recorder:
+    """A :class:`oci.observer.CopyObserver` that keeps what it is told."""
+
+    planned: list[LayerPlan] = field(default_factory=list)
+    states: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    reused_bytes: int = 0
+    waits: list[tuple[str, Params, float | None]] = field(default_factory=list)
+    retries: int = 0
+    #: Set at the first byte of any blob.
+    moving: threading.Event = field(default_factory=threading.Event)
+
+    def layers(self, layers: Sequence[LayerPlan]) -> None:
+        self.planned = list(layers)
+
+    def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
+        self.states.setdefault(digest, []).append((state, bytes_done))
+        if state == "copying" and bytes_done:
+            self.moving.set()
+
+    def reused(self, count: int) -> None:
+        self.reused_bytes += count
+
+    def waiting(self, template: str, params: Params, until: float | None) -> None:
+        self.waits.append((template, params, until))
+
+    def retried(self) -> None:
+        self.retries += 1
+
+    def last(self, digest: str) -> str:
+        """The state that a blob ended in."""
+        return self.states[digest][-1][0]
+
+    def sentences(self) -> list[str]:
+        return [template % params for template, params, _ in self.waits]
+
+
+def quick_budget(**more: Any) -> RetryBudget:
+    """Five tries whose pauses take no time worth mentioning."""
+    return RetryBudget(**{"first": 0.01, "most": 0.05, **more})
+
+
+def client(server: Server, **more: Any) -> RegistryClient:
+    """A client of a registry on loopback."""
+    settings: dict[str, Any] = {
+        "registry": server.url.partition("://")[2],
+        "base_url": server.url,
+        "door": DOOR,
+        "budget": quick_budget(),
+        "stall_seconds": 5.0,
+        "headers_seconds": 5.0,
+    }
+    made = RegistryClient(**settings | more)
+    MADE.append(made)
+    return made
+
+
+def copier(
+    source: Server | RegistryClient,
+    target: Server | RegistryClient,
+    *,
+    repository: str = "library/app",
+    wanted: str = "v1",
+    to: str = "team/app",
+    tag: str = "v1",
+    observer: Recorder | None = None,
+    cancel: CancelToken | None = None,
+    source_options: dict[str, Any] | None = None,
+    target_options: dict[str, Any] | None = None,
+    **more: Any,
+) -> ImageCopier:
+    """A copier with its two clients, which share a budget and a cancel token."""
+    cancel = cancel or CancelToken()
+    observer = observer or Recorder()
+    shared = {
+        "budget": quick_budget(),
+        "cancel": cancel,
+        "on_wait": observer.waiting,
+        "on_retry": observer.retried,
+    }
+    if not isinstance(source, RegistryClient):
+        source = client(source, **shared | (source_options or {}))
+    if not isinstance(target, RegistryClient):
+        target = client(target, role="target", **shared | (target_options or {}))
+    return ImageCopier(
+        source=source,
+        source_repository=repository,
+        wanted=wanted,
+        target=target,
+        target_repository=to,
+        target_tag=tag,
+        observer=observer,
+        cancel=cancel,
+        **more,
+    )
+
+
+def run(made: ImageCopier) -> CopyResult:
+    """All phases; cleaned up whatever happens."""
+    try:
+        made.sign_in()
+        made.pull()
+        made.tag()
+        return made.push()
+    finally:
+        made.cleanup()
