@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -15,8 +14,10 @@ from oci.cancel import CancelToken
 from oci.client import RegistryClient
 from oci.egress import Door, EgressPolicy, split_host_port
 from oci.errors import OciError, gettext_noop
+from oci.mirrors import MIRROR_TRIES, MirroredSource
 from oci.reference import Reference, connect_host
 from oci.retry import RetryBudget
+from oci.source import Source
 from oci.urls import DEFAULT_PORTS
 from projects import permissions, registry
 from projects.models import Project
@@ -79,29 +80,55 @@ def source_client(
     cancel: CancelToken | None = None,
     audience: Audience | None = None,
     budget: RetryBudget | None = None,
-) -> RegistryClient:
-    """A client for reading ``source`` on behalf of ``user``.
+) -> Source:
+    """Where ``source`` is read on behalf of ``user``: its mirrors in order, the registry itself last or never.
 
     The portal's own registry is judged by the user's roles, never by the portal's own account.
 
     :raises OciError: ``not_found`` for another project's image that the user may not see.
     """
-    if is_own(source):
-        return _own_source(source, user, cancel)
-    return RegistryClient(
-        registry=source.registry,
-        door=import_door(),
-        credential=credential,
-        trusted_realms=settings.IMPORT_TRUSTED_REALMS,
-        budget=budget,
-        stall_seconds=settings.IMPORT_STALL_SECONDS,
-        rate_limits=SharedRateLimits(),
-        cancel=cancel,
-        **_told(audience),
+    places = source_places(
+        source, user=user, credential=credential, cancel=cancel, audience=audience, budget=budget
     )
+    return places[0] if len(places) == 1 else MirroredSource(places)
 
 
-def _told(audience: Audience | None) -> dict[str, Callable[..., None]]:
+def source_places(
+    source: Reference,
+    *,
+    user: Any,
+    credential: Credential | None = None,
+    cancel: CancelToken | None = None,
+    audience: Audience | None = None,
+    budget: RetryBudget | None = None,
+) -> list[RegistryClient]:
+    """A client for each place of :func:`source_client`, in order. A person's credential goes to the registry only."""
+    if is_own(source):
+        return [_own_source(source, user, cancel)]
+    mirrors = settings.IMPORT_REGISTRY_MIRRORS.get(source.registry.lower(), ())
+    never = source.host in map(connect_host, settings.IMPORT_MIRRORS_ONLY)
+    if never and not mirrors:
+        raise OciError(
+            "unreachable", gettext_noop("The operator allows only mirrors of %(host)s, and names none."), host=source.registry
+        )
+    shared: dict[str, Any] = {
+        "registry": source.registry,
+        "door": import_door(),
+        "budget": budget,
+        "stall_seconds": settings.IMPORT_STALL_SECONDS,
+        "rate_limits": SharedRateLimits(),
+        "cancel": cancel,
+        **_told(audience),
+    }
+    places = [RegistryClient(base_url=url, tries=MIRROR_TRIES, **shared) for url in mirrors]
+    if not never:
+        places.append(
+            RegistryClient(credential=credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS, **shared)
+        )
+    return places
+
+
+def _told(audience: Audience | None) -> dict[str, Any]:
     return {"on_wait": audience.waiting, "on_retry": audience.retried} if audience else {}
 
 

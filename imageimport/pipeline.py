@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from imageimport import endings, leases, opening
@@ -204,7 +204,8 @@ def _patiently(monitor: Monitor, write: Callable[[], T]) -> T | None:
     while True:
         try:
             return write()
-        except (DatabaseError, InterfaceError) as exc:
+        except (OperationalError, InterfaceError) as exc:
+            log.warning("import.database_away", error=str(exc))
             if monitor.lease_seconds_left <= 0:
                 log.warning("import.database_away_too_long", error=type(exc).__name__)
                 raise LeaseLost from exc

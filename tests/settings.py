@@ -26,3 +26,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 # Passwords of tests are no secrets, and a slow hash for each user would be most of the suite's time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
+# Nothing is collected for tests in this process: files keep their plain names.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True

@@ -38,9 +38,10 @@ class DockerTransport:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._api = _connect()
-        self._source = engine.source_client(
+        self._places = engine.source_places(
             job.source, user=job.task.requested_by, credential=job.credential, cancel=job.cancel, audience=job.progress
         )
+        self._source = self._places[-1]
         self._target = own_registry.target_client(access={job.target_repository: own_registry.PUSH}, cancel=job.cancel)
         self._pulled = ""
         self._target_name = f"{own_registry.own_host()}/{job.target_repository}"
@@ -53,7 +54,7 @@ class DockerTransport:
 
     def login(self) -> None:
         source = self._job.source
-        manifest = self._source.get_manifest(source.repository, source.wanted)
+        manifest = self._resolve()
         self._source_digest = manifest.digest
         image = self._one_platform(manifest)
         self._sizes = {layer.digest.partition(":")[2][:12]: layer for layer in image.layers}
@@ -63,7 +64,8 @@ class DockerTransport:
     def pull(self) -> None:
         self._remember(self._pulled)
         repository, _, digest = self._pulled.partition("@")
-        credential = self._job.credential
+        # A person's credential is for the registry itself, never for a mirror of it.
+        credential = self._job.credential if self._source is self._places[-1] else None
         sign_in = {"username": credential.username, "password": credential.password} if credential else {}
         for event in self._follow(
             lambda api: api.pull(repository, tag=digest, stream=True, decode=True, auth_config=sign_in),
@@ -120,7 +122,8 @@ class DockerTransport:
             except (DockerException, requests.RequestException) as exc:
                 log.warning("docker.cleanup_failed", image=name, error=str(exc))
         self._made.clear()
-        self._source.close()
+        for place in self._places:
+            place.close()
         self._target.close()
         self._api.close()
 
@@ -160,6 +163,20 @@ class DockerTransport:
         elif "@" not in name:
             repository, _, tag = name.rpartition(":")
             self._api.tag(before, repository, tag)
+
+    def _resolve(self) -> Manifest:
+        """The manifest that is wanted, from the first place that has it; the Engine then pulls from there."""
+        source = self._job.source
+        for place in self._places[:-1]:
+            try:
+                found = place.find_manifest(source.repository, source.wanted)
+            except OciError as exc:
+                log.info("docker.mirror_failed", mirror=place.host, error=str(exc))
+                continue
+            if found is not None:
+                self._source = place
+                return found
+        return self._source.get_manifest(source.repository, source.wanted)
 
     def _one_platform(self, manifest: Manifest) -> Manifest:
         """The image that the Engine is to pull: the wanted platform of an index, or the Engine's own."""

@@ -1,0 +1,146 @@
+"""Inspecting imports: everything to read, nothing to edit, no secret shown; retry and cancel call the services.
+
+Quick on a million rows: no count of the whole table, search by what has an index or is short.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from imageimport import selectors, services
+from imageimport.choices import STATUS_LOOKS, Status
+from imageimport.models import ImportAttempt, ImportLayer, ImportTask
+from imageimport.services import FieldErrors, Refused
+
+
+class Uncounted(Paginator):
+    """Counts up to a bound and no further: beyond it nobody reads the number, and counting a million rows is slow."""
+
+    BOUND = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.BOUND].count())
+
+
+class ReadOnlyInline(admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AttemptInline(ReadOnlyInline):
+    model = ImportAttempt
+    verbose_name_plural = _("attempts")
+    fields = ("attempt", "outcome", "worker", "started_at", "ended_at", "error_code", "error")
+    readonly_fields = fields
+
+
+class LayerInline(ReadOnlyInline):
+    model = ImportLayer
+    verbose_name_plural = _("layers")
+    fields = ("position", "digest", "size", "bytes_done", "state")
+    readonly_fields = fields
+
+
+@admin.register(ImportTask)
+class ImportTaskAdmin(admin.ModelAdmin):
+    list_display = ("source_image", "target_image", "look", "progress", "error_code", "attempts", "requested_by", "created_at")
+    list_filter = ("status", "error_code", "transport", "priority", ("created_at", admin.DateFieldListFilter))
+    search_fields = ("source_image", "target_image", "=id")
+    search_help_text = _("A part of the source or target image, or an import's id.")
+    list_select_related = ("requested_by",)
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = Uncounted
+    ordering = ("-created_at", "-id")
+    inlines: ClassVar[list[type[ReadOnlyInline]]] = [AttemptInline, LayerInline]
+    actions = ("retry_selected", "cancel_selected")
+    exclude = ("username", "password", "message_parts", "error_parts")
+
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("id", "project", "requested_by", "image_url", "source_image", "target_image")}),
+        (
+            _("State"),
+            {
+                "fields": (
+                    "status", "stage", "progress", "said", "failure", "error_code",
+                    "digest", "source_digest", "bytes_total", "bytes_done", "bytes_reused",
+                )
+            },
+        ),
+        (
+            _("What was asked for"),
+            {"fields": ("transport", "platforms", "overwrite", "include_referrers", "priority", "has_secret", "credential")},
+        ),
+        (
+            _("Who works at it"),
+            {"fields": ("attempts", "fence", "lease_owner", "lease_expires_at", "not_before", "waiting_since")},
+        ),
+        (_("Where it comes from"), {"fields": ("retry_of", "batch", "schedule")}),
+        (_("Times"), {"fields": ("created_at", "started_at", "updated_at", "completed_at")}),
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ImportTask | None = None) -> tuple[str, ...]:
+        return tuple(name for _title, options in self.fieldsets for name in options["fields"])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ImportTask | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("status"), ordering="status")
+    def look(self, task: ImportTask) -> str:
+        colour, _icon = STATUS_LOOKS[Status(task.status)]
+        return format_html('<span class="status status-{}">{}</span>', colour, task.get_status_display())
+
+    @admin.display(description=_("message"))
+    def said(self, task: ImportTask) -> str:
+        return selectors.render_message(task)
+
+    @admin.display(description=_("error"))
+    def failure(self, task: ImportTask) -> str:
+        return selectors.render_error(task)
+
+    @admin.display(description=_("has credentials"), boolean=True)
+    def has_secret(self, task: ImportTask) -> bool:
+        return task.has_credentials
+
+    @admin.action(description=_("Retry the selected imports"), permissions=["change"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[ImportTask]) -> None:
+        self._each(request, queryset, services.retry)
+
+    @admin.action(description=_("Cancel the selected imports"), permissions=["change"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[ImportTask]) -> None:
+        self._each(request, queryset, services.cancel)
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[ImportTask], service: Any) -> None:
+        done = 0
+        for task in queryset.select_related("project", "credential"):
+            try:
+                service(task=task, user=request.user, audit_request=request)
+                done += 1
+            except Refused as exc:
+                self.message_user(request, f"{task}: {exc.detail}", messages.WARNING)
+            except FieldErrors as exc:
+                said = " ".join(each for found in exc.errors.values() for each in found)
+                self.message_user(request, f"{task}: {said}", messages.WARNING)
+        if done:
+            said = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {"count": done}
+            self.message_user(request, said, messages.SUCCESS)
