@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def web_service(*, env: Mapping[str, str], socket_fd: int, host: str, port: int)
         name="web",
         argv=[str(BIN / "gunicorn"), "registry_portal.wsgi", "--bind", f"fd://{socket_fd}"],
         ready=lambda: answers(host, port, "/healthz"),
-        env=env,
+        # One line a request would bury what matters: an open page alone asks every two seconds.
+        env={"LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"), **env},
         cwd=ROOT,
         pass_fds=(socket_fd,),
         stop_seconds=15,
