@@ -1,0 +1,84 @@
+"""How far a batch is: counts, bytes, percent, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Min, QuerySet, Sum
+from django.utils import timezone
+
+from imageimport.choices import TERMINAL
+from imageimport.models import ImportBatch, ImportTask
+from imageimport.selectors import render_error
+from imageimport.settling import batch_counts
+from projects.models import Project
+
+#: Before this share is done, nothing is said about the time left.
+_TELLING: Final = 0.02
+#: Columns of a batch's result, as CSV and JSON.
+COLUMNS: Final = (
+    "index", "image_url", "source_image", "target_image", "status", "error_code", "error", "digest", "source_digest",
+    "bytes_total", "bytes_reused", "attempts", "task", "created_at", "completed_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """``progress`` in percent over all imports; bytes as far as the images were looked at; ``eta_seconds`` None while
+    nothing can be said."""
+
+    total: int
+    counts: dict[str, int]
+    progress: int
+    bytes_total: int
+    bytes_done: int
+    eta_seconds: int | None
+
+
+def totals_of(batch: ImportBatch) -> Totals:
+    """Two queries, however large the batch."""
+    counts = batch_counts(batch.pk)
+    total = sum(counts.values())
+    tasks = current_tasks(batch).order_by()
+    sums: dict[str, Any] = tasks.aggregate(
+        bytes_total=Sum("bytes_total"), bytes_done=Sum("bytes_done"), started_at=Min("started_at")
+    )
+    active = tasks.exclude(status__in=TERMINAL).aggregate(percent=Sum("progress"))["percent"] or 0
+    ended = counts["success"] + counts["failed"] + counts["canceled"]
+    share = (ended + active / 100) / total if total else 1.0
+    return Totals(
+        total=total,
+        counts=counts,
+        # Only what has ended entirely is whole.
+        progress=100 if ended == total else min(99, int(share * 100)),
+        bytes_total=sums["bytes_total"] or 0,
+        bytes_done=sums["bytes_done"] or 0,
+        eta_seconds=_eta(share, sums["started_at"]) if ended < total else None,
+    )
+
+
+def current_tasks(batch: ImportBatch) -> QuerySet[ImportTask]:
+    """The imports that count, in the order in which they were asked for: not those that a retry replaced."""
+    found = ImportTask.objects.filter(batch=batch, replaced=False).defer("username", "password")
+    return found.select_related("requested_by").order_by("batch_index", "created_at", "id")
+
+
+def batches_of(project: Project) -> QuerySet[ImportBatch]:
+    """The project's batches, newest first."""
+    return ImportBatch.objects.filter(project=project).select_related("requested_by")
+
+
+def results_of(batch: ImportBatch) -> Iterator[dict[str, Any]]:
+    """One row an import; the keys are :data:`COLUMNS`."""
+    for task in current_tasks(batch):
+        row = {name: getattr(task, name, None) for name in COLUMNS}
+        yield row | {"index": task.batch_index, "task": str(task.pk), "error": render_error(task)}
+
+
+def _eta(share: float, started_at: Any) -> int | None:
+    if share < _TELLING or started_at is None:
+        return None
+    passed = (timezone.now() - started_at).total_seconds()
+    return max(0, round(passed * (1 - share) / share))
