@@ -7,8 +7,9 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -17,6 +18,8 @@ from imageimport.choices import OCCUPYING, Outcome, Stage, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import english, parts
 from oci.errors import gettext_noop
+
+log = structlog.get_logger(__name__)
 
 _MESSAGES = {
     Status.SUCCESS: gettext_noop("Done"),
@@ -44,7 +47,8 @@ def end(
 
     :param code: one of :data:`oci.errors.ERROR_CODES` for a failure.
     :param said: the failure's sentence (:func:`imageimport.sentences.parts`).
-    :param among: the states it may be in; one that was given back waits with the same fence and is not the worker's any more.
+    :param among: the states it may be in; one that was given back waits with the same fence and is not the worker's
+        any more.
     :param facts: columns known at the end, such as ``digest``.
     :returns: whether this call ended it; False means that it was no longer this attempt's.
     """
@@ -76,8 +80,19 @@ def end(
             return False
         close_attempt(task_id, fence, outcome=outcome or Outcome(status.value), code=code, said=said, now=now)
         _settle_layers(task_id, status)
-        events.import_ended(ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id))
+        _tell(task_id)
     return True
+
+
+def _tell(task_id: UUID) -> None:
+    """A defect in what follows from an end must not keep the import from ending."""
+    try:
+        with transaction.atomic():
+            events.import_ended(ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("import.end_not_told", task_id=str(task_id))
 
 
 def erase_credentials(tasks: QuerySet[ImportTask]) -> int:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
 
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 #: Number of PostgreSQL's advisory lock around claims; any fixed number that nothing else uses.
 CLAIM_LOCK: Final = 0x1A9E7
+#: Attempts beyond the limit for a task whose tag may have been put: it says failed only where the tag stands.
+EXTRA_ATTEMPTS: Final = 3
 
 
 class LeaseLost(Exception):
@@ -83,6 +85,17 @@ def renew(lease: Lease) -> bool:
     if not lease.rows().update(lease_expires_at=_expiry(timezone.now())):
         raise LeaseLost
     return cancel_asked(lease)
+
+
+def begin_commit(lease: Lease) -> bool:
+    """Heartbeat right before the target's tag is put: from here on the task is carried through, whatever happens.
+
+    :returns: False when someone asked to cancel in time: then the tag must stay as it is.
+    :raises LeaseLost: it was taken over or ended.
+    """
+    now = timezone.now()
+    begun = lease.rows().filter(status=Status.RUNNING).update(committing=True, lease_expires_at=_expiry(now))
+    return bool(begun) or not cancel_asked(lease)
 
 
 def cancel_asked(lease: Lease) -> bool:
@@ -147,7 +160,8 @@ def _busy() -> dict[UUID, int]:
 
 def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | None:
     """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
-    waiting = {row["project_id"]: row["best"] for row in ready.order_by().values("project_id").annotate(best=Min("priority"))}
+    best = ready.order_by().values("project_id").annotate(best=Min("priority"))
+    waiting = {row["project_id"]: row["best"] for row in best}
     served = dict(ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at"))
     never = dt.datetime.min.replace(tzinfo=dt.UTC)
     return min(
@@ -247,25 +261,42 @@ def _take_over(now: dt.datetime) -> int:
         Q(lease_expires_at__lt=now) | Q(lease_expires_at=None, updated_at__lt=silent)
     )
     count = 0
-    for task in lost.only("pk", "fence", "attempts", "status"):
+    for task in lost.only("pk", "fence", "attempts", "status", "committing"):
         lease = Lease(task_id=task.pk, fence=task.fence, attempt=task.attempts)
         log.warning("import.lease_lost", task_id=str(task.pk), attempt=task.attempts)
-        _settle_lost(task, lease, now)
+        try:
+            with transaction.atomic():
+                _settle_lost(task, lease, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One row that can't be settled must not keep all others from being claimed.
+            log.exception("import.not_settled", task_id=str(task.pk))
+            continue
         count += 1
     return count
 
 
 def _settle_lost(task: ImportTask, lease: Lease, now: dt.datetime) -> None:
     said = parts(gettext_noop("The worker stopped answering."))
+    most = settings.IMPORT_MAX_ATTEMPTS + (EXTRA_ATTEMPTS if task.committing else 0)
     if task.status == Status.CANCELING:
         endings.end(task.pk, fence=task.fence, status=Status.CANCELED, now=now)
-    elif task.attempts >= settings.IMPORT_MAX_ATTEMPTS:
+    elif task.attempts >= most:
         said = parts(
-            gettext_noop("The worker was lost %(count)d times. Retry the import, or ask the operator to look at the workers."),
+            gettext_noop(
+                "The worker was lost %(count)d times. Retry the import, or ask the operator to look at the workers."
+            ),
             {"count": task.attempts},
         )
         endings.end(
-            task.pk, fence=task.fence, status=Status.FAILED, outcome=Outcome.LOST, code="worker_lost", said=said, now=now
+            task.pk,
+            fence=task.fence,
+            status=Status.FAILED,
+            outcome=Outcome.LOST,
+            code="worker_lost",
+            said=said,
+            now=now,
         )
     else:
         _back_to_waiting(lease, outcome=Outcome.LOST, counts=True, said=said, code="worker_lost")

@@ -12,10 +12,10 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from imageimport import stopping
-from imageimport.leases import Lease, LeaseLost, cancel_asked, renew
+from imageimport.leases import Lease, LeaseLost, begin_commit, cancel_asked, renew
 from imageimport.progress import Progress
 from oci.cancel import CancelToken
 
@@ -27,25 +27,31 @@ TICK: Final = 0.5
 GRACE: Final = 30.0
 
 #: Reasons with which the engine is canceled.
-CANCELED, STOPPED, LOST, TIMED_OUT = "canceled", "stopped", "lost", "timeout"
+CANCELED, STOPPED, LOST, TIMED_OUT, BROKEN = "canceled", "stopped", "lost", "timeout", "broken"
 
 
 class Monitor(threading.Thread):
     """Runs beside one attempt until :meth:`close`."""
 
-    def __init__(self, *, lease: Lease, progress: Progress, cancel: CancelToken, seconds_left: float) -> None:
+    def __init__(self, *, lease: Lease, progress: Progress, cancel: CancelToken) -> None:
         super().__init__(name=f"monitor-{lease.task_id}", daemon=True)
         self._lease = lease
         self._progress = progress
         self._cancel = cancel
-        self._deadline = time.monotonic() + seconds_left
+        self._deadline = time.monotonic() + settings.IMPORT_TIMEOUT_SECONDS
         self._closed = threading.Event()
+        self._committing = threading.Event()
+        #: A defect that ended this thread; the attempt ends with it.
+        self.broke: Exception | None = None
         self._renewed_at = time.monotonic()
 
     def run(self) -> None:
         try:
             while not self._closed.wait(TICK):
                 self._tick()
+        except Exception as exc:  # noqa: BLE001 - reported by the attempt, under an id
+            self.broke = exc
+            self._cancel.cancel(BROKEN)
         finally:
             connection.close()
 
@@ -53,32 +59,48 @@ class Monitor(threading.Thread):
         self._closed.set()
         self.join()
 
+    def limit(self, seconds: float) -> None:
+        """End the attempt after so many seconds from now."""
+        self._deadline = time.monotonic() + seconds
+
     @property
     def lease_seconds_left(self) -> float:
         """How long the lease still holds by this process' own clock."""
         return settings.IMPORT_LEASE_SECONDS - (time.monotonic() - self._renewed_at)
 
     def confirm(self) -> None:
-        """The lease holds, freshly renewed: called right before the tag is put.
+        """The lease holds, freshly renewed: called right before the tag is put. From here on no cancel, stop or
+        time limit breaks in, since nobody could say any more whether the tag has moved.
 
         :raises LeaseLost:
+        :raises oci.errors.Canceled: someone asked in time.
         """
+        self._mind_limits()
+        self._cancel.check()
         renewing = time.monotonic()
-        if renew(self._lease):
+        self._committing.set()
+        if not begin_commit(self._lease):
+            self._committing.clear()
             self._cancel.cancel(CANCELED)
+        self._cancel.check()
         self._renewed_at = renewing
 
-    def _tick(self) -> None:
+    def _mind_limits(self) -> None:
+        if self._committing.is_set():
+            return
         if stopping.asked():
             self._cancel.cancel(STOPPED)
         if time.monotonic() > self._deadline:
             self._cancel.cancel(TIMED_OUT)
+
+    def _tick(self) -> None:
+        self._mind_limits()
         try:
             self._write()
         except LeaseLost:
             self._cancel.cancel(LOST)
             self._closed.set()
-        except DatabaseError as exc:
+        except (OperationalError, InterfaceError) as exc:
             # The database is away: go on while the lease still holds by our clock, then stop touching anything.
             log.warning("import.database_away", task_id=str(self._lease.task_id), error=type(exc).__name__)
             close_old_connections()
@@ -94,5 +116,5 @@ class Monitor(threading.Thread):
             self._renewed_at = now
         else:
             asked = cancel_asked(self._lease)
-        if asked:
+        if asked and not self._committing.is_set():
             self._cancel.cancel(CANCELED)

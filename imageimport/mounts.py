@@ -7,17 +7,25 @@ another team's layer fetches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
-from django.db import connection
+import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from imageimport.models import BlobOrigin
 from oci.observer import MountCandidate
 
+log = structlog.get_logger(__name__)
+
 #: More places than this to try are not worth the questions.
 MOST: Final = 3
+#: Before a database that failed is asked once more, seconds.
+PAUSE: Final = 0.5
+
+T = TypeVar("T")
 
 
 class ProvenMounts:
@@ -41,18 +49,30 @@ class ProvenMounts:
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
 
     def candidates(self, digest: str) -> Sequence[MountCandidate]:
-        found = self._database.submit(self._find, digest).result()
+        found = self._database.submit(self._patiently, lambda: self._find(digest)).result() or []
         for each in found:
             self._access.setdefault(each.repository, "pull")
         return found
 
     def copied(self, digest: str, size: int) -> None:
         """Written before the flight of the blob ends, so that whoever waited for it finds the proof."""
-        self._database.submit(self._save, digest, size).result()
+        self._database.submit(self._patiently, lambda: self._save(digest, size)).result()
 
     def close(self) -> None:
         self._database.submit(connection.close)
         self._database.shutdown()
+
+    def _patiently(self, ask: Callable[[], T]) -> T | None:
+        """With the database away for longer than a moment a blob is only moved where it could have been mounted."""
+        for last in (False, True):
+            try:
+                return ask()
+            except (OperationalError, InterfaceError) as exc:
+                log.warning("mounts.database_away", error=type(exc).__name__)
+                close_old_connections()
+                if not last:
+                    time.sleep(PAUSE)
+        return None
 
     def _find(self, digest: str) -> list[MountCandidate]:
         rows = BlobOrigin.objects.filter(digest=digest).exclude(repository=self._repository).order_by("-id")

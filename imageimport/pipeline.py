@@ -7,24 +7,24 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
 from imageimport import endings, leases, opening
 from imageimport.choices import Outcome, Stage, Status
 from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
-from imageimport.monitor import CANCELED, LOST, STOPPED, TIMED_OUT, Monitor
+from imageimport.monitor import BROKEN, CANCELED, LOST, STOPPED, TIMED_OUT, Monitor
 from imageimport.progress import Progress
 from imageimport.sentences import of_error, parts
 from imageimport.transports import open_transport
 from imageimport.transports.base import Arrived, Job, Transport
 from oci.cancel import CancelToken
-from oci.errors import Canceled, OciError, gettext_noop
+from oci.errors import OciError, gettext_noop
 from projects import services as project_services
 
 log = structlog.get_logger(__name__)
@@ -34,33 +34,51 @@ T = TypeVar("T")
 LONGEST_WAIT: Final = 6 * 3600
 #: Pauses before the second, third, … attempt, seconds; the last goes on.
 PAUSES: Final = (2.0, 8.0, 25.0)
+#: Pause while the target does not say whether the tag was put, and after a database that was away; seconds.
+SETTLE_PAUSE: Final = 20.0
+AWAY_PAUSE: Final = 3.0
 #: How often a database that is away is asked again, seconds.
 DATABASE_PAUSE: Final = 0.5
 
 
 def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
-    task = ImportTask.objects.select_related("project", "credential", "requested_by").get(pk=lease.task_id)
-    with structlog.contextvars.bound_contextvars(task_id=str(task.pk), attempt=lease.attempt):
+    with structlog.contextvars.bound_contextvars(task_id=str(lease.task_id), attempt=lease.attempt):
         cancel = CancelToken()
         progress = Progress(lease)
-        monitor = Monitor(lease=lease, progress=progress, cancel=cancel, seconds_left=_seconds_left(task))
+        monitor = Monitor(lease=lease, progress=progress, cancel=cancel)
         monitor.start()
-        log.info("import.started", source=task.source_image, target=task.target_image)
-        began = time.monotonic()
         try:
-            arrived = _attempt(task, lease, progress, cancel, monitor)
+            _run(lease, progress, cancel, monitor)
         except LeaseLost:
             log.warning("import.lease_lost_here")
-        except Exception as exc:
-            monitor.close()
-            _patiently(monitor, lambda: _settle(lease, progress, cancel, exc))
-        else:
-            monitor.close()
-            _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
-            log.info("import.succeeded", digest=arrived.digest, seconds=round(time.monotonic() - began, 2))
         finally:
             monitor.close()
+
+
+def _run(lease: Lease, progress: Progress, cancel: CancelToken, monitor: Monitor) -> None:
+    """:raises LeaseLost: at any point; the row is left to whoever took over."""
+    began = time.monotonic()
+    try:
+        task = _patiently(monitor, lambda: _begin(lease, monitor))
+        log.info("import.started", source=task.source_image, target=task.target_image)
+        arrived = _attempt(task, lease, progress, cancel, monitor)
+    except LeaseLost:
+        raise
+    except Exception as exc:  # noqa: BLE001 - every way of failing is settled in the row
+        monitor.close()
+        fault = exc  # the name of the clause ends with it
+        _patiently(monitor, lambda: _settle(lease, progress, cancel, monitor.broke or fault))
+    else:
+        monitor.close()
+        _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
+        log.info("import.succeeded", digest=arrived.digest, seconds=round(time.monotonic() - began, 2))
+
+
+def _begin(lease: Lease, monitor: Monitor) -> ImportTask:
+    task = ImportTask.objects.select_related("project", "credential", "requested_by").get(pk=lease.task_id)
+    monitor.limit(_seconds_left(task))
+    return task
 
 
 def _attempt(
@@ -79,7 +97,7 @@ def _attempt(
         try:
             return _stages(transport, progress, monitor)
         except BaseException:
-            transport.cleanup()
+            _clean(transport)
             raise
 
 
@@ -96,33 +114,42 @@ def _stages(transport: Transport, progress: Progress, monitor: Monitor) -> Arriv
     enter(Stage.PUSH)
     arrived = transport.push()
     enter(Stage.CLEANUP)
-    transport.cleanup()
+    _clean(transport)
     return arrived
+
+
+def _clean(transport: Transport) -> None:
+    """What is left behind spoils no import, and hides no error that comes after it."""
+    try:
+        transport.cleanup()
+    except Exception:
+        log.exception("import.cleanup_failed")
 
 
 def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrived) -> None:
     progress.write()
-    ended = endings.end(
-        lease.task_id,
-        fence=lease.fence,
-        status=Status.SUCCESS,
-        digest=arrived.digest,
-        source_digest=arrived.source_digest,
-    )
-    if not ended:
-        raise LeaseLost
-    project_services.record_image(
-        project=task.project,
-        repository=task.target_name,
-        tag=task.target_tag,
-        digest=arrived.digest,
-        media_type=arrived.media_type,
-        artifact_type=arrived.artifact_type,
-        size=arrived.size,
-        platforms=list(arrived.platforms),
-        children=list(arrived.children),
-        source_image=task.source_image,
-    )
+    with transaction.atomic():
+        ended = endings.end(
+            lease.task_id,
+            fence=lease.fence,
+            status=Status.SUCCESS,
+            digest=arrived.digest,
+            source_digest=arrived.source_digest,
+        )
+        if not ended:
+            raise LeaseLost
+        project_services.record_image(
+            project=task.project,
+            repository=task.target_name,
+            tag=task.target_tag,
+            digest=arrived.digest,
+            media_type=arrived.media_type,
+            artifact_type=arrived.artifact_type,
+            size=arrived.size,
+            platforms=list(arrived.platforms),
+            children=list(arrived.children),
+            source_image=task.source_image,
+        )
 
 
 def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exception) -> None:
@@ -130,7 +157,8 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
     reason = cancel.reason if cancel.canceled else ""
     if reason == LOST:
         return
-    progress.write()
+    if reason != BROKEN:
+        progress.write()
     if reason == STOPPED:
         log.info("import.handed_back")
         leases.hand_back(lease)
@@ -141,6 +169,8 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
         _fail(lease, _timed_out())
     elif isinstance(exc, OciError):
         _settle_error(lease, exc)
+    elif isinstance(exc, OperationalError | InterfaceError):
+        _settle_away(lease, exc)
     else:
         _fail(lease, _unforeseen(exc))
 
@@ -148,13 +178,30 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
 def _settle_error(lease: Lease, error: OciError) -> None:
     log.warning("import.attempt_failed", code=error.code, error=str(error), retryable=error.retryable)
     if error.code == "rate_limited" and error.retry_after and _may_wait(lease, error.retry_after):
-        until = timezone.now() + dt.timedelta(seconds=error.retry_after + random.uniform(0, 2))  # noqa: S311
+        until = timezone.now() + dt.timedelta(seconds=error.retry_after + random.uniform(0, 2))
         leases.wait(lease, until=until, said=of_error(error))
+    elif error.retryable and _may_have_put_tag(lease) and _may_wait(lease, SETTLE_PAUSE):
+        # Failed would say that the tag stands, and nobody knows: it is put again when the target is back.
+        leases.wait(lease, until=timezone.now() + dt.timedelta(seconds=SETTLE_PAUSE), said=of_error(error))
     elif error.retryable and lease.attempt < settings.IMPORT_MAX_ATTEMPTS:
-        pause = PAUSES[min(lease.attempt, len(PAUSES)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311
+        pause = PAUSES[min(lease.attempt, len(PAUSES)) - 1] * random.uniform(0.8, 1.2)
         leases.try_again(lease, pause=pause, code=error.code, said=of_error(error))
     else:
         _fail(lease, error)
+
+
+def _settle_away(lease: Lease, exc: Exception) -> None:
+    """The database was away in the middle of something, and is back: that is no fault of the import."""
+    log.warning("import.database_was_away", error=str(exc))
+    if not _may_wait(lease, AWAY_PAUSE):
+        _fail(lease, _unforeseen(exc))
+        return
+    said = parts(gettext_noop("The portal's database was away. The import goes on in a moment."))
+    leases.wait(lease, until=timezone.now() + dt.timedelta(seconds=AWAY_PAUSE), said=said)
+
+
+def _may_have_put_tag(lease: Lease) -> bool:
+    return bool(lease.rows().values_list("committing", flat=True).first())
 
 
 def _fail(lease: Lease, error: OciError) -> None:
@@ -196,7 +243,7 @@ def _seconds_left(task: ImportTask) -> float:
     return max(1.0, settings.IMPORT_TIMEOUT_SECONDS - used)
 
 
-def _patiently(monitor: Monitor, write: Callable[[], T]) -> T | None:
+def _patiently(monitor: Monitor, write: Callable[[], T]) -> T:
     """Write to the database, asking again while it is away and the lease still holds.
 
     :raises LeaseLost: it was away for too long; the row is left to whoever takes over.

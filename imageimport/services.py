@@ -85,10 +85,13 @@ def cancel(*, task: ImportTask, user: User | None, audit_request: HttpRequest | 
     :raises Refused: ``not_cancelable`` when it has ended.
     """
     with transaction.atomic():
+        # Locked, so that it can't change between the two questions.
+        task = ImportTask.objects.select_for_update().get(pk=task.pk)
         if not _cancel_waiting(task) and not _cancel_running(task):
-            task.refresh_from_db()
-            if task.status != Status.CANCELING:
+            if task.is_terminal:
                 raise Refused("not_cancelable", _("This import has ended already."))
+            if task.status != Status.CANCELING:
+                raise Refused("not_cancelable", _("This import is being published already; it ends in a moment."))
         audit.record(
             action="import.canceled",
             actor=user,
@@ -115,6 +118,17 @@ def retry(
     :raises Refused: ``not_retryable`` unless failed or canceled; else see :func:`submit`.
     :raises FieldErrors: its credentials were erased and none were given.
     """
+    prepared = prepare_retry(task=task, user=user, username=username, password=password)
+    with transaction.atomic():
+        new = create(prepared, audit_request=audit_request)
+        ImportTask.objects.filter(pk=task.pk).update(replaced=task.batch_id is not None, dismissed_at=timezone.now())
+        if task.batch_id:
+            ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
+    return new
+
+
+def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", password: str = "") -> Prepared:
+    """The row that would take the place of an ended one; see :func:`retry`."""
     if task.status not in RETRYABLE:
         raise Refused("not_retryable", _("Only a failed or canceled import can be retried."))
     if task.credentials_erased and not password:
@@ -138,14 +152,10 @@ def retry(
         new.credential_required = task.credential_required
     new.retry_of = task
     new.priority = Priority.INTERACTIVE
-    new.batch_id, new.batch_index = task.batch_id, task.batch_index
+    if not task.replaced:  # its place in the batch is another's already
+        new.batch_id, new.batch_index = task.batch_id, task.batch_index
     new.schedule_id = task.schedule_id
-    with transaction.atomic():
-        create(prepared, audit_request=audit_request)
-        ImportTask.objects.filter(pk=task.pk).update(replaced=task.batch_id is not None, dismissed_at=timezone.now())
-        if task.batch_id:
-            ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
-    return new
+    return prepared
 
 
 def dismiss(*, task: ImportTask, user: User | None) -> None:
@@ -199,9 +209,11 @@ def _check_tag(prepared: Prepared) -> None:
 
 
 def _cancel_waiting(task: ImportTask) -> bool:
+    if task.committing:
+        return False
     return endings.end(
         task.pk,
-        fence=ImportTask.objects.values_list("fence", flat=True).get(pk=task.pk),
+        fence=task.fence,
         status=Status.CANCELED,
         outcome=Outcome.CANCELED,
         among=(Status.PENDING,),
@@ -210,7 +222,7 @@ def _cancel_waiting(task: ImportTask) -> bool:
 
 def _cancel_running(task: ImportTask) -> bool:
     said = parts(gettext_noop("Canceling"))
-    asked = ImportTask.objects.filter(pk=task.pk, status=Status.RUNNING).update(
+    asked = ImportTask.objects.filter(pk=task.pk, status=Status.RUNNING, committing=False).update(
         status=Status.CANCELING, message=english(said), message_parts=said, updated_at=timezone.now()
     )
     return bool(asked)

@@ -82,6 +82,8 @@ IMPORT_MAX_RUNNING_PER_PROJECT = positive("IMPORT_MAX_RUNNING_PER_PROJECT", 2)
 IMPORT_PARALLEL_BLOBS = positive("IMPORT_PARALLEL_BLOBS", 4)
 IMPORT_MAX_ATTEMPTS = positive("IMPORT_MAX_ATTEMPTS", 3)
 IMPORT_LEASE_SECONDS = positive("IMPORT_LEASE_SECONDS", 60)
+#: How often beat looks for what waits unhinted or was lost.
+IMPORT_SWEEP_SECONDS = positive("IMPORT_SWEEP_SECONDS", 5)
 IMPORT_TIMEOUT_SECONDS = positive("IMPORT_TIMEOUT_SECONDS", 21600)
 IMPORT_STALL_SECONDS = positive("IMPORT_STALL_SECONDS", 60)
 CREDENTIAL_RETENTION_HOURS = positive("CREDENTIAL_RETENTION_HOURS", 24, least=0)
@@ -172,7 +174,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     )
 else:
     DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # A peer that vanished without a word (a failover, a cut cable) is noticed in half a minute, not in hours.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -340,14 +350,13 @@ CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_CONCURRENCY = positive("WORKER_CONCURRENCY", min(IMPORT_MAX_RUNNING, 16) + 2)
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"imageimport.tasks.{name}", "schedule": seconds, "options": {"expires": max(seconds, 10)}}
     for name, seconds in {
-        "sweep": 5.0,
+        "sweep": float(IMPORT_SWEEP_SECONDS),
         "deliver_webhooks": 5.0,
         "start_schedules": 10.0,
         "reconcile_images": 300.0,

@@ -33,7 +33,7 @@ def worker_service(*, env: Mapping[str, str]) -> ServiceSpec:
     return ServiceSpec(
         name="worker",
         argv=[str(BIN / "celery"), "--quiet", "-A", "registry_portal", "worker", "--without-mingle"],
-        env={**env, "REMAP_SIGTERM": "SIGQUIT", "PYTHONWARNINGS": ROOT_WARNING},
+        env={**env, "PYTHONWARNINGS": ROOT_WARNING},
         cwd=ROOT,
         stop_seconds=30,
     )

@@ -38,11 +38,12 @@ class ImportTask(models.Model):
           │ cancel                                           cancel │    └────> [failed]
           v                                                         v              ^
       [canceled] <──────── engine stopped · lease lost ──────── [canceling]        │
-                                                                    └── (ended before it noticed: success or failed)
+                                                                    └── (ended before it noticed: failed)
 
     Every arrow out of running or canceling is ``filter(pk, fence=mine, status__in=…).update(…)`` that must touch one
     row; a late worker's fence is old, so it touches none. A lost lease goes back to pending until
-    ``IMPORT_MAX_ATTEMPTS``, then to failed with ``worker_lost``. Ended states never change.
+    ``IMPORT_MAX_ATTEMPTS``, then to failed with ``worker_lost``. Ended states never change. From the moment before the
+    tag is put (``committing``) a task can't be canceled or given up any more: it says success when the tag has moved.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -107,6 +108,9 @@ class ImportTask(models.Model):
     lease_owner = models.CharField(max_length=120, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
+    #: An attempt went as far as putting the tag. Until the row ends nobody knows whether it moved, so such a task is
+    #: carried through: not canceled, and not given up for a lost worker or a target that is away.
+    committing = models.BooleanField(default=False, db_default=False)
     #: When it first began to wait for something outside; bounds the waiting.
     waiting_since = models.DateTimeField(null=True, blank=True)
 
