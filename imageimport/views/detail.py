@@ -20,7 +20,7 @@ from imageimport import selectors, services
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.requests import FieldErrors
-from imageimport.services import Refused
+from imageimport.requests import Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.web import asked, go, project_view, rights_in, user_of

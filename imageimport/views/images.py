@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from imageimport import selectors
-from imageimport.models import TagDigest
+from imageimport import selectors, timeline
 from projects.models import Project, Role
 from projects.pulling import CLIENTS, address, pull_command
 from projects.selectors import images_of
@@ -24,7 +23,6 @@ MOST_SHOWN = 20
 def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Its platforms, commands, timeline and latest imports."""
     row = get_object_or_404(images_of(project), pk=image_id)
-    same = {"project": project, "repository": row.repository, "tag": row.tag}
     imports = selectors.tasks_of(project).filter(target_name=row.repository, target_tag=row.tag)
     context = {
         "project": project,
@@ -33,7 +31,7 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
         "image": row,
         "address": address(row),
         "pulls": [pull_command(row, client) for client in CLIENTS],
-        "timeline": list(TagDigest.objects.filter(**same).order_by("-at", "-id")[:MOST_SHOWN]),
+        "timeline": list(timeline.of_image(row)[:MOST_SHOWN]),
         "imports": list(imports[:MOST_SHOWN]),
     }
     return render(request, "imageimport/image.html", context)

@@ -18,7 +18,7 @@ from imageimport import selectors
 from imageimport.choices import ACTIVE, Status
 from imageimport.forms import ImportForm
 from imageimport.models import ImportTask
-from imageimport.services import Refused
+from imageimport.requests import Refused
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.paging import page_of

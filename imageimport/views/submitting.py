@@ -20,7 +20,7 @@ from imageimport.lists import ListError, read_list
 from imageimport.models import ImportTask
 from imageimport.requests import FieldErrors, ImportRequest, prepare
 from imageimport.sentences import parts, shown
-from imageimport.services import Refused
+from imageimport.requests import Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.web import go, project_view, user_of
@@ -49,8 +49,9 @@ class Reading:
 def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     """The form as a page, and where both forms are sent to."""
     if request.method == "GET":
-        form = ImportForm(project=project, initial={"image_url": request.GET.get("image_url", "")})
         text = request.GET.get("image_url", "")
+        mode = "many" if request.GET.get("mode") == "many" else "one"
+        form = ImportForm(project=project, initial={"image_url": text, "mode": mode})
         return _form(request, project, form, 200, **(_reading(project, request, text) if text else {}))
     form = ImportForm(request.POST, project=project)
     if not form.is_valid():
@@ -81,7 +82,7 @@ def reading(request: HttpRequest, project: Project) -> HttpResponse:
 
 @require_POST
 @project_view(Role.DEVELOPER)
-def reading_many(request: HttpRequest, project: Project) -> HttpResponse:
+def reading_many(request: HttpRequest, _project: Project) -> HttpResponse:
     """How many images a pasted list holds, and which lines can't be read."""
     text = request.POST.get("images", "")
     context: dict[str, Any] = {}

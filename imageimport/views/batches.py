@@ -1,0 +1,102 @@
+"""Batches: many imports asked for at once, with their totals."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from imageimport import batches, selectors
+from imageimport.choices import ACTIVE, Status
+from imageimport.models import ImportBatch, ImportTask
+from imageimport.requests import Refused
+from projects.models import Project, Role
+from projects.paging import page_of
+from projects.web import project_view, rights_in, user_of
+
+#: Rows of one page of a batch; the history shows the others.
+MOST_SHOWN = 200
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
+    """Batches of a project, newest first."""
+    page = page_of(request, ImportBatch.objects.filter(project=project).select_related("requested_by"))
+    for batch in page.rows:
+        batch.totals = batches.totals_of(batch)
+    context = {
+        "project": project,
+        "can": rights_in(project),
+        "tab": "batches",
+        "page": page,
+        "kept": [],
+    }
+    return render(request, "imageimport/batches.html", context)
+
+
+@require_GET
+@project_view(Role.VIEWER)
+def batch(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
+    """One batch; its fragment is asked for every 2 seconds while it runs."""
+    row = _batch(project, batch_id)
+    template = "imageimport/_batch.html" if request.htmx else "imageimport/batch.html"
+    return render(request, template, _context(project, row))
+
+
+@require_POST
+@project_view(Role.DEVELOPER)
+def cancel(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
+    """Cancel what has not ended."""
+    row = _batch(project, batch_id)
+    try:
+        batches.cancel(batch=row, user=user_of(request), audit_request=request)
+    except Refused as exc:
+        messages.error(request, exc.detail)
+    return redirect("batch", project.name, row.pk)
+
+
+@require_POST
+@project_view(Role.DEVELOPER)
+def retry(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
+    """Start again what failed; the new imports take the places of the failed ones."""
+    row = _batch(project, batch_id)
+    try:
+        batches.retry(batch=row, user=user_of(request), audit_request=request)
+    except Refused as exc:
+        messages.error(request, exc.detail)
+    else:
+        messages.success(request, _("What failed is imported again."))
+    return redirect("batch", project.name, row.pk)
+
+
+def _batch(project: Project, batch_id: UUID) -> ImportBatch:
+    return get_object_or_404(ImportBatch.objects.filter(project=project).select_related("requested_by", "project"), pk=batch_id)
+
+
+def _tasks(project: Project, row: ImportBatch) -> QuerySet[ImportTask]:
+    return selectors.tasks_of(project).filter(batch=row, replaced=False).order_by("batch_index", "created_at")
+
+
+def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
+    totals = batches.totals_of(row)
+    counts = totals.counts
+    tasks = list(_tasks(project, row)[: MOST_SHOWN + 1])
+    return {
+        "project": project,
+        "can": rights_in(project),
+        "tab": "batches",
+        "batch": row,
+        "totals": totals,
+        "figures": [(status.value, status.label, counts.get(status.value, 0)) for status in Status if counts.get(status.value)],
+        "active": sum(counts.get(status.value, 0) for status in ACTIVE),
+        "failed": counts.get(Status.FAILED.value, 0),
+        "tasks": tasks[:MOST_SHOWN],
+        "more": len(tasks) > MOST_SHOWN,
+    }

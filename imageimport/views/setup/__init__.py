@@ -1,0 +1,1 @@
+"""The settings of a project: one page of lists, a small form for each change."""
