@@ -39,7 +39,9 @@ def apply(request: HttpRequest, response: HttpResponse, profile: Profile) -> Non
 
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponse:
-    return _set(request, "language", [code for code, _name in settings.LANGUAGES], settings.LANGUAGE_COOKIE_NAME)
+    return _set(
+        request, "language", [code for code, _name in settings.LANGUAGES], settings.LANGUAGE_COOKIE_NAME
+    )
 
 
 @require_POST
@@ -76,7 +78,9 @@ def _back(request: HttpRequest) -> str:
 
 
 def _keep(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
-    response.set_cookie(cookie, value, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure())
+    response.set_cookie(
+        cookie, value, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+    )
 
 
 def _known(value: str, allowed: list[str] | tuple[str, ...], otherwise: str) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, HiddenInput, PasswordInput, RadioSelect, Select
+from django.forms.widgets import (
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    HiddenInput,
+    PasswordInput,
+    RadioSelect,
+    Select,
+)
 
 
 class Styled:

@@ -16,7 +16,14 @@ from imageimport.models import Credential
 from imageimport.requests import ImportRequest
 from projects.models import Project
 
-COMMON_PLATFORMS: Final = ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x")
+COMMON_PLATFORMS: Final = (
+    "linux/amd64",
+    "linux/arm64",
+    "linux/arm/v7",
+    "linux/386",
+    "linux/ppc64le",
+    "linux/s390x",
+)
 _SAMPLE: Final = "nginx:latest"
 
 
@@ -41,10 +48,14 @@ class ImportForm(StyledForm):
     batch_name = forms.CharField(label=_("Batch title"), required=False, max_length=200)
     username = forms.CharField(label=_("Username"), required=False)
     password = forms.CharField(label=_("Password"), required=False, strip=False, widget=forms.PasswordInput)
-    credential = forms.ModelChoiceField(Credential.objects.none(), label=_("Saved credential"), required=False)
+    credential = forms.ModelChoiceField(
+        Credential.objects.none(), label=_("Saved credential"), required=False
+    )
     platforms = PlatformsField(label=_("Platforms"), required=False)
     overwrite = forms.BooleanField(label=_("Overwrite the tag if it exists"), required=False, initial=True)
-    include_referrers = forms.BooleanField(label=_("Bring signatures and SBOMs"), required=False, initial=True)
+    include_referrers = forms.BooleanField(
+        label=_("Bring signatures and SBOMs"), required=False, initial=True
+    )
     transport = forms.ChoiceField(label=_("Transport"), required=False)
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -66,7 +77,11 @@ class ImportForm(StyledForm):
         for name in ("target_name", "target_tag", "username"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         self.fields["password"].widget.attrs["autocomplete"] = "new-password"
-        self.fields["images"].widget.attrs |= {"rows": 7, "class": "form-control mono", "placeholder": "nginx:1.27\nghcr.io/owner/repo:v1\ndocker pull quay.io/prometheus/prometheus"}
+        self.fields["images"].widget.attrs |= {
+            "rows": 7,
+            "class": "form-control mono",
+            "placeholder": "nginx:1.27\nghcr.io/owner/repo:v1\ndocker pull quay.io/prometheus/prometheus",
+        }
 
     @property
     def is_many(self) -> bool:

@@ -28,7 +28,7 @@ ZONE_SAMPLES: Final = (
 
 
 class ListField(forms.CharField):
-    """Several words in one line, separated by commas or line ends; a rule like ``semver:>=1.2 <2`` keeps its spaces."""
+    """Several rules in one line, separated by commas or line ends; each keeps its spaces."""
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
@@ -46,17 +46,28 @@ class ListField(forms.CharField):
 class ScheduleForm(StyledForm):
     """What is kept in step, and when. Whether it holds is for :mod:`imageimport.schedules` to say."""
 
-    image_url = forms.CharField(label=_("Image"), max_length=600, help_text=_("A repository or one of its tags, as for an import."))
+    image_url = forms.CharField(
+        label=_("Image"), max_length=600, help_text=_("A repository or one of its tags, as for an import.")
+    )
     tags = ListField(
         label=_("Tags"),
         required=False,
-        help_text=_("Names, globs like 1.2*, or semver:>=1.2 <2, separated by commas. Empty: the tag of the image."),
+        help_text=_(
+            "Names, globs like 1.2*, or semver:>=1.2 <2, separated by commas. Empty: the tag of the image."
+        ),
     )
-    exclude_tags = ListField(label=_("Except"), required=False, help_text=_("The same kinds of rules; what they match stays out."))
+    exclude_tags = ListField(
+        label=_("Except"), required=False, help_text=_("The same kinds of rules; what they match stays out.")
+    )
     target_name = forms.CharField(label=_("Target name"), required=False, max_length=255)
-    credential = forms.ModelChoiceField(Credential.objects.none(), label=_("Saved credential"), required=False)
+    credential = forms.ModelChoiceField(
+        Credential.objects.none(), label=_("Saved credential"), required=False
+    )
     platforms = PlatformsField(
-        label=_("Platforms"), required=False, widget=forms.TextInput, help_text=_("Separated by commas. Empty: all.")
+        label=_("Platforms"),
+        required=False,
+        widget=forms.TextInput,
+        help_text=_("Separated by commas. Empty: all."),
     )
     cron = forms.CharField(
         label=_("When"),
@@ -65,7 +76,10 @@ class ScheduleForm(StyledForm):
         widget=forms.TextInput(attrs={"list": "cron-samples", "class": "mono", "placeholder": "0 3 * * *"}),
     )
     timezone = forms.CharField(
-        label=_("Time zone"), max_length=64, initial="UTC", widget=forms.TextInput(attrs={"list": "zone-samples"})
+        label=_("Time zone"),
+        max_length=64,
+        initial="UTC",
+        widget=forms.TextInput(attrs={"list": "zone-samples"}),
     )
     enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
 

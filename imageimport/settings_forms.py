@@ -16,7 +16,9 @@ class CredentialForm(StyledForm):
     """A sign-in at one registry. For a change, an empty password keeps the stored one."""
 
     name = forms.CharField(label=_("Name"), max_length=100)
-    registry = forms.CharField(label=_("Registry"), max_length=255, help_text=_("docker.io, ghcr.io, host:port"))
+    registry = forms.CharField(
+        label=_("Registry"), max_length=255, help_text=_("docker.io, ghcr.io, host:port")
+    )
     username = forms.CharField(label=_("Username"), max_length=255)
     password = forms.CharField(
         label=_("Password or token"),
@@ -40,7 +42,9 @@ class CredentialForm(StyledForm):
 class WebhookForm(StyledForm):
     """Where events go. For a change, an empty secret keeps the stored one."""
 
-    url = forms.CharField(label=_("URL"), max_length=1000, widget=forms.URLInput(attrs={"placeholder": "https://…"}))
+    url = forms.CharField(
+        label=_("URL"), max_length=1000, widget=forms.URLInput(attrs={"placeholder": "https://…"})
+    )
     secret = forms.CharField(
         label=_("Secret"),
         required=False,

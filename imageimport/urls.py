@@ -43,7 +43,9 @@ _settings = [
     path("webhooks/<uuid:webhook_id>/", webhooks.deliveries, name="webhook"),
     path("webhooks/<uuid:webhook_id>/edit/", webhooks.edit, name="webhook-edit"),
     path("webhooks/<uuid:webhook_id>/delete/", webhooks.delete, name="webhook-delete"),
-    path("webhooks/<uuid:webhook_id>/<uuid:delivery_id>/again/", webhooks.redeliver, name="webhook-redeliver"),
+    path(
+        "webhooks/<uuid:webhook_id>/<uuid:delivery_id>/again/", webhooks.redeliver, name="webhook-redeliver"
+    ),
     path("robots/new/", robots.add, name="robot-add"),
     path("robots/<uuid:robot_id>/revoke/", robots.remove, name="robot-remove"),
 ]

@@ -65,7 +65,9 @@ def _read(mark: str) -> tuple[datetime, UUID] | None:
     if not mark or len(mark) > 200:
         return None
     try:
-        moment, _space, row_id = base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode("ascii").partition(" ")
+        moment, _space, row_id = (
+            base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode("ascii").partition(" ")
+        )
         read = datetime.fromisoformat(moment)
         return (read, UUID(row_id)) if read.tzinfo else None
     except (ValueError, binascii.Error):

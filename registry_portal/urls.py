@@ -21,6 +21,8 @@ urlpatterns = [
     re_path(r"^api(?:/.*)?$", NoSuchAddress.as_view()),
     path("", include("projects.service_urls")),
     path("", include("accounts.urls")),
+    path("", include("projects.urls")),
+    path("", include("imageimport.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -48,7 +48,9 @@ _OUTCOME_LOOKS: Final = {
 ADVICE: Final = {
     "invalid_reference": gettext_noop("Check the spelling of the reference."),
     "blocked_address": gettext_noop("The operator decides which private addresses may be a source."),
-    "unauthorized": gettext_noop("Give a username and password, or choose a saved credential, and import it again."),
+    "unauthorized": gettext_noop(
+        "Give a username and password, or choose a saved credential, and import it again."
+    ),
     "forbidden": gettext_noop("The account may not read this image. Ask its owner for access."),
     "not_found": gettext_noop("Check name and tag. A private image also needs a username and password."),
     "rate_limited": gettext_noop("Retry later, or use an account with a higher limit."),
@@ -60,7 +62,9 @@ ADVICE: Final = {
     "protocol_error": gettext_noop("The source does not speak the registry protocol at this address."),
     "source_error": gettext_noop("The source failed. Retry; layers that arrived are not moved again."),
     "target_error": gettext_noop("The private registry failed. Retry, or tell the operator."),
-    "quota_exceeded": gettext_noop("Delete images that are no longer needed, or ask the operator for more room."),
+    "quota_exceeded": gettext_noop(
+        "Delete images that are no longer needed, or ask the operator for more room."
+    ),
     "tag_exists": gettext_noop("Choose another target tag, or allow overwriting."),
     "stalled": gettext_noop("Retry; layers that arrived are not moved again."),
     "timeout": gettext_noop("Retry; layers that arrived are not moved again."),
@@ -89,7 +93,9 @@ def status_chip(value: str) -> SafeString:
     """A status: icon, word and colour."""
     status = Status(value)
     colour, name = STATUS_LOOKS[status]
-    return _chip(colour, _ICONS.get(name, name), status.label, spins=status in (Status.RUNNING, Status.CANCELING))
+    return _chip(
+        colour, _ICONS.get(name, name), status.label, spins=status in (Status.RUNNING, Status.CANCELING)
+    )
 
 
 @register.simple_tag
@@ -180,6 +186,8 @@ def steps(task: ImportTask) -> list[dict[str, Any]]:
     found = []
     for stage in STEPS:
         place = order.index(stage)
-        state = "past" if done or place < at else "now" if place == at or (at == 0 and place == 1) else "ahead"
+        state = (
+            "past" if done or place < at else "now" if place == at or (at == 0 and place == 1) else "ahead"
+        )
         found.append({"label": stage.label, "state": state})
     return found

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imageimport import batches, selectors
+from imageimport import batch_totals, batches
 from imageimport.choices import ACTIVE, Status
 from imageimport.models import ImportBatch, ImportTask
 from imageimport.requests import Refused
@@ -28,9 +29,8 @@ MOST_SHOWN = 200
 @project_view(Role.VIEWER)
 def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
     """Batches of a project, newest first."""
-    page = page_of(request, ImportBatch.objects.filter(project=project).select_related("requested_by"))
-    for batch in page.rows:
-        batch.totals = batches.totals_of(batch)
+    page = page_of(request, batch_totals.batches_of(project))
+    _add_summaries(page.rows)
     context = {
         "project": project,
         "can": rights_in(project),
@@ -77,24 +77,37 @@ def retry(request: HttpRequest, project: Project, batch_id: UUID) -> HttpRespons
 
 
 def _batch(project: Project, batch_id: UUID) -> ImportBatch:
-    return get_object_or_404(ImportBatch.objects.filter(project=project).select_related("requested_by", "project"), pk=batch_id)
+    return get_object_or_404(
+        ImportBatch.objects.filter(project=project).select_related("requested_by", "project"), pk=batch_id
+    )
 
 
-def _tasks(project: Project, row: ImportBatch) -> QuerySet[ImportTask]:
-    return selectors.tasks_of(project).filter(batch=row, replaced=False).order_by("batch_index", "created_at")
+def _add_summaries(rows: Sequence[Any]) -> None:
+    """Counts and progress of all batches of a page, by one query."""
+    found: dict[UUID, list[dict[str, Any]]] = {row.pk: [] for row in rows}
+    tasks = ImportTask.objects.filter(batch__in=found, replaced=False).order_by()
+    for group in tasks.values("batch", "status").annotate(count=Count("pk"), percent=Sum("progress")):
+        found[group["batch"]].append(group)
+    for row in rows:
+        groups = found[row.pk]
+        row.total = sum(group["count"] for group in groups)
+        row.counts = {group["status"]: group["count"] for group in groups}
+        done = sum(
+            group["percent"] if group["status"] in ACTIVE else 100 * group["count"] for group in groups
+        )
+        row.percent = int(done / row.total) if row.total else 100
 
 
 def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
-    totals = batches.totals_of(row)
+    totals = batch_totals.totals_of(row)
     counts = totals.counts
-    tasks = list(_tasks(project, row)[: MOST_SHOWN + 1])
+    tasks = list(batch_totals.current_tasks(row)[: MOST_SHOWN + 1])
     return {
         "project": project,
         "can": rights_in(project),
         "tab": "batches",
         "batch": row,
         "totals": totals,
-        "figures": [(status.value, status.label, counts.get(status.value, 0)) for status in Status if counts.get(status.value)],
         "active": sum(counts.get(status.value, 0) for status in ACTIVE),
         "failed": counts.get(Status.FAILED.value, 0),
         "tasks": tasks[:MOST_SHOWN],

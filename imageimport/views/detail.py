@@ -19,8 +19,7 @@ from accounts.styled import StyledForm
 from imageimport import selectors, services
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.requests import FieldErrors
-from imageimport.requests import Refused
+from imageimport.requests import FieldErrors, Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.web import asked, go, project_view, rights_in, user_of
@@ -95,7 +94,9 @@ def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse
         return _after(request, project, task, problem) or HttpResponse(status=204)
     context = {"form": form, "task": task, "project": project, "problem": problem}
     back = reverse("import-detail", args=[project.name, task.pk])
-    return asked(request, "imageimport/retry.html", context, back=back, status=422 if request.method == "POST" else 200)
+    return asked(
+        request, "imageimport/retry.html", context, back=back, status=422 if request.method == "POST" else 200
+    )
 
 
 @require_POST
@@ -107,7 +108,9 @@ def dismiss(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespon
     return _after(request, project, task, None) or redirect("project", project.name)
 
 
-def _after(request: HttpRequest, project: Project, task: ImportTask, problem: Refused | None) -> HttpResponse | None:
+def _after(
+    request: HttpRequest, project: Project, task: ImportTask, problem: Refused | None
+) -> HttpResponse | None:
     """The fragment that the button stands in; None where a whole page is to follow."""
     target = request.htmx.target if request.htmx else None
     if target == "imports-live":
@@ -127,7 +130,9 @@ def _task(project: Project, task_id: UUID) -> ImportTask:
 
 def _with_names(project: Project) -> QuerySet[ImportTask]:
     """For display: with the names that it shows, without secrets."""
-    rows = selectors.tasks_of(project).select_related("requested_by", "batch", "schedule", "retry_of", "credential")
+    rows = selectors.tasks_of(project).select_related(
+        "requested_by", "batch", "schedule", "retry_of", "credential"
+    )
     once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
     return rows.annotate(once=once).defer("username", "password", "retry_of__username", "retry_of__password")
 

@@ -104,7 +104,12 @@ def live(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def render_live(
-    request: HttpRequest, project: Project, cards: Cards, *, announce: str = "", problem: Refused | None = None
+    request: HttpRequest,
+    project: Project,
+    cards: Cards,
+    *,
+    announce: str = "",
+    problem: Refused | None = None,
 ) -> HttpResponse:
     """The fragment of the imports on top.
 

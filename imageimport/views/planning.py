@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from imageimport import plan as planner
 from imageimport.forms import ImportForm
-from imageimport.requests import FieldErrors, Refused
+from imageimport.requests import FieldErrors
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.views.images import sentence_of
@@ -26,18 +26,17 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
     context: dict[str, Any] = {"project": project, "form": form}
     if form.is_valid():
         try:
-            made = planner.make_plan(project=project, user=user_of(request), request=form.to_request())
+            made = planner.plan(project=project, user=user_of(request), request=form.to_request())
         except FieldErrors as exc:
             context["problem"] = next(iter(exc.errors.values()))[0]
-        except Refused as exc:
-            context["problem"] = exc.detail
         except OciError as exc:
             context |= {"problem": sentence_of(exc), "code": exc.code}
         else:
-            context["plan"] = made
-            context["new_bytes"] = made.bytes_to_transfer
+            context |= {"plan": made.plan, "warnings": made.warnings, "task": made.prepared.task}
     else:
         context["problem"] = _("Correct the fields first.")
     if request.htmx:
         return render(request, "imageimport/_plan.html", context)
-    return render(request, "imageimport/import_new.html", {**context, "plan_problem": context.pop("problem", "")})
+    return render(
+        request, "imageimport/import_new.html", {**context, "plan_problem": context.pop("problem", "")}
+    )

@@ -28,7 +28,11 @@ from projects.web import asked, go, project_view, rights_in, user_of
 def schedule_list(request: HttpRequest, project: Project) -> HttpResponse:
     """What is kept in step, with next and last run."""
     running = ScheduleRun.objects.filter(schedule=OuterRef("pk"), ended_at=None)
-    rows = Schedule.objects.filter(project=project).annotate(runs_now=Exists(running)).order_by("image_url", "id")
+    rows = (
+        Schedule.objects.filter(project=project)
+        .annotate(runs_now=Exists(running))
+        .order_by("image_url", "id")
+    )
     context = {"project": project, "can": rights_in(project), "tab": "schedules", "schedules": rows}
     return render(request, "imageimport/schedules.html", context)
 
@@ -38,7 +42,9 @@ def schedule_list(request: HttpRequest, project: Project) -> HttpResponse:
 def schedule(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpResponse:
     """One sync: its rules and what each run changed."""
     row = _schedule(project, schedule_id)
-    page = page_of(request, ScheduleRun.objects.filter(schedule=row).select_related("requested_by"), by="started_at")
+    page = page_of(
+        request, ScheduleRun.objects.filter(schedule=row).select_related("requested_by"), by="started_at"
+    )
     for run in page.rows:
         for item in run.items:
             item["sentence"] = _item_error(item.get("error"))
@@ -95,7 +101,9 @@ def delete(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpRes
 
 def _edit(request: HttpRequest, project: Project, row: Schedule | None) -> HttpResponse:
     form = ScheduleForm(request.POST or None, project=project, schedule=row, auto_id="schedule-%s")
-    back = reverse("schedule", args=[project.name, row.pk]) if row else reverse("schedules", args=[project.name])
+    back = (
+        reverse("schedule", args=[project.name, row.pk]) if row else reverse("schedules", args=[project.name])
+    )
     if request.method == "POST" and form.is_valid():
         try:
             row = _save(request, project, row, form.cleaned_data)
@@ -112,7 +120,9 @@ def _edit(request: HttpRequest, project: Project, row: Schedule | None) -> HttpR
         "cron_samples": CRON_SAMPLES,
         "zone_samples": ZONE_SAMPLES,
     }
-    return asked(request, "imageimport/schedule_form.html", context, back=back, status=422 if form.is_bound else 200)
+    return asked(
+        request, "imageimport/schedule_form.html", context, back=back, status=422 if form.is_bound else 200
+    )
 
 
 def _save(request: HttpRequest, project: Project, row: Schedule | None, fields: dict[str, Any]) -> Schedule:

@@ -18,9 +18,8 @@ from imageimport import batches, services
 from imageimport.forms import ImportForm
 from imageimport.lists import ListError, read_list
 from imageimport.models import ImportTask
-from imageimport.requests import FieldErrors, ImportRequest, prepare
+from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
 from imageimport.sentences import parts, shown
-from imageimport.requests import Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.web import go, project_view, user_of
@@ -128,9 +127,7 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
     }
 
 
-def _form(
-    request: HttpRequest, project: Project, form: ImportForm, status: int, **more: Any
-) -> HttpResponse:
+def _form(request: HttpRequest, project: Project, form: ImportForm, status: int, **more: Any) -> HttpResponse:
     if form.is_bound and not more.get("reading") and not form["image_url"].errors:
         more |= _reading(project, request, str(form["image_url"].value() or ""))
     context = {"project": project, "form": form, "in_dialog": bool(request.htmx), **more}
@@ -159,6 +156,7 @@ def _start_many(request: HttpRequest, project: Project, form: ImportForm) -> Htt
     )
     count = batch.tasks.count()
     messages.success(
-        request, ngettext("%(count)d import has begun.", "%(count)d imports have begun.", count) % {"count": count}
+        request,
+        ngettext("%(count)d import has begun.", "%(count)d imports have begun.", count) % {"count": count},
     )
     return go(request, reverse("batch", args=[project.name, batch.pk]))

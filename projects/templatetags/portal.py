@@ -36,7 +36,8 @@ def size(value: int | float | None) -> str:
     amount = float(value or 0)
     if amount < 1024:
         return f"{amount:.0f} B"
-    for unit in _UNITS:
+    unit = ""
+    for unit in _UNITS:  # noqa: B007  # the last one is the one
         amount /= 1024
         if amount < 1023.5:
             break

@@ -35,7 +35,9 @@ def delete_image(request: HttpRequest, project: Project, image_id: UUID) -> Http
             messages.success(request, _("%(image)s was deleted.") % {"image": image})
             return go(request, back)
     context = {"form": form, "image": image, "project": project, "others": _same_digest(image)}
-    return asked(request, "projects/delete_image.html", context, back=back, status=422 if form.is_bound else 200)
+    return asked(
+        request, "projects/delete_image.html", context, back=back, status=422 if form.is_bound else 200
+    )
 
 
 def sentence_of(error: OciError) -> str:

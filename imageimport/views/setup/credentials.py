@@ -74,12 +74,16 @@ def _edit(request: HttpRequest, project: Project, credential: Credential | None)
             if credential is None:
                 credentials.create(project=project, user=user, audit_request=request, **form.cleaned_data)
             else:
-                credentials.update(credential=credential, user=user, changes=form.changes(), audit_request=request)
+                credentials.update(
+                    credential=credential, user=user, changes=form.changes(), audit_request=request
+                )
         except FieldErrors as exc:
             for name, sentences in exc.errors.items():
                 form.add_error(name if name in form.fields else None, sentences)
         else:
-            messages.success(request, _("The credential %(name)s is saved.") % {"name": form.cleaned_data["name"]})
+            messages.success(
+                request, _("The credential %(name)s is saved.") % {"name": form.cleaned_data["name"]}
+            )
             return go(request, back)
     context = {"form": form, "project": project, "credential": credential}
     status = 422 if form.is_bound else 200
@@ -87,4 +91,6 @@ def _edit(request: HttpRequest, project: Project, credential: Credential | None)
 
 
 def _credential(project: Project, credential_id: UUID) -> Credential:
-    return get_object_or_404(Credential.objects.filter(project=project).select_related("project"), pk=credential_id)
+    return get_object_or_404(
+        Credential.objects.filter(project=project).select_related("project"), pk=credential_id
+    )

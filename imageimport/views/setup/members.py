@@ -28,7 +28,12 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
         user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
         try:
             services.add_member(
-                project=project, by=user_of(request), by_role=rights.role, user=user, role=role, request=request
+                project=project,
+                by=user_of(request),
+                by_role=rights.role,
+                user=user,
+                role=role,
+                request=request,
             )
         except services.Taken:
             form.add_error("username", _("This user is a member already."))
@@ -38,7 +43,9 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
             messages.success(request, _("%(user)s is a member now.") % {"user": user.get_username()})
             return go(request, back)
     context = {"form": form, "project": project}
-    return asked(request, "imageimport/settings/member.html", context, back=back, status=422 if form.is_bound else 200)
+    return asked(
+        request, "imageimport/settings/member.html", context, back=back, status=422 if form.is_bound else 200
+    )
 
 
 @require_POST
@@ -89,4 +96,6 @@ def settings_of(project: Project, section: str) -> str:
 
 
 def _member(project: Project, member_id: UUID) -> Membership:
-    return get_object_or_404(Membership.objects.filter(project=project).select_related("user", "project"), pk=member_id)
+    return get_object_or_404(
+        Membership.objects.filter(project=project).select_related("user", "project"), pk=member_id
+    )

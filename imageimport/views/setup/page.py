@@ -22,7 +22,9 @@ from projects.web import project_view, rights_in, user_of
 def settings(request: HttpRequest, project: Project) -> HttpResponse:
     """Lists of what the project is set up with."""
     rights = rights_in(project)
-    members = list(Membership.objects.filter(project=project).select_related("user").order_by("user__username"))
+    members = list(
+        Membership.objects.filter(project=project).select_related("user").order_by("user__username")
+    )
     context: dict[str, Any] = {
         "project": project,
         "can": rights,
@@ -47,7 +49,9 @@ def webhooks_of(project: Project) -> QuerySet[Webhook]:
     return (
         Webhook.objects.filter(project=project)
         .defer("secret")
-        .annotate(last_state=Subquery(latest.values("state")[:1]), last_at=Subquery(latest.values("created_at")[:1]))
+        .annotate(
+            last_state=Subquery(latest.values("state")[:1]), last_at=Subquery(latest.values("created_at")[:1])
+        )
     )
 
 

@@ -32,7 +32,9 @@ def edit(request: HttpRequest, project: Project) -> HttpResponse:
         messages.success(request, _("The project was changed."))
         return go(request, back)
     context = {"form": form, "project": project}
-    return asked(request, "imageimport/settings/project.html", context, back=back, status=422 if form.is_bound else 200)
+    return asked(
+        request, "imageimport/settings/project.html", context, back=back, status=422 if form.is_bound else 200
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -52,5 +54,9 @@ def delete(request: HttpRequest, project: Project) -> HttpResponse:
             return go(request, reverse("home"))
     context = {"form": form, "project": project, "running": running}
     return asked(
-        request, "imageimport/settings/delete_project.html", context, back=back, status=422 if form.is_bound else 200
+        request,
+        "imageimport/settings/delete_project.html",
+        context,
+        back=back,
+        status=422 if form.is_bound else 200,
     )

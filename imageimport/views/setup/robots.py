@@ -36,7 +36,9 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
         else:
             context |= {"robot": robot, "secret": secret}
             return asked(request, "imageimport/settings/robot_made.html", context, back=back)
-    return asked(request, "imageimport/settings/robot.html", context, back=back, status=422 if form.is_bound else 200)
+    return asked(
+        request, "imageimport/settings/robot.html", context, back=back, status=422 if form.is_bound else 200
+    )
 
 
 @require_POST
