@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from typing import Final
@@ -27,7 +28,7 @@ def first_in(seconds: int, key: str) -> bool:
         _seen[key] = now + seconds
         while len(_seen) > MOST_KEYS:
             del _seen[next(iter(_seen))]
-    return bool(cache.add(f"once:{key}", 1, seconds))
+    return bool(cache.add(f"once:{hashlib.sha256(key.encode()).hexdigest()[:40]}", 1, seconds))
 
 
 def forget_all() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from oci.client import RegistryClient
 from oci.errors import OciError
+from oci.faults import Answered
 from projects.models import Image, Project
 from projects.registry import PULL, opened
 
@@ -27,7 +29,17 @@ def tags_of(repository: str) -> list[str]:
     :raises OciError: it is away or refuses.
     """
     with opened(access={repository: PULL}) as client:
+        return list_tags(client, repository)
+
+
+def list_tags(client: RegistryClient, repository: str) -> list[str]:
+    """As :func:`tags_of`, with a client that is open already."""
+    try:
         return list(client.list_tags(repository))
+    except Answered as exc:
+        if exc.status == 404:
+            return []
+        raise
 
 
 def repositories_of(project: Project) -> list[str]:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from oci.client import RegistryClient
 from oci.errors import OciError
+from oci.media_types import INDEX_TYPES
 from projects.deleting import TOMBSTONE
 from projects.inspecting import Inspected, inspect
 from projects.models import Image, Project
@@ -25,13 +26,18 @@ def bring_up_to_date(client: RegistryClient, project: Project, repository: str, 
     if head is None:
         _remove(row)
         return None
-    if row is not None and row.digest == head.digest and row.size:
+    if row is not None and row.digest == head.digest and _is_complete(row):
         Image.objects.filter(pk=row.pk).update(checked_at=timezone.now())
         return row
     found = _inspect(client, name, tag)
     if found is None or TOMBSTONE in found.annotations:
         return row
     return _write(project, repository, tag, seen=row, found=found)
+
+
+def _is_complete(row: Image) -> bool:
+    """Imports know no children, and a row written by hand may know nothing."""
+    return bool(row.size) and (bool(row.children) or row.media_type not in INDEX_TYPES)
 
 
 def _inspect(client: RegistryClient, name: str, tag: str) -> Inspected | None:

@@ -38,14 +38,14 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
     root = client.find_manifest(repository, tag)
     if root is None:
         return None
-    tree = read_tree(root, fetch=lambda child: client.get_manifest(repository, child.digest), parallel=2)
+    tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), parallel=2)
     children = tuple(_child(each, tree.manifests) for each in root.manifests if not each.is_attestation)
     return Inspected(
         digest=root.digest,
         media_type=root.media_type,
         artifact_type=_artifact_type(root),
-        size=sum(blob.size for blob in tree.blobs().values()),
-        platforms=platform_names(root.manifests) if root.is_index else _platform(client, repository, root),
+        size=sum(blob.size for blob in collect_blobs(tree.manifests.values()).values()),
+        platforms=platform_names(tree.children()) if root.is_index else _platform(client, repository, root),
         children=children,
         annotations=dict(root.annotations),
     )

@@ -108,7 +108,7 @@ def take_in(events: Iterable[Event]) -> None:
     touched: dict[tuple[str, str], None] = {}
     pulled: list[Event] = []
     for event in events:
-        if event.action == "push" and event.tag and not event.is_ours:
+        if event.action == "push" and event.tag:
             touched[event.repository, event.tag] = None
         elif event.action == "delete":
             touched |= dict.fromkeys(_tags_of_deleted(event))
@@ -130,6 +130,9 @@ def _look_at(repository: str, tag: str) -> None:
             bring_up_to_date(client, project, where[1], tag)
     except OciError as exc:
         log.warning("registry.notice_not_followed", image=f"{repository}:{tag}", code=exc.code, error=str(exc))
+    except Exception:
+        # The registry would send the same notice again and again, and none after it.
+        log.exception("registry.notice_failed", image=f"{repository}:{tag}")
 
 
 def _tags_of_deleted(event: Event) -> list[tuple[str, str]]:
@@ -143,7 +146,7 @@ def _count(events: Iterable[Event]) -> None:
     for event in events:
         if event.media_type and not is_manifest_type(event.media_type):
             continue
-        hint = f"pulled-tag {event.repository} {event.digest}"
+        hint = f"pulled-tag:{event.repository}@{event.digest}"
         if event.method == "HEAD":
             if event.tag:
                 cache.set(hint, event.tag, TAG_HINT)

@@ -17,7 +17,7 @@ from django.db.models import F
 
 from oci.client import RegistryClient
 from oci.errors import OciError
-from projects.contents import catalog
+from projects.contents import catalog, list_tags
 from projects.indexing import bring_up_to_date
 from projects.models import Image, Project
 from projects.registry import PULL, opened
@@ -83,7 +83,7 @@ def _compare_tags(project: Project, inside: str, known: set[str], report: Report
     """Find tags that only one side knows. Each is asked for by itself before its row is made or removed."""
     name = f"{project.name}/{inside}"
     with _noting(report, name), opened(access={name: PULL}) as client:
-        there = set(client.list_tags(name))
+        there = set(list_tags(client, name))
         for tag in sorted(there ^ known):
             row = bring_up_to_date(client, project, inside, tag)
             report.found += tag in there and row is not None

@@ -216,7 +216,10 @@ def record_image(
 ) -> Image:
     """What the tag names now. The row is made or brought up to date; pull counts stay.
 
-    :param source_image: None: unknown, as after a ``docker push``; kept then as long as the digest is the same.
+    What the caller does not know is kept as long as the digest is the same.
+
+    :param children: empty: unknown, or there are none.
+    :param source_image: None: unknown, as after a ``docker push``.
     """
     values: dict[str, Any] = {
         "digest": digest,
@@ -235,8 +238,13 @@ def record_image(
             defaults=values | {"source_image": source_image or ""},
         )
         if not made:
-            if source_image is not None or row.digest != digest:
+            same = row.digest == digest
+            if source_image is not None or not same:
                 values["source_image"] = source_image or ""
+            if same and not children:
+                values["children"] = row.children
+            if same and not artifact_type:
+                values["artifact_type"] = row.artifact_type
             for field, value in values.items():
                 setattr(row, field, value)
             row.save(update_fields=list(values))

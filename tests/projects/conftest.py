@@ -1,5 +1,46 @@
-"""Each test of this room begins without memories."""
+"""Each test of this room begins without memories; ``door`` is a real registry that trusts the portal under test."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+
+from stack.registry_server import Notifications, TokenAuth
+from tests.support.door import Door
 from tests.support.fresh import fresh_memory
+from tests.support.services import RegistryServer, start_registry
 
 __all__ = ["fresh_memory"]
+
+
+@pytest.fixture(scope="session")
+def door_registry(
+    live_server: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RegistryServer]:
+    """A registry whose token service and listener is the live server of the tests."""
+    server = start_registry(
+        tmp_path_factory.mktemp("door"),
+        auth=TokenAuth(
+            realm=f"{live_server.url}/service/token",
+            service=configured.TOKEN_SERVICE_NAME,
+            issuer=configured.TOKEN_SERVICE_ISSUER,
+            certificate=configured.DATA_DIR / "secrets" / "token_service.crt",
+        ),
+        notifications=Notifications(
+            url=f"{live_server.url}/service/registry-events", token=configured.REGISTRY_NOTIFICATION_TOKEN
+        ),
+    )
+    yield server
+    server.running.stop()
+
+
+@pytest.fixture
+def door(door_registry: RegistryServer, live_server: Any, settings: Any) -> Door:
+    """That registry as the portal's own."""
+    settings.REGISTRY_URL = door_registry.url
+    settings.REGISTRY_PUBLIC_HOST = door_registry.host
+    settings.REGISTRY_AUTH = "token"
+    return Door(door_registry, live_server.url)
