@@ -28,6 +28,16 @@ from oci.observer import (
 from oci.publish import Publisher
 from oci.reading import Image, ImageReader
 from oci.source import Source
+from oci.tree import Tree, collect_blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An image that an index names. ``size``: of its distinct blobs, in bytes; ``platform`` is empty where it names none."""
+
+    platform: str
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,8 @@ class CopyResult:
     size: int
     platforms: tuple[str, ...]
     bytes_total: int
+    artifact_type: str = ""
+    children: tuple[Child, ...] = ()
     referrers: int = 0
     notes: tuple[str, ...] = ()
 
@@ -168,6 +180,8 @@ class ImageCopier:
             size=sum(blob.size for blob in image.own_blobs().values()),
             platforms=image.platforms,
             bytes_total=sum(blob.size for blob in blobs.values()),
+            artifact_type=root.artifact_type or "",
+            children=_children(root, image.tree),
             referrers=len(image.attached.trees),
             notes=tuple(self._source.notes),
         )
@@ -206,3 +220,22 @@ class ImageCopier:
             if error.code == "digest_mismatch":
                 return None  # As above.
             raise
+
+
+def _children(root: Manifest, tree: Tree) -> tuple[Child, ...]:
+    """What the published index names, attestations aside. Nested indexes count with all below them."""
+
+    def below(digest: str) -> list[Manifest]:
+        manifest = tree.manifests[digest]
+        kept = tree.kept.get(digest, ())
+        return [manifest, *(each for child in kept for each in below(child.digest))]
+
+    return tuple(
+        Child(
+            str(child.platform) if child.platform and not child.platform.is_unknown else "",
+            child.digest,
+            sum(blob.size for blob in collect_blobs(below(child.digest)).values()),
+        )
+        for child in root.manifests
+        if child.digest in tree.manifests and not child.is_attestation
+    )

@@ -133,6 +133,15 @@ def make_portal(
         yield _portal_factory(tmp_path_factory, portal_seed, stack)
 
 
+@pytest.fixture(scope="module")
+def make_module_portal(
+    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
+) -> Iterator[Callable[..., PortalProcess]]:
+    """As ``make_portal``, for portals that all tests of a file share."""
+    with ExitStack() as stack:
+        yield _portal_factory(tmp_path_factory, portal_seed, stack)
+
+
 @pytest.fixture(scope="session")
 def portal(
     tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]

@@ -18,13 +18,13 @@ from docker.errors import DockerException, ImageNotFound
 from imageimport import engine
 from imageimport.choices import LayerState
 from imageimport.transports.base import Arrived, Job
-from imageimport.transports.describe import describe
 from imageimport.transports.engine_stream import engine_lost, failure, follow
 from oci.errors import OciError, gettext_noop
 from oci.manifest import Descriptor, Manifest
 from oci.platforms import Platform
 from oci.selection import choose
 from projects import registry as own_registry
+from projects.inspecting import inspect
 
 log = structlog.get_logger(__name__)
 
@@ -105,15 +105,23 @@ class DockerTransport:
         ):
             said = event.get("aux", {}).get("Digest", said)
             self._show_push(event, done)
-        arrived = self._target.get_manifest(self._job.target_repository, task.target_tag)
-        if said and arrived.digest != said:
+        arrived = inspect(self._target, self._job.target_repository, task.target_tag)
+        if arrived is None or (said and arrived.digest != said):
             raise OciError(
                 "target_error",
                 gettext_noop("%(host)s names another digest than was pushed."),
                 retryable=True,
                 host=own_registry.own_host(),
             )
-        return describe(arrived, self._source_digest, self._target, self._job.target_repository)
+        return Arrived(
+            digest=arrived.digest,
+            source_digest=self._source_digest,
+            media_type=arrived.media_type,
+            size=arrived.size,
+            platforms=arrived.platforms,
+            artifact_type=arrived.artifact_type,
+            children=arrived.children,
+        )
 
     def cleanup(self) -> None:
         for name in reversed(self._made):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.conf import settings
 
 from imageimport import engine
 from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
+from imageimport.quotas import WithinQuota
 from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from oci.copy import ImageCopier
@@ -80,6 +83,8 @@ class RegistryTransport:
             media_type=result.media_type,
             size=result.size,
             platforms=result.platforms,
+            artifact_type=result.artifact_type,
+            children=tuple(asdict(child) for child in result.children),
         )
 
     def cleanup(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,12 +153,3 @@ def test_repeating_an_import_moves_no_blob_byte(portal: PortalProcess, registry:
 def _closed_port() -> Any:
     return silent_port()
 
-
-@pytest.fixture(scope="module")
-def make_module_portal(
-    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
-) -> Iterator[Callable[..., PortalProcess]]:
-    from tests.conftest import _portal_factory
-
-    with ExitStack() as stack:
-        yield _portal_factory(tmp_path_factory, portal_seed, stack)
