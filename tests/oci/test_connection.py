@@ -1,0 +1,120 @@
+"""Answers that are not what HTTP promises: bounds of bytes and time, bodies as they are."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from oci.errors import OciError
+from tests.oci.copying import client, quick_budget
+from tests.oci.listeners import black_hole, closed_port, listener
+from tests.support.scripted_http import Reply, ScriptedServer
+
+
+def _asked(raw: bytes, **more: Any) -> OciError:
+    """The error of asking a server that sends these bytes."""
+    with ScriptedServer(lambda _: Reply(raw=raw)) as server, pytest.raises(OciError) as caught:
+        client(server, **more).get_manifest("library/app", "v1")
+    return caught.value
+
+
+def test_headers_without_end_are_cut_off() -> None:
+    error = _asked(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 2000) for n in range(200)))
+    assert error.code == "protocol_error"
+
+
+def test_one_endless_header_line_is_cut_off() -> None:
+    assert _asked(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1_000_000).code == "protocol_error"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"\x16\x03\x01", b"\r\n\r\n"],
+    ids=["nothing", "ssh", "version", "status", "tls", "empty lines"],
+)
+def test_what_is_not_http_is_said_to_be_broken(raw: bytes) -> None:
+    assert _asked(raw).code in ("protocol_error", "source_error")
+
+
+def test_a_compressed_body_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    assert _asked(head % len(bomb) + bomb).code == "unsupported_manifest"
+
+
+def test_a_manifest_beyond_four_mebibytes_is_not_read() -> None:
+    assert _asked(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n{").code == "limit_exceeded"
+
+
+def test_an_endless_manifest_is_not_read_to_its_end() -> None:
+    def pour(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                connection.sendall(b"a" * 65536)
+        except OSError:
+            return  # It hung up, as it should.
+
+    with listener(pour) as port, pytest.raises(OciError) as caught:
+        client(_At(port)).get_manifest("library/app", "v1")
+    assert caught.value.code == "limit_exceeded"
+
+
+def test_headers_that_drip_run_into_the_deadline() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            for _ in range(50):
+                time.sleep(0.1)
+                connection.sendall(b"X: y\r\n")
+        except OSError:
+            return  # It hung up, as it should.
+
+    started = time.monotonic()
+    with listener(drip) as port, pytest.raises(OciError) as caught:
+        client(_At(port), headers_seconds=0.5, tries=1).get_manifest("library/app", "v1")
+    assert caught.value.code == "stalled"
+    assert time.monotonic() - started < 3
+
+
+def test_nobody_listening_is_unreachable_and_told_within_seconds() -> None:
+    started = time.monotonic()
+    with pytest.raises(OciError) as caught:
+        client(_At(closed_port())).ping()
+    assert caught.value.code == "unreachable"
+    assert caught.value.retryable
+    assert time.monotonic() - started < 5
+
+
+def test_a_black_hole_is_unreachable() -> None:
+    with black_hole() as port:
+        made = client(_At(port), budget=quick_budget(tries=1))
+        made.session.site.transport._connect_seconds = 0.3
+        with pytest.raises(OciError) as caught:
+            made.ping()
+    assert caught.value.code == "unreachable"
+
+
+def test_an_unknown_host_is_told_at_once() -> None:
+    started = time.monotonic()
+    with pytest.raises(OciError) as caught:
+        client(_At(5000, "registry.invalid")).ping()
+    assert caught.value.code in ("unreachable", "blocked_address")
+    assert time.monotonic() - started < 5
+
+
+def test_a_header_of_ours_cannot_break_out_of_its_line() -> None:
+    with ScriptedServer(lambda _: Reply()) as server, pytest.raises(ValueError, match="header"):
+        made = client(server)
+        made.session.site.exchange("GET", made.session.url("/v2/"), [("X", "a\r\nY: b")])
+
+
+class _At:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.url = f"http://{host}:{port}"
