@@ -163,7 +163,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=conf.sqlite_url(DATA_DIR / "portal.sqlite3"))
+    "default": env.db_url_config(secret("DATABASE_URL") or conf.sqlite_url(DATA_DIR / "portal.sqlite3"))
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Write transactions take the lock when they begin, so that none fails half-way (SQLITE_BUSY on upgrade).

@@ -24,11 +24,13 @@ class Command(BaseCommand):
     help = "Migrate the database, collect static files, make the first administrator and the project library."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-static", action="store_true", help="static files were collected before")
         parser.add_argument("--json", action="store_true", help="report on standard output as one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False, stdout=self.stderr, stderr=self.stderr)
-        collect_if_changed(output=self.stderr)
+        if not options["no_static"]:
+            collect_if_changed(output=self.stderr)
         report = first_people()
         if options["json"]:
             self.stdout.write(json.dumps(report))

@@ -1,0 +1,82 @@
+"""``python -m stack.compose DIRECTORY``: secrets and configuration of the services of docker-compose.yml.
+
+Runs once before they start. Everything generated is kept, so that a second ``docker compose up`` changes nothing.
+Files are readable by the group, which the services' containers join; those that only the portal needs are not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from registry_portal.secrets_store import (
+    bearer_secret,
+    ensure_secret,
+    notification_token,
+    redis_password,
+    registry_http_secret,
+    token_service_pair,
+)
+from stack.registry_server import Notifications, RegistryPlan, TokenAuth, configuration
+
+REDIS_CONFIG = """\
+bind * -::*
+port 6379
+requirepass {password}
+dir /data
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
+
+
+def main(directory: str) -> int:
+    """Write the files of all services into ``directory``."""
+    data_dir = Path(os.environ["PORTAL_DATA_DIR"])
+    portal_url = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
+    for name, text in files(data_dir, Path(directory), portal_url).items():
+        _write(Path(directory) / name, text)
+    return 0
+
+
+def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, str]:
+    """Name and content of each file."""
+    database_password = ensure_secret(data_dir, "database_password", bearer_secret)
+    password = redis_password(data_dir)
+    _, certificate = token_service_pair(data_dir)
+    plan = RegistryPlan(
+        directory=Path("/var/lib/registry"),
+        host="",
+        port=5000,
+        auth=TokenAuth(
+            realm=f"{portal_url}/service/token",
+            service=os.environ.get("TOKEN_SERVICE_NAME") or "registry-portal",
+            issuer=os.environ.get("TOKEN_SERVICE_ISSUER") or "registry-portal",
+            certificate=directory / "token_service.crt",
+        ),
+        notifications=Notifications("http://web:8000/service/registry-events", notification_token(data_dir)),
+        http_secret=registry_http_secret(data_dir),
+    )
+    return {
+        "database_password": database_password + "\n",
+        "database_url": f"postgres://portal:{database_password}@database:5432/portal\n",
+        "redis.conf": REDIS_CONFIG.format(password=password),
+        "redis_url": f"redis://:{password}@redis:6379/0\n",
+        "token_service.crt": certificate + "\n",
+        "registry.yml": json.dumps(configuration(plan), indent=2) + "\n",
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
