@@ -1,7 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class ImageImportConfig(AppConfig):
     name = "imageimport"
     verbose_name = _("Image imports")
+
+    def ready(self) -> None:
+        from imageimport import searchindex
+
+        post_migrate.connect(searchindex.ensure, sender=self, dispatch_uid="imageimport.searchindex")

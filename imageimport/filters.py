@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask
+from imageimport.searching import search
 
 
 class TaskFilter(django_filters.FilterSet):
@@ -29,8 +30,7 @@ class TaskFilter(django_filters.FilterSet):
         fields: ClassVar[list[str]] = []
 
     def find(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
-        text = value.strip()
-        return queryset.filter(Q(source_image__icontains=text) | Q(target_image__icontains=text)) if text else queryset
+        return search(queryset, value)
 
     @property
     def is_narrowed(self) -> bool:

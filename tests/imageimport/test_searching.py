@@ -1,0 +1,68 @@
+"""Search finds every row, however it was written, and treats what is typed as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imageimport import searching
+from imageimport.models import ImportTask
+from imageimport.searching import search
+from tests.support.factories import ProjectFactory, TaskFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def found(text: str) -> set[str]:
+    return set(search(ImportTask.objects.all(), text).values_list("source_image", flat=True))
+
+
+@pytest.fixture(params=["few", "many"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the index, and past it as a text that is found too often."""
+    if request.param == "many":
+        monkeypatch.setattr(searching, "COMMON", 0)
+
+
+@pytest.mark.usefixtures("_both_ways")
+def test_a_part_of_source_or_target_is_found_in_any_case() -> None:
+    TaskFactory(source_image="ghcr.io/Owner/Zebra:1", target_image="r.test/team/one:1")
+    TaskFactory(source_image="docker.io/library/nginx:1", target_image="r.test/team/ZEBRA-copy:1")
+    TaskFactory(source_image="docker.io/library/redis:1", target_image="r.test/team/redis:1")
+    assert found("zebra") == {"ghcr.io/Owner/Zebra:1", "docker.io/library/nginx:1"}
+    assert found("io/library/re") == {"docker.io/library/redis:1"}
+    assert found("no such thing") == set()
+
+
+@pytest.mark.parametrize("text", [chr(34), "x\"\"y", "AND", "images : x", "*", "%", "_", "\\", "'; DROP", "NEAR(a b)"])
+def test_whatever_is_typed_is_only_text(text: str) -> None:
+    TaskFactory(source_image="docker.io/library/nginx:1", target_image="r.test/x/y:1")
+    assert found(text) == set()
+
+
+def test_rows_written_in_bulk_and_changed_later_are_found_and_deleted_ones_not() -> None:
+    project = ProjectFactory()
+    ImportTask.objects.bulk_create(
+        ImportTask(project=project, image_url="x", source_image=f"quay.io/bulk/app{n}:1") for n in range(50)
+    )
+    assert found("bulk/app37") == {"quay.io/bulk/app37:1"}
+    ImportTask.objects.filter(source_image="quay.io/bulk/app37:1").update(source_image="quay.io/moved/app:1")
+    assert found("bulk/app37") == set()
+    assert found("moved/app") == {"quay.io/moved/app:1"}
+    ImportTask.objects.all().delete()
+    assert found("quay.io") == set()
+
+
+def test_the_index_mends_itself_and_takes_in_what_it_missed() -> None:
+    from django.db import connection
+
+    from imageimport import searchindex
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER image_import_search_insert")
+    TaskFactory(source_image="ghcr.io/missed/app:1")
+    searchindex.ensure()
+    TaskFactory(source_image="ghcr.io/caught/app:1")
+    assert found("ghcr.io") == {"ghcr.io/missed/app:1", "ghcr.io/caught/app:1"}
