@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from imageimport import endings, hints, services
 from imageimport.batch_entries import NOTHING, BatchErrors, prepare_all
+from imageimport.batch_totals import Totals, totals_of
 from imageimport.choices import ACTIVE, Outcome, Priority, Status
 from imageimport.lists import Entry, ListError, read_list
 from imageimport.models import ImportBatch, ImportTask
@@ -20,6 +21,8 @@ from imageimport.requests import FieldErrors, ImportRequest, Prepared, Refused
 from imageimport.sentences import english, parts, shown
 from projects import audit
 from projects.models import Project
+
+__all__ = ["BatchErrors", "Totals", "cancel", "create", "retry", "submit_text", "totals_of"]
 
 MOST: Final = 1000
 #: Imports that are ended in one transaction, so that workers get at the rows in between.

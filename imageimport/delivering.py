@@ -157,4 +157,6 @@ def _not_taken(status: int) -> OciError:
 
 
 def _failed(template: str, **params: str | int) -> OciError:
-    return OciError("unreachable", template, retryable=True, **params)
+    error = OciError("unreachable", template, retryable=True)
+    error.params.update(params)
+    return error

@@ -7,9 +7,8 @@ project are about to bring counts too, so that many at once don't pass together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
@@ -18,7 +17,7 @@ from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportTask
 from imageimport.requests import Refused
 from oci.errors import OciError, gettext_noop
-from oci.observer import CopyObserver, LayerPlan
+from oci.observer import CopyObserver, LayerPlan, LayerState, Params
 from projects.models import Image, Project
 
 Target = tuple[str, str]
@@ -132,13 +131,13 @@ class WithinQuota:
         check_task(self._task, sum(layer.size for layer in layers))
         self._observer.layers(layers)
 
-    def layer(self, digest: str, state: Any, bytes_done: int) -> None:
+    def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
         self._observer.layer(digest, state, bytes_done)
 
     def reused(self, count: int) -> None:
         self._observer.reused(count)
 
-    def waiting(self, template: str, params: Mapping[str, Any], until: float | None) -> None:
+    def waiting(self, template: str, params: Params, until: float | None) -> None:
         self._observer.waiting(template, params, until)
 
     def retried(self) -> None:

@@ -158,7 +158,7 @@ def _bounds(op: str, numbers: list[int], pre: tuple[str, ...]) -> tuple[_Bound, 
     """Comparisons with whole versions that say what ``op`` before a perhaps partial version means."""
     if not numbers:
         return (_Bound("<", Version(0)),) if op in ("<", ">") else (_Bound(">=", Version(0)),)
-    low = Version(*numbers, *[0] * (3 - len(numbers)), pre=pre)
+    low = Version(*_filled(numbers), pre=pre)
     from_low = _Bound(">=", low, bool(pre))
     whole = len(numbers) == 3
     found: dict[str, tuple[_Bound, ...]] = {
@@ -181,4 +181,9 @@ def _significant(numbers: list[int]) -> int:
 def _after(numbers: list[int]) -> Version:
     """The first version beyond all that begin with ``numbers``."""
     raised = [*numbers[:-1], numbers[-1] + 1]
-    return Version(*raised, *[0] * (3 - len(raised)))
+    return Version(*_filled(raised))
+
+
+def _filled(numbers: list[int]) -> tuple[int, int, int]:
+    major, minor, patch = [*numbers, 0, 0, 0][:3]
+    return major, minor, patch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import QuerySet
 
 from imageimport.models import ImportTask, TagDigest
@@ -36,3 +38,19 @@ def note(
 def of_image(image: Image) -> QuerySet[TagDigest]:
     """The timeline of an image's tag, newest first."""
     return TagDigest.objects.filter(project_id=image.project_id, repository=image.repository, tag=image.tag)
+
+
+def comes_from(
+    *, project: Project, repository: str, tag: str, held: str, source_digest: str, platforms: Sequence[str]
+) -> bool:
+    """Whether ``held``, which the target tag names now, is what importing ``source_digest`` would give.
+
+    The same digest is the same image, unless an earlier import took only some of its platforms and the target keeps
+    the whole index. Another digest is the same image where an import of these very platforms made it.
+    """
+    rows = TagDigest.objects.filter(project=project, repository=repository, tag=tag, digest=held)
+    last = rows.exclude(task=None).first()
+    if last is None or last.task is None:
+        return held == source_digest
+    chosen = ImportTask.objects.filter(pk=last.task).values_list("platforms", flat=True).first() or []
+    return source_digest in (last.source_digest, held) and set(chosen) == set(platforms)

@@ -76,7 +76,7 @@ class _Walk:
     def run(self, text: str) -> list[_Found]:
         """:raises yaml.YAMLError: the text is no YAML."""
         for event in yaml.parse(text, Loader=_LOADER):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 0
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 self._open(isinstance(event, yaml.MappingStartEvent), line)
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):

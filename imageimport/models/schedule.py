@@ -62,6 +62,8 @@ class ScheduleRun(models.Model):
     #: Who works at the comparison, and until when that is believed.
     lease_owner = models.CharField(max_length=120, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    #: Workers that took it up; after some that were lost it is given up.
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     checked = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
     moved = models.PositiveIntegerField(default=0)
@@ -69,7 +71,8 @@ class ScheduleRun(models.Model):
     failed = models.PositiveIntegerField(default=0)
     #: Manifest GETs spent on comparing (HEADs are free at Docker Hub).
     pulls = models.PositiveIntegerField(default=0)
-    #: ``[{"tag", "digest", "was", "result", "task", "error"}, …]``, at most the tags that changed or failed.
+    #: ``[{"tag", "digest", "was", "result": new, moved, busy or failed, "task", "code", "error": parts}, …]``: the tags
+    #: that changed or failed, up to a bound.
     items = models.JSONField(default=list, blank=True)
     error_code = models.CharField(max_length=32, blank=True, default="")
     error = models.TextField(blank=True, default="")

@@ -1,0 +1,191 @@
+"""What an import would do, without doing it. Asked of the registries while the person waits, so bounded in time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+
+from imageimport import engine, services, timeline
+from imageimport.mounts import ProvenMounts
+from imageimport.opening import source_of
+from imageimport.quotas import check_before_transfer
+from imageimport.requests import ImportRequest, Prepared, prepare
+from imageimport.sentences import of_error, shown
+from oci import plan as engine_plan
+from oci.cancel import CancelToken
+from oci.errors import Canceled, OciError, gettext_noop
+from oci.plan import ImportPlan, PlannedPlatform
+from oci.ratelimit import RateLimit
+from oci.reference import parse_reference
+from oci.retry import RetryBudget
+from projects import registry
+from projects.models import Image, Project
+
+#: All questions together, and retries among them, seconds.
+MOST_SECONDS: Final = 25.0
+RETRY_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an import would do. ``bytes_present`` need not be read from the source; ``warnings`` are sentences in the
+    reader's language."""
+
+    source_image: str
+    source_digest: str
+    media_type: str
+    target_image: str
+    target_digest: str | None
+    platforms: tuple[PlannedPlatform, ...]
+    bytes_total: int
+    bytes_present: int
+    bytes_to_transfer: int
+    referrers: int
+    rate_limit: RateLimit | None
+    warnings: tuple[str, ...]
+
+
+def make_plan(*, project: Project, user: User | None, request: ImportRequest) -> Planned:
+    """Look at source and target, by the rights of ``user``; write nothing.
+
+    :raises FieldErrors: as :func:`imageimport.services.submit`. :raises OciError: as the import would end.
+    """
+    prepared = prepare(project=project, user=user, request=request)
+    cancel = CancelToken()
+    alarm = threading.Timer(MOST_SECONDS, cancel.cancel, args=["timeout"])
+    alarm.daemon = True
+    alarm.start()
+    try:
+        found = _ask(project, user, prepared, cancel)
+    except Canceled:
+        raise OciError(
+            "timeout",
+            gettext_noop("The registries did not answer all questions within %(seconds)d seconds."),
+            seconds=int(MOST_SECONDS),
+        ) from None
+    finally:
+        alarm.cancel()
+    return Planned(
+        source_image=prepared.task.source_image,
+        source_digest=found.source_digest,
+        media_type=found.media_type,
+        target_image=prepared.task.target_image,
+        target_digest=found.target_digest,
+        platforms=found.platforms,
+        bytes_total=found.bytes_total,
+        bytes_present=found.bytes_present,
+        bytes_to_transfer=found.bytes_to_transfer,
+        referrers=found.referrers,
+        rate_limit=found.rate_limit,
+        warnings=tuple(_warnings(prepared, found)),
+    )
+
+
+def _ask(project: Project, user: User | None, prepared: Prepared, cancel: CancelToken) -> ImportPlan:
+    task = prepared.task
+    repository = f"{project.name}/{task.target_name}"
+    access = {repository: registry.PULL}
+    budget = RetryBudget(seconds=RETRY_SECONDS)
+    with source_of(task) as (reference, credential):
+        source = engine.source_client(
+            reference, user=user, credential=credential, cancel=cancel, budget=budget
+        )
+        mounts = ProvenMounts(
+            source_registry=task.source_registry,
+            project_name=project.name,
+            repository=repository,
+            access=access,
+        )
+        target = registry.target_client(access=access, cancel=cancel, budget=budget)
+        try:
+            return engine_plan.make_plan(
+                source=source,
+                source_repository=reference.repository,
+                wanted=reference.wanted,
+                target=target,
+                target_repository=repository,
+                target_tag=task.target_tag,
+                platforms=task.platforms,
+                include_referrers=task.include_referrers,
+                mounts=mounts,
+                cancel=cancel,
+            )
+        finally:
+            mounts.close()
+            source.close()
+            target.close()
+
+
+def _warnings(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
+    task = prepared.task
+    if prepared.source.digest is None:
+        yield _("The tag %(tag)s may move: a later import of it can bring another image.") % {
+            "tag": prepared.source.tag
+        }
+    if task.include_referrers and not found.referrers:
+        yield _("No signature or SBOM was found.")
+    names = [platform.platform for platform in found.platforms if platform.platform]
+    if not task.platforms and names and not any(name.startswith("linux/amd64") for name in names):
+        yield _("It is not for linux/amd64, only for %(platforms)s.") % {"platforms": ", ".join(names)}
+    yield from _clashes(prepared, found)
+    try:
+        old = Image.objects.filter(
+            project=task.project, repository=task.target_name, tag=task.target_tag
+        ).first()
+        check_before_transfer(
+            task.project, found.bytes_total, old is None, bytes_freed=old.size if old else 0
+        )
+    except OciError as exc:
+        yield shown("", of_error(exc))
+    yield from found.notes
+
+
+def _clashes(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
+    """What stands where the image would go."""
+    task = prepared.task
+    project, name, tag = task.project, task.target_name, task.target_tag
+    if found.target_digest is not None:
+        same = timeline.comes_from(
+            project=project,
+            repository=name,
+            tag=tag,
+            held=found.target_digest,
+            source_digest=found.source_digest,
+            platforms=task.platforms,
+        )
+        if same:
+            yield _("%(target)s names this image already.") % {"target": task.target_image}
+        elif task.overwrite:
+            yield _("%(target)s names another image and would be overwritten.") % {
+                "target": task.target_image
+            }
+        else:
+            yield _("%(target)s names another image, so the import would fail.") % {
+                "target": task.target_image
+            }
+    if services.busy_targets(project, [(name, tag)]):
+        yield _("Another import to %(target)s is under way.") % {"target": task.target_image}
+    others = _other_source(prepared)
+    if others:
+        yield _("%(name)s already holds images from %(source)s.") % {"name": name, "source": others}
+
+
+def _other_source(prepared: Prepared) -> str:
+    """Another repository from which the target name was filled; empty where there is none."""
+    mine = (prepared.source.host, prepared.source.repository)
+    rows = Image.objects.filter(project=prepared.task.project, repository=prepared.task.target_name)
+    for text in (
+        rows.exclude(source_image="").order_by().values_list("source_image", flat=True).distinct()[:50]
+    ):
+        try:
+            other = parse_reference(text)
+        except OciError:
+            continue  # Written by hand; it names no repository that could be compared.
+        if (other.host, other.repository) != mine:
+            return f"{other.registry}/{other.repository}"
+    return ""
