@@ -16,7 +16,9 @@ def client_address(request: HttpRequest) -> str | None:
     """
     hops: int = settings.TRUSTED_PROXIES
     if hops:
-        chain = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+        chain = [
+            part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()
+        ]
         if chain:
             return _address(chain[max(len(chain) - hops, 0)])
     return _address(request.META.get("REMOTE_ADDR", ""))

@@ -62,7 +62,9 @@ class SecondFactorForm(Styled, AuthenticateForm):  # type: ignore[misc]
 class TokenForm(StyledForm):
     """A new API token."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What it is for, so that you know it again."))
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("What it is for, so that you know it again.")
+    )
     scope = forms.ChoiceField(label=_("May"), choices=ApiToken.Scope.choices, initial=ApiToken.Scope.IMPORT)
     expires_in_days = forms.IntegerField(
         label=_("Expires after days"),

@@ -23,7 +23,9 @@ class ProfileLanguageMiddleware:
             if request.COOKIES.pop(cookie, None) is not None:
                 self._activate(request, translation.get_language_from_request(request))
         elif cookie not in request.COOKIES and request.user.is_authenticated:
-            chosen = Profile.objects.filter(user_id=request.user.pk).values_list("language", flat=True).first()
+            chosen = (
+                Profile.objects.filter(user_id=request.user.pk).values_list("language", flat=True).first()
+            )
             if chosen and translation.check_for_language(chosen):
                 self._activate(request, chosen)
         return self.get_response(request)

@@ -24,7 +24,9 @@ SECRET_LENGTH = 43
 LAST_USED_EVERY = timedelta(seconds=60)
 MAX_DAYS = 3650
 _ALPHABET = string.ascii_letters + string.digits
-_WHOLE = re.compile(rf"{MARK}[A-Za-z0-9]{{{PREFIX_LENGTH - len(MARK)}}}_[A-Za-z0-9]{{{SECRET_LENGTH}}}", re.ASCII)
+_WHOLE = re.compile(
+    rf"{MARK}[A-Za-z0-9]{{{PREFIX_LENGTH - len(MARK)}}}_[A-Za-z0-9]{{{SECRET_LENGTH}}}", re.ASCII
+)
 
 
 def random_text(length: int) -> str:
@@ -75,5 +77,7 @@ def find_token(text: str) -> ApiToken | None:
         return None
     stale = now - LAST_USED_EVERY
     if row.last_used_at is None or row.last_used_at < stale:
-        ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=row.pk).update(last_used_at=now)
+        ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=row.pk).update(
+            last_used_at=now
+        )
     return row

@@ -26,7 +26,13 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.addresses import client_address
 from accounts.forms import THROTTLED, WRONG, OwnPasswordForm, SignInForm, TokenForm
 from accounts.models import ApiToken
-from accounts.services import InvalidCredentials, TooManyFailures, check_password, has_second_factor, profile_of
+from accounts.services import (
+    InvalidCredentials,
+    TooManyFailures,
+    check_password,
+    has_second_factor,
+    profile_of,
+)
 from accounts.tokens import create_token
 
 log = structlog.get_logger(__name__)

@@ -50,11 +50,15 @@ def _inspect(client: RegistryClient, name: str, tag: str) -> Inspected | None:
         head = client.head_manifest(name, tag)
         if head is None or head.digest is None:
             return None
-        return Inspected(digest=head.digest, media_type=head.media_type, artifact_type="", size=max(head.size, 1))
+        return Inspected(
+            digest=head.digest, media_type=head.media_type, artifact_type="", size=max(head.size, 1)
+        )
 
 
 @transaction.atomic
-def _write(project: Project, repository: str, tag: str, *, seen: Image | None, found: Inspected) -> Image | None:
+def _write(
+    project: Project, repository: str, tag: str, *, seen: Image | None, found: Inspected
+) -> Image | None:
     """Write what was found, unless an import or another notice wrote the row since it was looked at."""
     now = Image.objects.select_for_update().filter(project=project, repository=repository, tag=tag).first()
     if _state(now) != _state(seen):

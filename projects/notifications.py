@@ -91,7 +91,9 @@ def registry_events(request: HttpRequest) -> HttpResponse:
     expected = settings.REGISTRY_NOTIFICATION_TOKEN
     right = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), expected.encode())
     if scheme.lower() != "bearer" or not expected or not right:
-        response = JsonResponse({"code": "unauthorized", "detail": "The notification token is wrong."}, status=401)
+        response = JsonResponse(
+            {"code": "unauthorized", "detail": "The notification token is wrong."}, status=401
+        )
         response.headers["WWW-Authenticate"] = 'Bearer realm="registry-events"'
         return response
     try:
@@ -112,7 +114,11 @@ def take_in(events: Iterable[Event]) -> None:
             touched[event.repository, event.tag] = None
         elif event.action == "delete":
             touched |= dict.fromkeys(_tags_of_deleted(event))
-        elif event.action == "pull" and not event.is_ours and first_in(SAME_EVENT, f"registry-event {event.id}"):
+        elif (
+            event.action == "pull"
+            and not event.is_ours
+            and first_in(SAME_EVENT, f"registry-event {event.id}")
+        ):
             pulled.append(event)
     _count(pulled)
     for repository, tag in touched:
@@ -124,12 +130,18 @@ def _look_at(repository: str, tag: str) -> None:
     project = Project.objects.filter(name=where[0]).first() if where else None
     if where is None or project is None:
         return
-    limits: dict[str, Any] = {"tries": 1, "headers_seconds": REGISTRY_SECONDS, "stall_seconds": REGISTRY_SECONDS}
+    limits: dict[str, Any] = {
+        "tries": 1,
+        "headers_seconds": REGISTRY_SECONDS,
+        "stall_seconds": REGISTRY_SECONDS,
+    }
     try:
         with opened(access={repository: PULL}, **limits) as client:
             bring_up_to_date(client, project, where[1], tag)
     except OciError as exc:
-        log.warning("registry.notice_not_followed", image=f"{repository}:{tag}", code=exc.code, error=str(exc))
+        log.warning(
+            "registry.notice_not_followed", image=f"{repository}:{tag}", code=exc.code, error=str(exc)
+        )
     except Exception:
         # The registry would send the same notice again and again, and none after it.
         log.exception("registry.notice_failed", image=f"{repository}:{tag}")
@@ -153,7 +165,12 @@ def _count(events: Iterable[Event]) -> None:
             continue
         rows = _rows(event).filter(digest=event.digest)
         tag = event.tag or cache.get(hint)
-        row = (rows.filter(tag=tag) if tag else rows).order_by("-updated_at").values_list("pk", flat=True).first()
+        row = (
+            (rows.filter(tag=tag) if tag else rows)
+            .order_by("-updated_at")
+            .values_list("pk", flat=True)
+            .first()
+        )
         if row is not None:
             counts[row] += 1
     for row, count in counts.items():

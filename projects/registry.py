@@ -87,7 +87,11 @@ def token_provider(*, access: Mapping[str, str], catalog: bool = False) -> Token
 
     def provide(scopes: Sequence[str]) -> str:
         granted = [
-            Access(scope.type, scope.name, tuple(a for a in allowed(scope.type, scope.name) if a in scope.actions))
+            Access(
+                scope.type,
+                scope.name,
+                tuple(a for a in allowed(scope.type, scope.name) if a in scope.actions),
+            )
             for scope in parse_scopes(scopes)
         ]
         return mint(subject=PORTAL, access=granted).text

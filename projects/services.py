@@ -61,7 +61,12 @@ def update_project(
         setattr(project, field, value)
     project.save(update_fields=[*changes, "updated_at"])
     audit.record(
-        action="project.changed", actor=user, project=project, subject=project.name, detail=changes, request=request
+        action="project.changed",
+        actor=user,
+        project=project,
+        subject=project.name,
+        detail=changes,
+        request=request,
     )
     return project
 

@@ -36,7 +36,7 @@ SAME_REFUSAL: Final = 60
 
 
 @dataclass
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """Answered as registries answer."""
 
     status: int
@@ -49,7 +49,7 @@ class Refused(Exception):  # noqa: N818
 class TokenServiceView(View):
     """No cookie is looked at here, so there is nothing to forge."""
 
-    http_method_names = ["get", "post", "head", "options"]  # noqa: RUF012
+    http_method_names = ["get", "post", "head", "options"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -85,17 +85,25 @@ class TokenServiceView(View):
         if given.get("service", settings.TOKEN_SERVICE_NAME) != settings.TOKEN_SERVICE_NAME:
             raise Refused(400, "UNSUPPORTED", "This token service does not serve that registry.")
 
-    def _identify(self, request: HttpRequest, username: str, password: str, *, by_token: bool = False) -> Caller:
+    def _identify(
+        self, request: HttpRequest, username: str, password: str, *, by_token: bool = False
+    ) -> Caller:
         try:
             if by_token:
                 return identify_by_token(request=request, text=password)
             return identify(request=request, username=username, password=password)
         except TooManyFailures as exc:
-            raise Refused(429, "TOOMANYREQUESTS", "Too many failed sign-ins. Try again later.", exc.seconds) from None
+            raise Refused(
+                429, "TOOMANYREQUESTS", "Too many failed sign-ins. Try again later.", exc.seconds
+            ) from None
         except InvalidCredentials:
             log.info("registry.sign_in_failed", address=client_address(request))
             audit.record(
-                action="registry.sign_in_failed", actor=None, project=None, request=request, actor_name=username
+                action="registry.sign_in_failed",
+                actor=None,
+                project=None,
+                request=request,
+                actor_name=username,
             )
             raise Refused(401, "UNAUTHORIZED", "User name, password or token is wrong.") from None
 

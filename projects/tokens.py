@@ -92,7 +92,9 @@ def signer_of(key_pem: str, certificate_pem: str) -> Signer:
         key = load_pem_private_key(key_pem.encode(), password=None)
         chain = x509.load_pem_x509_certificates(certificate_pem.encode())
     except (ValueError, TypeError) as exc:
-        raise ImproperlyConfigured(f"TOKEN_SERVICE_KEY or TOKEN_SERVICE_CERTIFICATE can't be read: {exc}") from None
+        raise ImproperlyConfigured(
+            f"TOKEN_SERVICE_KEY or TOKEN_SERVICE_CERTIFICATE can't be read: {exc}"
+        ) from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ImproperlyConfigured("TOKEN_SERVICE_KEY must be an RSA or an elliptic-curve key.")
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else _CURVES.get(key.curve.name)

@@ -35,4 +35,6 @@ class StrictJson(JSONParser):
         try:
             return load(body)
         except BadJsonError:
-            raise ParseError(_("The body can't be read: it is not JSON in UTF-8, or says something twice.")) from None
+            raise ParseError(
+                _("The body can't be read: it is not JSON in UTF-8, or says something twice.")
+            ) from None

@@ -27,14 +27,20 @@ class SignInSerializer(serializers.Serializer[Any]):
         max_length=4096, write_only=True, trim_whitespace=False, style={"input_type": "password"}
     )
     otp = serializers.CharField(
-        max_length=32, required=False, default="", allow_blank=True, write_only=True,
+        max_length=32,
+        required=False,
+        default="",
+        allow_blank=True,
+        write_only=True,
         help_text="The code of the second factor, where the account has one.",
     )
     name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
     expires_in_days = serializers.IntegerField(
         min_value=1, max_value=MAX_DAYS, required=False, default=None, allow_null=True
     )
-    scope = serializers.ChoiceField(choices=ApiToken.Scope.choices, required=False, default=ApiToken.Scope.ADMIN)
+    scope = serializers.ChoiceField(
+        choices=ApiToken.Scope.choices, required=False, default=ApiToken.Scope.ADMIN
+    )
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):

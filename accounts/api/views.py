@@ -115,5 +115,10 @@ class ApiRoot(APIView):
     """Where the API begins: projects, own tokens, its description."""
 
     def get(self, request: Request) -> Response:
-        names = {"projects": "project-list", "tokens": "api-token-list", "schema": "api-schema", "docs": "api-docs"}
+        names = {
+            "projects": "project-list",
+            "tokens": "api-token-list",
+            "schema": "api-schema",
+            "docs": "api-docs",
+        }
         return Response({word: reverse(name, request=request) for word, name in names.items()})

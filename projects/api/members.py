@@ -58,7 +58,9 @@ class MemberViewSet(
         except services.NotYours:
             raise not_yours() from None
         except services.Taken:
-            raise serializers.ValidationError({"username": [gettext("Already a member of this project.")]}) from None
+            raise serializers.ValidationError(
+                {"username": [gettext("Already a member of this project.")]}
+            ) from None
         return Response(self.get_serializer(member).data, status=201)
 
     @extend_schema(summary="Give a member another role", responses={200: MemberSerializer, 409: LAST_OWNER})

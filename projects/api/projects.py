@@ -67,7 +67,9 @@ class ProjectViewSet(
         try:
             made = services.create_project(user=user, request=request._request, **form.validated_data)
         except services.Taken:
-            raise serializers.ValidationError({"name": [gettext("There is a project of this name.")]}) from None
+            raise serializers.ValidationError(
+                {"name": [gettext("There is a project of this name.")]}
+            ) from None
         return self._shown(made, status=201)
 
     @extend_schema(summary="Change description or visibility")

@@ -26,7 +26,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     def validate_name(self, name: str) -> str:
         if self.instance is not None and name != self.instance.name:
-            raise serializers.ValidationError(_("A project's name is part of its images' addresses and stays."))
+            raise serializers.ValidationError(
+                _("A project's name is part of its images' addresses and stays.")
+            )
         return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from projects.api.audit import AuditViewSet
 from projects.api.images import ImageViewSet
 from projects.api.members import MemberViewSet
 from projects.api.projects import ProjectViewSet
@@ -14,5 +15,6 @@ router.register("projects", ProjectViewSet, basename="project")
 router.register("projects/<uuid:project_id>/members", MemberViewSet, basename="project-member")
 router.register("projects/<uuid:project_id>/images", ImageViewSet, basename="project-image")
 router.register("projects/<uuid:project_id>/robots", RobotViewSet, basename="project-robot")
+router.register("projects/<uuid:project_id>/audit", AuditViewSet, basename="project-audit")
 
 urlpatterns = router.urls

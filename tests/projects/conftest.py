@@ -17,9 +17,7 @@ __all__ = ["fresh_memory"]
 
 
 @pytest.fixture(scope="session")
-def door_registry(
-    live_server: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RegistryServer]:
+def door_registry(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """A registry whose token service and listener is the live server of the tests."""
     server = start_registry(
         tmp_path_factory.mktemp("door"),

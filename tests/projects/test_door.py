@@ -68,7 +68,12 @@ def test_a_developer_pushes_with_skopeo_and_others_do_not(door: Door) -> None:
     there = door.reference(f"{team.project.name}/copied", "1")
     for caller, works in (("developer", True), ("viewer", False), ("stranger", False)):
         creds = f"{team.users[caller].get_username()}:{PASSWORD}"
-        options = ["--src-no-creds", f"--dest-creds={creds}", "--src-tls-verify=false", "--dest-tls-verify=false"]
+        options = [
+            "--src-no-creds",
+            f"--dest-creds={creds}",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+        ]
         from tests.support.door import run
 
         done = run("skopeo", "copy", "--all", *options, here, there)
@@ -86,7 +91,10 @@ def test_a_robot_does_what_it_is_for_in_its_own_project(door: Door, access: str,
     asked = [f"repository:{each.project.name}/app:pull,push,delete" for each in (team, other)]
     answer = door.token(*asked, auth=(robot.login, secret))
     assert answer.status_code == 200
-    assert answer.json()["scope"] == f"repository:{team.project.name}/app:{','.join(a for a in ('pull', 'push') if a in may)}"
+    assert (
+        answer.json()["scope"]
+        == f"repository:{team.project.name}/app:{','.join(a for a in ('pull', 'push') if a in may)}"
+    )
     robot.refresh_from_db()
     assert robot.last_used_at is not None
     robot.delete()
@@ -122,7 +130,9 @@ def test_docker_logs_in_pushes_pulls_and_is_seen_on_the_page(door: Door, docker_
     docker_engine.docker("pull", local, config=config)
     assert soon(lambda: Image.objects.filter(pk=row.pk, pull_count=1).exists())
     viewer = tmp_path / "viewer"
-    docker_engine.docker("login", "-u", team.users["viewer"].get_username(), "-p", PASSWORD, door.host, config=viewer)
+    docker_engine.docker(
+        "login", "-u", team.users["viewer"].get_username(), "-p", PASSWORD, door.host, config=viewer
+    )
     with pytest.raises(Exception, match="status 1"):
         docker_engine.docker("push", local, config=viewer)
     docker_engine.docker("rmi", local)
@@ -153,7 +163,12 @@ def test_an_independent_reader_reads_with_a_portal_account(door: Door) -> None:
     team = new_team()
     digest = door.put(f"{team.project.name}/app", "1")
     name, password = account(team, "viewer") or ("", "")
-    assert Reader(door.registry.url, username=name, password=password).verify(f"{team.project.name}/app", "1").digest == digest
+    assert (
+        Reader(door.registry.url, username=name, password=password)
+        .verify(f"{team.project.name}/app", "1")
+        .digest
+        == digest
+    )
 
 
 def test_grants_and_refusals_are_written_down_once(door: Door) -> None:

@@ -40,7 +40,9 @@ class Door:
         asked = [("service", "registry-portal"), *(("scope", scope) for scope in scopes), *params.items()]
         return requests.get(f"{self.portal_url}/service/token", params=asked, auth=auth, timeout=20)
 
-    def manifest(self, method: str, repository: str, wanted: str, *, token: str, **options: Any) -> requests.Response:
+    def manifest(
+        self, method: str, repository: str, wanted: str, *, token: str, **options: Any
+    ) -> requests.Response:
         """One request for a manifest with a bearer token."""
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         url = f"{self.registry.url}/v2/{repository}/manifests/{wanted}"

@@ -38,7 +38,7 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
     )
     overwrite = serializers.BooleanField(required=False, default=True)
     include_referrers = serializers.BooleanField(required=False, default=True)
-    transport = serializers.ChoiceField(choices=Transport.values, required=False, allow_blank=True, default="")
+    transport = serializers.ChoiceField(choices=Transport.choices, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """``credential`` becomes the project's own row; another project's is as unknown as one that never was."""

@@ -27,7 +27,8 @@ def fill(user: Any, count: int) -> None:
     """Rows of one moment, as a bulk insert writes them."""
     now = timezone.now()
     ApiToken.objects.bulk_create(
-        ApiToken(user=user, prefix=f"p{number:05}", digest="0" * 64, created_at=now) for number in range(count)
+        ApiToken(user=user, prefix=f"p{number:05}", digest="0" * 64, created_at=now)
+        for number in range(count)
     )
 
 
@@ -72,7 +73,9 @@ def test_rows_that_come_in_meanwhile_shift_nothing() -> None:
     assert not {row["id"] for row in first["results"]} & {row["id"] for row in second["results"]}
 
 
-@pytest.mark.parametrize(("asked", "got"), [("", 50), ("7", 7), ("200", 200), ("9999", 200), ("0", 50), ("-1", 50), ("x", 50)])
+@pytest.mark.parametrize(
+    ("asked", "got"), [("", 50), ("7", 7), ("200", 200), ("9999", 200), ("0", 50), ("-1", 50), ("x", 50)]
+)
 def test_the_page_size_is_50_unless_asked_and_at_most_200(asked: str, got: int) -> None:
     user = make_user("ann")
     headers = bearer(user)
@@ -107,7 +110,9 @@ def test_empty_values_have_their_place_in_the_order(order: str) -> None:
     user = make_user("ann")
     fill(user, 30)
     for number, row in enumerate(ApiToken.objects.all()[:15]):
-        ApiToken.objects.filter(pk=row.pk).update(last_used_at=timezone.now() if number % 2 else F("created_at"))
+        ApiToken.objects.filter(pk=row.pk).update(
+            last_used_at=timezone.now() if number % 2 else F("created_at")
+        )
     seen: list[Any] = []
     query: str | None = "?page_size=4"
     while query is not None:

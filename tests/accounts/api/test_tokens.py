@@ -53,7 +53,13 @@ def test_every_wrong_sign_in_is_answered_alike() -> None:
     no_password = make_user("carl")
     no_password.set_unusable_password()
     no_password.save()
-    answers = [sign_in("ann", "wrong"), sign_in("nobody"), sign_in("bob"), sign_in("carl"), sign_in("a\u0000b")]
+    answers = [
+        sign_in("ann", "wrong"),
+        sign_in("nobody"),
+        sign_in("bob"),
+        sign_in("carl"),
+        sign_in("a\u0000b"),
+    ]
     wrong = [answer for answer in answers if answer.status_code != 400]
     assert {(answer.status_code, answer.content) for answer in wrong} == {(401, wrong[0].content)}
     assert wrong[0].json()["code"] == "invalid_credentials"
@@ -136,7 +142,9 @@ def test_an_old_token_in_the_header_does_not_get_in_the_way_of_signing_in() -> N
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer rpt_", "bearer rpt_aaaaaaaaaa_b", "Bearer \xe9"])
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer x", "Bearer rpt_", "bearer rpt_aaaaaaaaaa_b", "Bearer \xe9"]
+)
 def test_what_is_no_token_opens_nothing(header: str) -> None:
     answer = call("GET", "/projects", headers={"Authorization": header})
     assert answer.status_code == 401

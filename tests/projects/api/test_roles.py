@@ -9,7 +9,7 @@ import pytest
 from django.urls import get_resolver
 
 from projects import removal
-from projects.models import Project, Role, Robot
+from projects.models import Project, Robot, Role
 from projects.permissions import RANK
 from tests.support.people import CALLERS, Team, call, make_user
 
@@ -121,7 +121,10 @@ def test_another_projects_rows_are_not_there(method: str, route: str) -> None:
 def test_a_narrow_token_changes_nothing(case: Case, scope: str) -> None:
     team = Team.make()
     path = f"/projects/{team.project.pk}" + case.route.format(
-        member=team.member("viewer").pk, owner=team.member("owner").pk, image=team.image().pk, robot=team.project.pk
+        member=team.member("viewer").pk,
+        owner=team.member("owner").pk,
+        image=team.image().pk,
+        robot=team.project.pk,
     )
     answer = call(case.method, path, case.body, team.bearer("superuser", scope=scope))
     assert answer.status_code == 403
