@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 
 import pytest
@@ -184,7 +185,8 @@ def test_no_more_than_some_addresses_are_tried(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_descriptor_is_left_open() -> None:
-    with listener() as port, black_hole() as hole:
+    with listener() as port, black_hole() as hole, warnings.catch_warnings(record=True) as left_to_chance:
+        warnings.simplefilter("always", ResourceWarning)
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
         for _ in range(5):
             dial([LOOPBACK_6, LOOPBACK], port, timeout=5, check=go_on).close()
@@ -193,3 +195,4 @@ def test_no_descriptor_is_left_open() -> None:
             with pytest.raises(ConnectionRefusedError):
                 dial([LOOPBACK], closed_port(), timeout=5, check=go_on)
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+        assert left_to_chance == []

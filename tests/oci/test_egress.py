@@ -91,6 +91,13 @@ def test_one_bad_answer_among_good_ones_is_enough(
     assert dialed == []
 
 
+def test_an_address_with_a_scope_is_refused_even_where_its_network_is_allowed(
+    dialed: list[tuple[list[str], int]],
+) -> None:
+    refusal(door("fe80::1%1", private_sources=("fe80::/10",)), "x.example")
+    assert dialed == []
+
+
 def test_a_public_name_goes_to_the_judged_addresses(dialed: list[tuple[list[str], int]]) -> None:
     with pytest.raises(OciError) as failed:
         door("1.1.1.1", "2606:4700::1111").connect("Good.Example.", 443, tls=True, timeout=2)
@@ -122,7 +129,8 @@ def test_the_peer_is_judged_again(server_port: int, monkeypatch: pytest.MonkeyPa
         return opened[0]
 
     monkeypatch.setattr(egress, "dial", astray)
-    refusal(door("1.1.1.1", plain_http=True), "good.example", server_port, tls=False)
+    error = refusal(door("1.1.1.1", plain_http=True), "good.example", server_port, tls=False)
+    assert "this machine itself" in str(error)
     assert opened[0].fileno() == -1
 
 

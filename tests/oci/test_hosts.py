@@ -132,6 +132,7 @@ def test_the_system_would_have_taken_it_for_an_address(text: str) -> None:
         "[:::1]",
         "[1:2:3:4:5:6:7:8:9]",
         "[::1]x",
+        "\u212aube.example",  # the Kelvin sign, whose lower case is a plain k
         "xn--",
         "xn--\u0661",
         "xn--127-.com",  # decodes to plain digits
