@@ -166,9 +166,7 @@ class Attempts:
         retrier.cancel.check()
         self._failures += 1
         self._moved = 0
-        kind = (again.error.template, again.at_once)
-        self._of_kind[kind] += 1
-        if self._failures >= retrier.tries or self._of_kind[kind] >= (again.tries or retrier.tries):
+        if self._failures >= retrier.tries or self._too_often(again):
             raise self._final(again) from None
         pause = 0.0 if again.at_once else retrier.budget.pause(self._failures)
         if again.retry_after is not None:
@@ -185,6 +183,13 @@ class Attempts:
             template, params = _why(again)
             retrier.on_wait(template, {**params, "seconds": round(pause, 1)}, time.time() + pause)
             self._wait(pause)
+
+    def _too_often(self, again: Again) -> bool:
+        if again.tries is None:
+            return False
+        kind = (again.error.template, again.at_once)
+        self._of_kind[kind] += 1
+        return self._of_kind[kind] >= again.tries
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -88,8 +88,8 @@ def client(server: Server, **more: Any) -> RegistryClient:
 
 
 def copier(
-    source: Server | RegistryClient,
-    target: Server | RegistryClient,
+    source: Any,
+    target: Any,
     *,
     repository: str = "library/app",
     wanted: str = "v1",
@@ -101,7 +101,7 @@ def copier(
     target_options: dict[str, Any] | None = None,
     **more: Any,
 ) -> ImageCopier:
-    """A copier with its two clients, which share a budget and a cancel token."""
+    """A copier between two servers (or clients of one's own), which share a budget and a cancel token."""
     cancel = cancel or CancelToken()
     observer = observer or Recorder()
     shared = {
@@ -110,9 +110,9 @@ def copier(
         "on_wait": observer.waiting,
         "on_retry": observer.retried,
     }
-    if not isinstance(source, RegistryClient):
+    if hasattr(source, "url"):
         source = client(source, **shared | (source_options or {}))
-    if not isinstance(target, RegistryClient):
+    if hasattr(target, "url"):
         target = client(target, role="target", **shared | (target_options or {}))
     return ImageCopier(
         source=source,

@@ -89,6 +89,8 @@ class ScriptedRegistry(ScriptedServer):
         self.upload_cuts: list[tuple[str, int, str]] = []
         #: Answer by these bytes before reading the body of a request whose path matches; each is used once.
         self.early_answers: list[tuple[str, bytes]] = []
+        #: Called with each PUT and PATCH before its body is read.
+        self.before_body: Callable[[Request], None] = lambda _request: None
         self._content_lock = threading.RLock()
         self._sessions = 0
 
@@ -129,6 +131,8 @@ class ScriptedRegistry(ScriptedServer):
         return made
 
     def read_body(self, request: Request, next_piece: Callable[[], bytes]) -> None:
+        if request.method in ("PUT", "PATCH"):
+            self.before_body(request)
         early = next((each for each in self.early_answers if re.search(each[0], request.path)), None)
         if early is not None and request.method in ("PUT", "PATCH"):
             self.early_answers.remove(early)

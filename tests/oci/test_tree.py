@@ -1,0 +1,92 @@
+"""Indexes within indexes: bounds, repeats, and what does not fit together."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oci.errors import OciError
+from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
+from tests.oci.attachments import EMPTY, index
+from tests.oci.copying import copier, run
+from tests.support.scripted_registry import ScriptedRegistry
+
+IMAGE = random_image([4_096], seed=95)
+
+
+def _nested(depth: int) -> Image:
+    image = IMAGE
+    for _ in range(depth):
+        image = index([(image, {})])
+    return image
+
+
+def test_four_indexes_deep_is_fine(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    source.add_image("library/app", "v1", _nested(4))
+    assert run(copier(source, target)).digest == _nested(4).digest
+
+
+def test_five_are_beyond_the_limit(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    source.add_image("library/app", "v1", _nested(5))
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == "limit_exceeded"
+
+
+def test_more_than_a_thousand_manifests_in_all_are_beyond_the_limit(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    def many(letter: str) -> Image:
+        entry = {"mediaType": OCI_MANIFEST, "size": 10, "digest": ""}
+        entries = [entry | {"digest": f"sha256:{letter}{n:063x}"} for n in range(600)]
+        body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+        return Image(Blob(OCI_INDEX, body))
+
+    source.add_image("library/app", "v1", index([(many("a"), {}), (many("b"), {})]))
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    # The first six hundred do not exist; whichever comes first, nothing is copied and not all are asked for.
+    assert caught.value.code in ("limit_exceeded", "not_found")
+    assert len(source.seen("GET", "/manifests/")) < 100
+
+
+def test_a_child_named_many_times_is_read_and_pushed_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    image = index([(IMAGE, {})] * 300)
+    source.add_image("library/app", "v1", image)
+    assert run(copier(source, target)).digest == image.digest
+    assert len(source.seen("GET", f"/manifests/{IMAGE.digest}")) == 1
+    assert len(target.seen("PUT", f"/manifests/{IMAGE.digest}")) == 1
+
+
+def test_one_digest_of_two_sizes_is_refused(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    def sized(size: int) -> Image:
+        layer = {"mediaType": "application/octet-stream", "digest": IMAGE.blobs[1].digest, "size": size}
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": EMPTY.descriptor(), "layers": [layer]}
+        return Image(Blob(OCI_MANIFEST, json.dumps(document).encode()), (EMPTY,))
+
+    source.add_image("library/app", "v1", index([(sized(4), {}), (sized(5), {})]))
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == "unsupported_manifest"
+
+
+def test_an_index_that_names_itself_cannot_be_and_is_refused(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    entry = {"mediaType": OCI_INDEX, "digest": "sha256:" + "e" * 64, "size": 100}
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
+    source.add_manifest("library/app", "v1", body, OCI_INDEX)
+    source.repository("library/app").manifests["sha256:" + "e" * 64] = (OCI_INDEX, body)
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == "digest_mismatch"
+
+
+def test_a_manifest_beyond_the_memory_for_all_is_refused(
+    source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oci.tree.TREE_BYTES", 1000)
+    children = [(random_image([2_048], seed=100 + n), {}) for n in range(5)]
+    source.add_image("library/app", "v1", index(children))
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == "limit_exceeded"
