@@ -17,7 +17,7 @@ from accounts.sealed import seal, unseal
 from accounts.services import profile_of
 
 
-class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class ClosedAccountAdapter(DefaultAccountAdapter):
     """Users are made in the admin, or come by OIDC where that is configured."""
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
@@ -37,14 +37,14 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
 
-class OidcAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+class OidcAdapter(DefaultSocialAccountAdapter):
     """Whoever the configured identity provider vouches for may come in; he is no member of anything yet."""
 
     def is_open_for_signup(self, _request: HttpRequest, _login: SocialLogin) -> bool:
         return True
 
 
-class SealedMfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SealedMfaAdapter(DefaultMFAAdapter):
     """TOTP secrets and recovery codes are encrypted with the keys of the stored credentials."""
 
     def encrypt(self, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.mfa.base.forms import AuthenticateForm
 from django import forms
@@ -16,11 +16,6 @@ from accounts.addresses import client_address
 from accounts.models import ApiToken
 from accounts.styled import Styled, StyledForm
 from accounts.tokens import MAX_DAYS
-
-if TYPE_CHECKING:
-    _PasswordChange = PasswordChangeForm[User]
-else:
-    _PasswordChange = PasswordChangeForm
 
 #: Said whatever the cause, so that nobody learns which names there are.
 WRONG = _("User name or password is wrong.")
@@ -43,7 +38,7 @@ class SignInForm(StyledForm):
     )
 
 
-class SecondFactorForm(Styled, AuthenticateForm):  # type: ignore[misc]
+class SecondFactorForm(Styled, AuthenticateForm):
     """allauth's, with guesses counted where Redis may be away, too."""
 
     def clean_code(self) -> str:
@@ -76,7 +71,7 @@ class TokenForm(StyledForm):
     )
 
 
-class OwnPasswordForm(Styled, _PasswordChange):
+class OwnPasswordForm(Styled, PasswordChangeForm):
     """Django's; guesses at the old password are counted as failed sign-ins."""
 
     def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:

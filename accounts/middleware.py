@@ -32,4 +32,4 @@ class ProfileLanguageMiddleware:
 
     def _activate(self, request: HttpRequest, language: str) -> None:
         translation.activate(language)
-        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = translation.get_language()

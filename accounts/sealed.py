@@ -102,7 +102,7 @@ class _SealingAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = self.field.to_python(value)
 
 
-class SealedTextField(models.TextField):  # type: ignore[type-arg]
+class SealedTextField(models.TextField):
     """Text that is encrypted in the database. Assign plain text; read a :class:`Sealed`."""
 
     descriptor_class = _SealingAttribute

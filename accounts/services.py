@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
@@ -44,7 +44,7 @@ def check_password(*, request: HttpRequest, username: str, password: str) -> Use
     if user is None or not user.is_active:
         throttling.failed(account=username, address=address)
         raise InvalidCredentials
-    return cast(User, user)
+    return user
 
 
 def has_second_factor(user: User) -> bool:

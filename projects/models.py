@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -11,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
 
-#: A project's name is the first path component of its repositories, so it follows their grammar (distribution/reference).
+#: A project's name is the first path component of its repositories, so it follows their grammar
+#: (distribution/reference).
 PROJECT_NAME = RegexValidator(
     r"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z",
     _("Use lower-case letters and digits, joined by single dots, underscores or dashes."),
@@ -49,7 +52,9 @@ class Project(models.Model):
     quota_images = models.PositiveIntegerField(_("most images"), null=True, blank=True)
     quota_bytes = models.PositiveBigIntegerField(_("most bytes"), null=True, blank=True)
     quota_queued = models.PositiveIntegerField(_("most waiting imports"), null=True, blank=True)
-    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
+    members: models.ManyToManyField[Any, Membership] = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
+    )
 
     class Meta:
         ordering = ("name",)

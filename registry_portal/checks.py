@@ -81,14 +81,13 @@ def check_registry(**_: Any) -> Iterable[CheckMessage]:
 @register(Tags.security)
 def check_sources(**_: Any) -> Iterable[CheckMessage]:
     """The operator's lists of what may be contacted."""
-    for name, field in (
-        ("IMPORT_PRIVATE_SOURCES", "private_sources"),
-        ("WEBHOOK_PRIVATE_HOSTS", "private_sources"),
-        ("IMPORT_INSECURE_SOURCES", "insecure_sources"),
+    for name, policy in (
+        ("IMPORT_PRIVATE_SOURCES", EgressPolicy(private_sources=tuple(settings.IMPORT_PRIVATE_SOURCES))),
+        ("WEBHOOK_PRIVATE_HOSTS", EgressPolicy(private_sources=tuple(settings.WEBHOOK_PRIVATE_HOSTS))),
+        ("IMPORT_INSECURE_SOURCES", EgressPolicy(insecure_sources=tuple(settings.IMPORT_INSECURE_SOURCES))),
     ):
-        entries = tuple(getattr(settings, name))
         try:
-            Door(EgressPolicy(**{field: entries}))
+            Door(policy)
         except ValueError as exc:
             yield Error(
                 f"{name} can't be read: {exc}",

@@ -40,7 +40,7 @@ def refused(description: str) -> OpenApiResponse:
     return OpenApiResponse(response=_ERROR, description=description)
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """``Authorization: Bearer <token>``."""
 
     target_class = "accounts.authentication.BearerAuthentication"
@@ -69,6 +69,6 @@ class PortalSchema(AutoSchema):
             shared.append("401")
         if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
             shared += ["400", "413", "415"]
-        elif self._get_filter_parameters():
+        elif self._get_filter_parameters():  # type: ignore[no-untyped-call]
             shared.append("400")
         return shared
