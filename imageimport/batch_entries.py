@@ -33,17 +33,24 @@ class BatchErrors(FieldErrors):
 
 
 def prepare_all(
-    project: Project, user: User | None, entries: Sequence[ImportRequest], common: ImportRequest
+    project: Project,
+    user: User | None,
+    entries: Sequence[ImportRequest],
+    common: ImportRequest,
+    bad: Mapping[int, Sequence[str]],
 ) -> dict[int, Prepared]:
     """Rows by the entries' indexes, without those that say the same again.
 
+    :param bad: entries that are known to be wrong already.
     :raises BatchErrors:
     """
-    errors: dict[int, list[str]] = {}
+    errors = {index: list(found) for index, found in bad.items()}
     prepared: dict[int, Prepared] = {}
     first: dict[tuple[str, str], int] = {}
     _check_common(entries, common)
     for index, entry in enumerate(entries):
+        if index in bad:
+            continue
         try:
             found = prepare(project=project, user=user, request=_filled(entry, common))
         except FieldErrors as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -71,10 +72,12 @@ def create(
     entries: Sequence[ImportRequest],
     name: str = "",
     common: ImportRequest = NOTHING,
+    bad: Mapping[int, Sequence[str]] = MappingProxyType({}),
     audit_request: HttpRequest | None = None,
 ) -> ImportBatch:
     """Make a batch, or nothing at all. The same import twice becomes one.
 
+    :param bad: what is known to be wrong already with which entry, to be told together with the rest.
     :param common: what holds for entries that don't say otherwise. A saved credential is used for its own registry's
         images; a username and password only where all images come from one registry.
     :raises BatchErrors: entries that can't be imported. :raises FieldErrors: the whole can't.
@@ -82,7 +85,7 @@ def create(
     """
     if not entries or len(entries) > MOST:
         raise FieldErrors({"images": [_("A batch has 1 to %(limit)d images.") % {"limit": MOST}]})
-    prepared = prepare_all(project, user, entries, common)
+    prepared = prepare_all(project, user, entries, common, bad)
     targets = [(each.task.target_name, each.task.target_tag) for each in prepared.values()]
     _refuse_busy(project, prepared)
     services.check_room(project, len(targets), targets=targets)

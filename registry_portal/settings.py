@@ -319,6 +319,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": None,
+    "ENUM_NAME_OVERRIDES": {
+        "LayerStateEnum": "imageimport.choices.LayerState",
+        "DeliveryStateEnum": "imageimport.models.WebhookDelivery.State",
+    },
 }
 
 # --- Redis, Celery ----------------------------------------------------------------------------------

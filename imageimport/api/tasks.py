@@ -28,7 +28,7 @@ from imageimport.models import ImportTask
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
 
-_KEY = OpenApiParameter(
+IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
@@ -75,7 +75,7 @@ class ImportTaskViewSet(
 
     @extend_schema(
         summary="Start an import",
-        parameters=[_KEY],
+        parameters=[IDEMPOTENCY_KEY],
         request=ImportBodySerializer,
         responses={202: _ACCEPTED, 409: _CONFLICT, 422: refused("`idempotency_mismatch`.")},
     )

@@ -1,0 +1,78 @@
+"""``/projects/{project_id}/credentials``: saved sign-ins at registries."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.schema import refused
+from imageimport import credentials
+from imageimport.api.errors import answering
+from imageimport.api.serializers.credentials import CredentialSerializer, TestedSerializer
+from imageimport.models import Credential
+from projects.api.mixins import ProjectScoped
+from projects.models import Role
+
+
+@extend_schema(tags=["credentials"])
+@extend_schema_view(
+    list=extend_schema(summary="Saved credentials, without their passwords"),
+    retrieve=extend_schema(summary="One saved credential, without its password"),
+)
+class CredentialViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Credential]
+):
+    """Saved credentials of one project; developers pick them by name."""
+
+    queryset = Credential.objects.none()
+    serializer_class = CredentialSerializer
+    lookup_url_kwarg = "credential_id"
+    roles: ClassVar = {"list": Role.DEVELOPER, "retrieve": Role.DEVELOPER}
+
+    def get_queryset(self) -> QuerySet[Credential]:
+        if self.is_schema:
+            return Credential.objects.none()
+        return Credential.objects.filter(project=self.project).select_related("project")
+
+    @extend_schema(summary="Save a credential", responses={201: CredentialSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        with answering():
+            saved = credentials.create(
+                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
+            )
+        return Response(self.get_serializer(saved).data, status=201)
+
+    @extend_schema(summary="Change a credential")
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        saved = self.get_object()
+        form = self.get_serializer(saved, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        with answering():
+            credentials.update(
+                credential=saved, user=self.user, changes=form.validated_data, audit_request=request._request
+            )
+        return Response(self.get_serializer(saved).data)
+
+    @extend_schema(
+        summary="Take a credential away",
+        responses={204: None, 409: refused("`credential_in_use` by schedules or imports.")},
+    )
+    def destroy(self, request: Request, **_: Any) -> Response:
+        with answering():
+            credentials.delete(credential=self.get_object(), user=self.user, audit_request=request._request)
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Sign in with it at its own registry", request=None, responses={200: TestedSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **_: Any) -> Response:
+        return Response(TestedSerializer(credentials.test(credential=self.get_object())).data)

@@ -1,0 +1,53 @@
+"""``/projects/{project_id}/images/import/plan``: what an import would do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.errors import ApiError
+from accounts.api.schema import refused
+from accounts.models import ApiToken
+from imageimport.api.errors import answering
+from imageimport.api.serializers.plan import PlanSerializer
+from imageimport.api.serializers.tasks import ImportBodySerializer
+from imageimport.plan import make_plan
+from imageimport.sentences import of_error, shown
+from oci.errors import OciError
+from projects.api.errors import registry_refused
+from projects.api.mixins import ProjectScoped
+from projects.models import Role
+
+
+class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
+    """Dry run."""
+
+    serializer_class = ImportBodySerializer
+    token_scope = ApiToken.Scope.IMPORT
+    role_to_write = Role.DEVELOPER
+
+    @extend_schema(
+        tags=["import"],
+        summary="What an import would do, without doing it",
+        request=ImportBodySerializer,
+        responses={
+            200: PlanSerializer,
+            422: refused("The source can't be read; `code` is the import's error code."),
+            502: refused("`target_error`: the private registry refuses."),
+        },
+    )
+    def create(self, request: Request, **_: Any) -> Response:
+        body = ImportBodySerializer(data=request.data, context={"project": self.project})
+        body.is_valid(raise_exception=True)
+        try:
+            with answering():
+                found = make_plan(project=self.project, user=self.user, request=body.to_request())
+        except OciError as exc:
+            if exc.code == "target_error":
+                raise registry_refused(exc) from exc
+            raise ApiError(exc.code, shown("", of_error(exc)), 422, retry_after=exc.retry_after) from exc
+        return Response(PlanSerializer(found).data)

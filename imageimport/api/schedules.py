@@ -1,0 +1,106 @@
+"""``/projects/{project_id}/schedules``: what is kept in step, and its runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.schema import refused
+from imageimport import schedules
+from imageimport.api.errors import answering
+from imageimport.api.serializers.schedules import RunSerializer, ScheduleSerializer
+from imageimport.models import Schedule, ScheduleRun
+from projects.api.mixins import ProjectScoped
+
+
+@extend_schema(tags=["schedules"])
+@extend_schema_view(
+    list=extend_schema(summary="Scheduled syncs of a project"),
+    retrieve=extend_schema(summary="One scheduled sync"),
+)
+class ScheduleViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Schedule]
+):
+    """Scheduled syncs of one project."""
+
+    queryset = Schedule.objects.none()
+    serializer_class = ScheduleSerializer
+    lookup_url_kwarg = "schedule_id"
+
+    def get_queryset(self) -> QuerySet[Schedule]:
+        if self.is_schema:
+            return Schedule.objects.none()
+        return Schedule.objects.filter(project=self.project).select_related(
+            "project", "credential", "created_by"
+        )
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "project": getattr(self, "project", None)}
+
+    @extend_schema(summary="Keep a repository in step", responses={201: ScheduleSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        with answering():
+            made = schedules.create(
+                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
+            )
+        return Response(self.get_serializer(made).data, status=201)
+
+    @extend_schema(summary="Change a scheduled sync")
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        schedule = self.get_object()
+        form = self.get_serializer(schedule, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        with answering():
+            schedules.update(
+                schedule=schedule, user=self.user, changes=form.validated_data, audit_request=request._request
+            )
+        return Response(self.get_serializer(schedule).data)
+
+    @extend_schema(summary="Stop keeping it in step; what was imported stays", responses={204: None})
+    def destroy(self, request: Request, **_: Any) -> Response:
+        schedules.delete(schedule=self.get_object(), user=self.user, audit_request=request._request)
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Run it now",
+        request=None,
+        responses={202: RunSerializer, 409: refused("`already_running` (with `run`).")},
+    )
+    @action(detail=True, methods=["post"])
+    def run(self, request: Request, **_: Any) -> Response:
+        with answering():
+            run = schedules.run_now(
+                schedule=self.get_object(), user=self.user, audit_request=request._request
+            )
+        return Response(RunSerializer(run).data, status=202)
+
+
+@extend_schema(tags=["schedules"])
+@extend_schema_view(
+    list=extend_schema(summary="Runs of a scheduled sync, newest first"),
+    retrieve=extend_schema(summary="One run with the tags that changed or failed"),
+)
+class RunViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ScheduleRun]
+):
+    """The history of one scheduled sync."""
+
+    queryset = ScheduleRun.objects.none()
+    serializer_class = RunSerializer
+    lookup_url_kwarg = "run_id"
+
+    def get_queryset(self) -> QuerySet[ScheduleRun]:
+        if self.is_schema:
+            return ScheduleRun.objects.none()
+        found = ScheduleRun.objects.filter(
+            schedule__project=self.project, schedule_id=self.kwargs["schedule_id"]
+        )
+        return found.select_related("requested_by")

@@ -1,0 +1,116 @@
+"""Schedules and their runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest
+from imageimport.schedules import MOST_RULES
+from imageimport.sentences import shown
+
+
+class ProjectCredentialField(serializers.PrimaryKeyRelatedField):
+    """A saved credential of the project; another project's is as unknown as one that never was."""
+
+    def get_queryset(self) -> QuerySet[Credential]:
+        project = self.context.get("project")
+        return Credential.objects.filter(project=project) if project else Credential.objects.none()
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """Counts of the run that ended last."""
+
+    checked = serializers.IntegerField()
+    imported = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
+class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
+    """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``."""
+
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=MOST_RULES
+    )
+    exclude_tags = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=MOST_RULES
+    )
+    platforms = serializers.ListField(
+        child=serializers.CharField(max_length=100), required=False, max_length=100
+    )
+    credential = ProjectCredentialField(queryset=Credential.objects.none(), required=False, allow_null=True)
+    last_result = ResultSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Schedule
+        fields = (
+            "id", "image_url", "tags", "exclude_tags", "target_name", "platforms", "credential", "cron", "timezone",
+            "enabled", "next_run_at", "last_run_at", "last_result",
+        )  # fmt: skip
+        read_only_fields = ("id", "next_run_at", "last_run_at")
+
+
+class RunItemSerializer(serializers.Serializer[Any]):
+    """One tag that changed or failed. ``was``: what the target named before."""
+
+    tag = serializers.CharField()
+    digest = serializers.CharField(allow_blank=True, default="")
+    was = serializers.CharField(allow_null=True, default=None)
+    result = serializers.ChoiceField(choices=["new", "moved", "busy", "failed"])
+    task = serializers.UUIDField(allow_null=True, default=None)
+    error_code = serializers.CharField(source="code", allow_blank=True, default="")
+    error = serializers.SerializerMethodField()
+
+    def get_error(self, item: dict[str, Any]) -> str:
+        return shown("", item.get("error"))
+
+
+class RunSerializer(serializers.ModelSerializer[ScheduleRun]):
+    """One run. ``checked_at``: when the tags were compared; its imports may go on after that."""
+
+    schedule = serializers.UUIDField(source="schedule_id", read_only=True)
+    requested_by = serializers.CharField(
+        source="requested_by.username", read_only=True, default=None, allow_null=True
+    )
+    items = RunItemSerializer(many=True, read_only=True)
+    error = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ScheduleRun
+        fields = (
+            "id", "schedule", "requested_by", "started_at", "checked_at", "ended_at", "checked", "new", "moved",
+            "unchanged", "failed", "pulls", "items", "error_code", "error", "summary",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_error(self, run: ScheduleRun) -> str:
+        return shown(run.error, run.error_parts)
+
+    def get_summary(self, run: ScheduleRun) -> str:
+        sentence = _(
+            "%(checked)d checked, %(new)d new, %(moved)d moved, %(unchanged)d unchanged, "
+            "%(pulls)d pulls spent on them"
+        )
+        return sentence % {
+            name: getattr(run, name) for name in ("checked", "new", "moved", "unchanged", "pulls")
+        }
+
+
+class TagDigestSerializer(serializers.ModelSerializer[TagDigest]):
+    """What the tag named from ``at`` on."""
+
+    task = serializers.UUIDField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = TagDigest
+        fields = ("id", "digest", "source_image", "source_digest", "task", "at")
+        read_only_fields = fields
+
+
+class RestoreBodySerializer(serializers.Serializer[Any]):
+    digest = serializers.CharField(max_length=160)

@@ -1,0 +1,106 @@
+"""``/projects/{project_id}/webhooks``: where events are POSTed, and what became of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from imageimport import webhooks
+from imageimport.api.errors import answering
+from imageimport.api.serializers.webhooks import (
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    WebhookSerializer,
+)
+from imageimport.models import Webhook, WebhookDelivery
+from projects.api.mixins import ProjectScoped
+from projects.models import Role
+
+
+@extend_schema(tags=["webhooks"])
+@extend_schema_view(
+    list=extend_schema(summary="Webhooks, without their secrets"),
+    retrieve=extend_schema(summary="One webhook, without its secret"),
+)
+class WebhookViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Webhook]
+):
+    """POSTed as JSON with `X-Portal-Event`, `X-Portal-Delivery` and, where there is a secret,
+    `X-Portal-Signature-256: sha256=<hex HMAC-SHA256 of the raw body>`."""
+
+    queryset = Webhook.objects.none()
+    serializer_class = WebhookSerializer
+    lookup_url_kwarg = "webhook_id"
+    role_to_read = Role.MAINTAINER
+
+    def get_queryset(self) -> QuerySet[Webhook]:
+        if self.is_schema:
+            return Webhook.objects.none()
+        latest = WebhookDelivery.objects.filter(webhook=OuterRef("pk")).order_by("-created_at", "-id")
+        found = Webhook.objects.filter(project=self.project).select_related("project")
+        return found.annotate(last_state=Subquery(latest.values("state")[:1]))
+
+    @extend_schema(summary="Add a webhook", responses={201: WebhookSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        with answering():
+            made = webhooks.create(
+                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
+            )
+        return Response(self.get_serializer(made).data, status=201)
+
+    @extend_schema(summary="Change a webhook")
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        hook = self.get_object()
+        form = self.get_serializer(hook, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        with answering():
+            webhooks.update(
+                webhook=hook, user=self.user, changes=form.validated_data, audit_request=request._request
+            )
+        return Response(self.get_serializer(hook).data)
+
+    @extend_schema(summary="Remove a webhook and its log", responses={204: None})
+    def destroy(self, request: Request, **_: Any) -> Response:
+        webhooks.delete(webhook=self.get_object(), user=self.user, audit_request=request._request)
+        return Response(status=204)
+
+
+@extend_schema(tags=["webhooks"])
+@extend_schema_view(
+    list=extend_schema(summary="What became of each event, newest first"),
+    retrieve=extend_schema(summary="One delivery with what is sent", responses=DeliveryDetailSerializer),
+)
+class DeliveryViewSet(
+    ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookDelivery]
+):
+    """The log of one webhook."""
+
+    queryset = WebhookDelivery.objects.none()
+    lookup_url_kwarg = "delivery_id"
+    role_to_read = Role.MAINTAINER
+
+    def get_queryset(self) -> QuerySet[WebhookDelivery]:
+        if self.is_schema:
+            return WebhookDelivery.objects.none()
+        found = WebhookDelivery.objects.filter(
+            webhook__project=self.project, webhook_id=self.kwargs["webhook_id"]
+        )
+        return found.select_related("webhook__project")
+
+    def get_serializer_class(self) -> type[BaseSerializer[WebhookDelivery]]:
+        return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
+
+    @extend_schema(summary="Send it once more", request=None, responses={202: DeliveryDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def redeliver(self, request: Request, **_: Any) -> Response:
+        again = webhooks.redeliver(delivery=self.get_object(), user=self.user, audit_request=request._request)
+        return Response(DeliveryDetailSerializer(again).data, status=202)
