@@ -26,7 +26,9 @@ class OwnEndpoints:
     def __init__(
         self, endpoints: Iterable[tuple[str, int]], resolve: Callable[[str], Sequence[IpAddress]]
     ) -> None:
-        self._endpoints = tuple((normalise_host(host), port) for host, port in endpoints)
+        # A database or Redis behind a socket file has no place on the network.
+        on_network = ((host, port) for host, port in endpoints if host and not host.startswith("/"))
+        self._endpoints = tuple((normalise_host(host), port) for host, port in on_network)
         self._resolve = resolve
         self._known: dict[str, tuple[float, tuple[IpAddress, ...]]] = {}
 

@@ -38,7 +38,7 @@ class EgressPolicy:
     #: Host and port of the portal's own services: refused even where private addresses are allowed.
     own_endpoints: tuple[tuple[str, int], ...] = ()
     #: ``host[:port]`` that the operator configured (target registry, mirrors): any address but cloud
-    #: metadata.
+    #: metadata. Without a port: 80 and 443.
     trusted_hosts: frozenset[str] = frozenset()
     #: Certificate authorities in PEM, trusted besides the system's.
     ca_file: str | None = None
@@ -57,6 +57,15 @@ class _HostRule:
 
 def _host_rules(entries: Iterable[str]) -> tuple[_HostRule, ...]:
     return tuple(_HostRule(*split_host_port(entry.strip())) for entry in entries if entry.strip())
+
+
+def _with_web_ports(rules: Iterable[_HostRule]) -> tuple[_HostRule, ...]:
+    """Trust in a URL without a port is trust in its scheme's port, not in all that runs on that machine."""
+    return tuple(
+        _HostRule(rule.host, port)
+        for rule in rules
+        for port in ((80, 443) if rule.port is None else (rule.port,))
+    )
 
 
 def _is_network(entry: str) -> bool:
@@ -80,7 +89,7 @@ class Rules:
             self._private = _host_rules(entry for entry in policy.private_sources if not _is_network(entry))
             self._networks = _networks(entry for entry in policy.private_sources if _is_network(entry))
             self._insecure = _host_rules(policy.insecure_sources)
-            self._trusted = _host_rules(policy.trusted_hosts)
+            self._trusted = _with_web_ports(_host_rules(policy.trusted_hosts))
             self._own = OwnEndpoints(policy.own_endpoints, resolve)
         except OciError as error:
             message = f"bad entry in the egress policy: {error}"

@@ -64,6 +64,12 @@ def test_by_address(endpoint: str, address: str) -> None:
     assert not has((endpoint, 6379), address, 6380, **names)
 
 
+def test_a_socket_file_is_no_place_on_the_network() -> None:
+    endpoints = OwnEndpoints([("/run/postgresql", 5432), ("", 6379)], resolving())
+    assert not endpoints.has_name("localhost", 5432)
+    assert not endpoints.has_address(ip("127.0.0.1"), 6379)
+
+
 def test_another_machine_is_not_ours() -> None:
     assert not has(("127.0.0.1", 5000), "10.0.0.5", 5000)
     assert not has(("10.0.0.5", 5000), "10.0.0.6", 5000)

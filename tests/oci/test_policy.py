@@ -147,6 +147,14 @@ def test_what_the_operator_configured_is_not_refused_as_our_own() -> None:
     assert not may(judge, "evil.example", 5000, "127.0.0.1")
 
 
+def test_trust_in_a_host_without_a_port_is_trust_in_its_web_ports() -> None:
+    judge = rules(trusted_hosts=frozenset({"mirror.corp"}))
+    assert may(judge, "mirror.corp", 443, "10.0.0.1")
+    assert may(judge, "mirror.corp", 80, "10.0.0.1")
+    assert not may(judge, "mirror.corp", 6379, "10.0.0.1")
+    assert not may(judge, "mirror.corp", 5000, "10.0.0.1")
+
+
 def test_a_trusted_host_may_be_anywhere_but_is_only_itself() -> None:
     judge = rules(trusted_hosts=frozenset({"mirror.corp:6379"}))
     assert may(judge, "mirror.corp", 6379, "10.0.0.1")
