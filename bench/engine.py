@@ -41,9 +41,10 @@ def shape(text: str) -> list[int]:
 class Registry:
     """A Distribution of one's own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, access_log: bool = False) -> None:
         directory.mkdir()
-        self.plan = RegistryPlan(directory=directory, port=free_port())
+        extra = {"log": {"level": "error", "accesslog": {"disabled": False}}} if access_log else {}
+        self.plan = RegistryPlan(directory=directory, port=free_port(), extra=extra)
         self.running = Running(registry_service(self.plan), directory / "registry.log")
 
     @property

@@ -1,0 +1,125 @@
+"""Who copies an image, each from the source's repository to the target's: seconds of wall time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from bench.world import World
+from stack.sample import Image
+
+Rival = Callable[[World, str, str], float]
+
+#: Blobs in flight of the floor and of the portal (IMPORT_PARALLEL_BLOBS).
+PARALLEL = 4
+
+
+def portal(world: World, repository: str, tag: str) -> float:
+    """The whole product: from sending the POST to ``success``, by the clock that both share."""
+    project = world.portal.project("bench")
+    began = time.time()
+    task = world.portal.submit(project, f"{world.source.host}/{repository}:{tag}", target_name=repository)
+    return _until_success(world, project, task["id"], began)
+
+
+def portal_elsewhere(world: World, repository: str, tag: str) -> float:
+    """The same into a project that has never seen it: layers are mounted."""
+    project = world.portal.project(f"bench-{uuid.uuid4().hex[:8]}")
+    began = time.time()
+    task = world.portal.submit(project, f"{world.source.host}/{repository}:{tag}", target_name=repository)
+    return _until_success(world, project, task["id"], began)
+
+
+def portal_many(world: World, repository: str, tags: Sequence[str]) -> float:
+    """Several imports at once, until the last has succeeded."""
+    project = world.portal.project("bench")
+    began = time.time()
+    tasks = [
+        world.portal.submit(project, f"{world.source.host}/{repository}:{tag}", target_name=f"{repository}-{tag}")
+        for tag in tags
+    ]
+    return max(_until_success(world, project, task["id"], began) for task in tasks)
+
+
+def empty_cycle(world: World) -> float:
+    """A request cycle without an import: submit, claim, fail at once, see the end."""
+    project = world.portal.project("bench")
+    began = time.time()
+    task = world.portal.submit(project, f"{world.source.host}/no/such:image")
+    done = world.portal.wait(project, task["id"], timeout=60)
+    assert done["error_code"] == "not_found", done
+    return _ended(done) - began
+
+
+def skopeo(world: World, repository: str, tag: str) -> float:
+    return _timed(  # an empty HOME: what an earlier run remembers of blobs would let it mount instead of copy
+        ["env", "HOME=/nonexistent", "skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"]
+        + [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository)]
+    )
+
+
+def crane(world: World, repository: str, tag: str) -> float:
+    """``crane copy`` of the binary that CRANE names."""
+    ends = [f"{host}/{name}:{tag}" for host, name in _ends(world, repository)]
+    return _timed([os.environ["CRANE"], "copy", "--insecure", *ends])
+
+
+def docker(world: World, repository: str, tag: str) -> float:
+    """``docker pull``, ``docker tag``, ``docker push``."""
+    assert world.engine is not None
+    source, target = (f"{host}/{name}:{tag}" for host, name in _ends(world, repository))
+    began = time.monotonic()
+    world.engine.docker("pull", "--quiet", source)
+    world.engine.docker("tag", source, target)
+    world.engine.docker("push", "--quiet", target)
+    return time.monotonic() - began
+
+
+def floor(world: World, image: Image, repository: str) -> float:
+    """Uploading the same blobs from memory, with the same parallelism and no source at all."""
+    blobs = image.all_blobs()
+    began = time.monotonic()
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(lambda blob: _upload(world.target.host, f"floor/{repository}", blob.digest, blob.data), blobs))
+    return time.monotonic() - began
+
+
+def _upload(host: str, repository: str, digest: str, content: bytes) -> None:
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("POST", f"/v2/{repository}/blobs/uploads/")
+    answer = connection.getresponse()
+    answer.read()
+    location = answer.getheader("Location") or ""
+    glue = "&" if "?" in location else "?"
+    path = location.removeprefix(f"http://{host}")
+    headers = {"Content-Type": "application/octet-stream"}
+    connection.request("PUT", f"{path}{glue}digest={digest}", body=content, headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == 201, (answer.status, answer.read())
+    connection.close()
+
+
+def _ends(world: World, repository: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (world.source.host, repository), (world.target.host, f"rival/{repository}")
+
+
+def _timed(command: Sequence[str]) -> float:
+    began = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def _until_success(world: World, project: str, task: str, began: float) -> float:
+    done = world.portal.wait(project, task, timeout=300)
+    assert done["status"] == "success", done
+    return _ended(done) - began
+
+
+def _ended(task: dict[str, object]) -> float:
+    return dt.datetime.fromisoformat(str(task["completed_at"])).timestamp()
