@@ -31,6 +31,18 @@ class FieldErrors(Exception):
         self.errors = {name: list(found) for name, found in errors.items()}
 
 
+class Refused(Exception):
+    """A request that is well-formed but can't be done now: a code, a sentence, an HTTP status and more facts."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 409, retry_after: int | None = None, **extra: Any) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.status = status
+        self.retry_after = retry_after
+        self.extra = extra
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """The fields of an import as the contract names them. ``password`` is plain here and nowhere else."""
