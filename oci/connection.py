@@ -24,6 +24,10 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _HEADER_VALUE: Final = re.compile(r"[ -~]*", re.ASCII)
 
 
+#: For so long more bytes are gathered before those that came are passed on.
+_MOMENT_SECONDS: Final = 0.05
+
+
 class Broken(Exception):
     """The connection cannot be used any more. ``cause`` is for people; ``unanswered``: not one byte of answer came."""
 
@@ -134,24 +138,41 @@ class Response:
         return [str(value) for value in self._answer.headers.get_all(name, [])]
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view`` as far as the body goes; 0 at its end.
+        """Read some bytes, as many as come in a moment; 0 at the body's end.
+
+        Waits for the first bytes only: what came is passed on while the rest is under way, however slow.
 
         :raises Broken: the connection broke, stalled, or ended before the promised length.
         """
         connection = self._connection
         if connection is None or not view.nbytes:
             return 0
-        with _Translated(connection):
-            count = self._answer.readinto(view)
         if self._left is not None:
-            self._left -= count
-            if count == 0 and self._left:
-                self.close()
-                connection.cancel.check()
-                raise Broken("the body ended before its announced length")
+            view = view[: self._left]
+        enough, until = view.nbytes // 2, time.monotonic() + _MOMENT_SECONDS
+        count = 0
+        while count <= enough and (count == 0 or time.monotonic() < until):
+            with _Translated(connection):
+                got = self._read_some(view[count:])
+            count += got
+            if self._left is not None:
+                self._left -= got
+            if got == 0:
+                break
+        if count == 0 and self._left:
+            self.close()
+            raise Broken("the body ended before its announced length")
         if count == 0 or self._left == 0:
             self._finish()
         return count
+
+    def _read_some(self, view: memoryview) -> int:
+        """One read of the socket."""
+        if not self._answer.chunked:
+            return int(self._answer.fp.readinto1(view))
+        piece = self._answer.read1(view.nbytes)
+        view[: len(piece)] = piece
+        return len(piece)
 
     def read(self, limit: int) -> bytes:
         """The whole body, if it has at most ``limit`` bytes.

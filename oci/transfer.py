@@ -25,6 +25,8 @@ from oci.uploads import Mounted, OpenUploads, Upload, start_upload
 
 #: A place in the running hash is kept so often, for going back to what the target holds.
 _MARK_BYTES: Final = 16 * MIB
+#: Progress is told after so many bytes, so that a slow target is seen to move.
+_TOLD_BYTES: Final = 256 * 1024
 #: What a target holds below this is not worth resuming.
 _RESUME_BYTES: Final = MIB
 
@@ -151,14 +153,13 @@ class Transfer:
                 last = self._hash.position >= size
                 if last:
                     self._verify()
-                sent_to = self._hash.position
-                skip = max(0, piece.nbytes - (sent_to - offset))
-                self._send(upload, sending, piece[skip:] if sent_to > offset else piece[:0])
+                self._send(upload, sending, piece, offset)
                 if last:
                     break
-                self._on_bytes(max(offset, sent_to))
                 piece = self._next(buffer, attempts)
         except BaseException:
+            if not self._spoiled and upload.give_up(sending):
+                self._spoiled = True
             sending.abort()
             raise
         if self._patches(offset):
@@ -188,11 +189,21 @@ class Transfer:
             self._open_uploads.add(started)
         return self._upload
 
-    def _send(self, upload: Upload, sending: Sending, piece: memoryview) -> None:
-        try:
-            sending.send(piece)
-        except (Broken, Malformed) as error:
-            raise upload.broken(sending, error) from error
+    def _send(self, upload: Upload, sending: Sending, piece: memoryview, offset: int) -> None:
+        """Pass on the bytes just hashed, without those that the target holds already."""
+        at = self._hash.position - piece.nbytes
+        while piece.nbytes:
+            part = piece[:_TOLD_BYTES]
+            piece = piece[part.nbytes :]
+            at += part.nbytes
+            if at <= offset:
+                continue
+            self._stop()
+            try:
+                sending.send(part[max(0, part.nbytes - (at - offset)) :])
+            except (Broken, Malformed) as error:
+                raise upload.broken(sending, error) from error
+            self._on_bytes(at)
 
     def _next(self, buffer: memoryview, attempts: Attempts) -> memoryview:
         """The next bytes of the source, which is asked again where it broke off."""

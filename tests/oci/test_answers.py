@@ -1,0 +1,69 @@
+"""What of an error answer reaches a person."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oci.answers import clean
+from oci.errors import OciError
+from oci.limits import ERROR_TEXT_BYTES
+from oci.scrub import remember
+from tests.oci.copying import client
+from tests.support.scripted_http import Reply
+from tests.support.scripted_registry import ScriptedRegistry
+
+
+def _told(source: ScriptedRegistry, body: bytes, status: int = 403) -> str:
+    source.rule("GET", "/manifests/", Reply(status, body=body))
+    with pytest.raises(OciError) as caught:
+        client(source).get_manifest("library/app", "v1")
+    source.rules.clear()
+    return str(caught.value)
+
+
+def test_the_registrys_own_message_and_detail_are_told(source: ScriptedRegistry) -> None:
+    errors = [{"code": "DENIED", "message": "no access", "detail": "ask Ada"}, {"code": "X", "message": "too"}]
+    said = _told(source, json.dumps({"errors": errors}).encode())
+    assert "no access; ask Ada; too" in said
+
+
+def test_an_html_page_is_told_without_its_markup(source: ScriptedRegistry) -> None:
+    page = b"<html><head><script>alert(1)</script><style>b{}</style></head><body><h1>Bad</h1> gateway</body></html>"
+    said = _told(source, page)
+    assert "Bad gateway" in said
+    assert "<" not in said and "alert" not in said
+
+
+def test_terminal_escapes_and_bidi_marks_are_taken_out(source: ScriptedRegistry) -> None:
+    said = _told(source, "\x1b[31mred\x1b[0m \u202egnp.exe\u202c a\x00b\r\nc".encode())
+    assert said.isprintable()
+    assert "\u202e" not in said
+
+
+def test_a_megabyte_is_cut_to_two_kilobytes(source: ScriptedRegistry) -> None:
+    assert len(_told(source, b"a" * 60_000).encode()) < ERROR_TEXT_BYTES + 500
+    assert len(_told(source, b"a" * 2_000_000)) < 500
+
+
+def test_queries_of_presigned_urls_are_cut(source: ScriptedRegistry) -> None:
+    said = _told(source, b"GET https://storage.test/blob?X-Amz-Signature=deadbeef&X-Amz-Credential=k expired")
+    assert "https://storage.test/blob" in said
+    assert "deadbeef" not in said
+
+
+def test_our_own_secrets_are_masked(source: ScriptedRegistry) -> None:
+    with remember("hunter2hunter2", "ada"):
+        assert "hunter2" not in _told(source, b"you sent hunter2hunter2 to us")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"null", b'{"errors": 5}', b'{"errors": [5, {"code": []}]}', b"\xff\xfe", b"[" * 60_000]
+)
+def test_no_body_makes_it_fail(source: ScriptedRegistry, body: bytes) -> None:
+    assert source.server_name in _told(source, body)
+
+
+def test_cleaning_never_splits_a_character() -> None:
+    assert clean("ä" * 10, 5) == "ää"
