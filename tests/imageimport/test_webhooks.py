@@ -1,0 +1,236 @@
+"""The outbox: what is owed to whom, and what becomes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from imageimport import endings, leases, outbox, webhooks
+from imageimport.choices import Status, WebhookEvent
+from imageimport.models import Webhook, WebhookDelivery
+from imageimport.requests import FieldErrors
+from imageimport.sentences import parts
+from projects.models import AuditEvent, Project, Role
+from tests.support.factories import BatchFactory, ProjectFactory, TaskFactory, member
+from tests.support.scripted_http import Reply, ScriptedServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+State = WebhookDelivery.State
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[ScriptedServer]:
+    with ScriptedServer(lambda _request: Reply(204)) as server:
+        settings.WEBHOOK_PRIVATE_HOSTS = [server.server_name]
+        settings.OWN_ENDPOINTS = []
+        yield server
+
+
+@pytest.fixture
+def hook(receiver: ScriptedServer) -> Webhook:
+    user, project = member(Role.MAINTAINER)
+    return webhooks.create(project=project, user=user, url=f"{receiver.url}/hook", secret="s3cret")
+
+
+def owe(project: Project, *, failed: bool = False) -> WebhookDelivery:
+    event = WebhookEvent.IMPORT_FAILED if failed else WebhookEvent.IMPORT_SUCCEEDED
+    outbox.enqueue(
+        project=project, event=event, failed=failed, make=lambda: {"event": event.value, "id": "1"}
+    )
+    return WebhookDelivery.objects.latest("created_at")
+
+
+def end(task: Any, status: Status) -> None:
+    lease = leases.claim(worker="test:1")
+    assert lease is not None
+    assert lease.task_id == task.pk
+    failure = {"code": "not_found", "said": parts("Gone.")} if status == Status.FAILED else {}
+    assert endings.end(task.pk, fence=lease.fence, status=status, **failure)
+
+
+def test_an_import_that_ends_is_told_with_its_facts_and_no_secret(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    task = TaskFactory(project=hook.project, username="me", password="canary-password")
+    end(task, Status.FAILED)
+    assert webhooks.deliver_due() == 1
+    (request,) = receiver.requests
+    assert b"canary" not in request.body
+    told = WebhookDelivery.objects.get().payload
+    assert (told["event"], told["task"]["id"], told["task"]["error_code"]) == (
+        "import.failed",
+        str(task.pk),
+        "not_found",
+    )
+    assert told["task"]["error"] == "Gone."
+    assert told["project"]["name"] == hook.project.name
+    assert set(told) == {"id", "event", "created_at", "project", "task"}
+
+
+@pytest.mark.parametrize(
+    ("status", "events"),
+    [(Status.SUCCESS, ["import.succeeded"]), (Status.FAILED, ["import.failed"]), (Status.CANCELED, [])],
+)
+def test_each_ending_has_its_event(hook: Webhook, status: Status, events: list[str]) -> None:
+    end(TaskFactory(project=hook.project), status)
+    assert list(WebhookDelivery.objects.values_list("event", flat=True)) == events
+
+
+def test_only_webhooks_that_asked_for_the_event_are_told(hook: Webhook) -> None:
+    webhooks.update(webhook=hook, user=hook.created_by, changes={"events": ["import.failed"]})
+    end(TaskFactory(project=hook.project), Status.SUCCESS)
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_another_projects_webhooks_hear_nothing(hook: Webhook) -> None:
+    end(TaskFactory(project=ProjectFactory()), Status.SUCCESS)
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_failures_only_keeps_quiet_about_a_batch_in_which_nothing_failed(hook: Webhook) -> None:
+    webhooks.update(webhook=hook, user=hook.created_by, changes={"failures_only": True})
+    for status in (Status.SUCCESS, Status.FAILED):
+        batch = BatchFactory(project=hook.project)
+        end(TaskFactory(project=hook.project, batch=batch, batch_index=0), status)
+    told = list(WebhookDelivery.objects.values_list("event", flat=True))
+    assert sorted(told) == ["batch.completed", "import.failed"]
+
+
+def test_a_failed_delivery_is_tried_again_later_and_later(hook: Webhook, receiver: ScriptedServer) -> None:
+    receiver._handler = lambda _request: Reply(500)
+    delivery = owe(hook.project)
+    pauses = []
+    for attempt in range(1, webhooks.TRIES + 1):
+        WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+        before = timezone.now()
+        assert webhooks.deliver_due() == 1
+        delivery.refresh_from_db()
+        assert (delivery.attempts, delivery.response_status) == (attempt, 500)
+        pauses.append((delivery.next_attempt_at - before).total_seconds())
+    assert delivery.state == State.FAILED
+    assert [round(pause / expected, 0) for pause, expected in zip(pauses, webhooks.PAUSES, strict=False)] == [
+        1.0
+    ] * 9
+    assert webhooks.deliver_due() == 0
+    hook.refresh_from_db()
+    assert hook.enabled, "failing for ever switches nothing off in silence"
+
+
+def test_it_arrives_once_the_receiver_is_back(hook: Webhook, receiver: ScriptedServer) -> None:
+    answers = iter([Reply(503), Reply(200)])
+    receiver._handler = lambda _request: next(answers)
+    delivery = owe(hook.project)
+    webhooks.deliver_due()
+    assert webhooks.deliver_due() == 0, "not before its time"
+    WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+    webhooks.deliver_due()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.error) == (State.DELIVERED, 2, "")
+    first, second = receiver.requests
+    assert first.body == second.body
+    assert first.headers["x-portal-delivery"] == second.headers["x-portal-delivery"]
+
+
+def test_a_worker_that_dies_with_a_delivery_in_hand_loses_nothing(hook: Webhook) -> None:
+    delivery = owe(hook.project)
+    assert [each.pk for each in webhooks._claim(10)] == [delivery.pk]
+    assert webhooks._claim(10) == [], "it is the other one's for now"
+    WebhookDelivery.objects.update(next_attempt_at=timezone.now() - dt.timedelta(seconds=1))
+    assert webhooks.deliver_due() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == (State.DELIVERED, 2)
+
+
+def test_a_slow_receiver_does_not_hold_up_the_others(hook: Webhook, receiver: ScriptedServer) -> None:
+    with ScriptedServer() as slow:
+
+        def hang(_request: Any) -> Reply:
+            slow._stopping.wait(1.0)
+            return Reply(200)
+
+        slow._handler = hang
+        hook_to_slow = Webhook.objects.create(
+            project=hook.project, url=slow.url.replace("127.0.0.1", "localhost"), events=hook.events
+        )
+        assert hook_to_slow
+        for _ in range(4):
+            owe(hook.project)
+        began = timezone.now()
+        webhooks.deliver_due()
+        assert (timezone.now() - began).total_seconds() < 3
+    assert len(receiver.requests) == 4
+
+
+def test_redelivering_sends_the_same_payload_as_a_delivery_of_its_own(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    delivery = owe(hook.project)
+    webhooks.deliver_due()
+    again = webhooks.redeliver(delivery=delivery, user=hook.created_by)
+    webhooks.deliver_due()
+    first, second = receiver.requests
+    assert first.body == second.body
+    assert second.headers["x-portal-delivery"] == str(again.pk) != first.headers["x-portal-delivery"]
+    assert AuditEvent.objects.filter(action="webhook.redelivered").exists()
+
+
+def test_switching_off_says_so_in_the_log_of_what_was_owed(hook: Webhook, receiver: ScriptedServer) -> None:
+    delivery = owe(hook.project)
+    webhooks.update(webhook=hook, user=hook.created_by, changes={"enabled": False})
+    assert webhooks.deliver_due() == 0
+    delivery.refresh_from_db()
+    assert delivery.state == State.FAILED
+    assert "switched off" in delivery.error
+    assert not receiver.requests
+
+
+def test_an_unreadable_secret_is_a_failure_and_sends_nothing(
+    hook: Webhook, receiver: ScriptedServer, settings: Any
+) -> None:
+    settings.CRYPTOGRAPHY_KEYS = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
+    delivery = owe(hook.project)
+    webhooks.deliver_due()
+    delivery.refresh_from_db()
+    assert delivery.state == State.PENDING
+    assert "can't be read" in delivery.error
+    assert not receiver.requests
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"url": "https://10.0.0.1/"}, "url"),
+        ({"url": "nonsense"}, "url"),
+        ({"url": "https://hooks.example.com/", "events": []}, "events"),
+        ({"url": "https://hooks.example.com/", "events": ["import.started"]}, "events"),
+    ],
+)
+def test_what_can_not_be_is_a_field_error(values: dict[str, Any], field: str) -> None:
+    user, project = member(Role.MAINTAINER)
+    with pytest.raises(FieldErrors) as refused:
+        webhooks.create(project=project, user=user, **values)
+    assert list(refused.value.errors) == [field]
+    assert not Webhook.objects.exists()
+
+
+def test_the_journal_keeps_no_query_and_no_secret(hook: Webhook) -> None:
+    webhooks.update(
+        webhook=hook, user=hook.created_by, changes={"url": f"{hook.url}?token=canary", "secret": "canary"}
+    )
+    webhooks.delete(webhook=hook, user=hook.created_by)
+    rows = list(AuditEvent.objects.filter(action__startswith="webhook.").order_by("at"))
+    assert [row.action for row in rows] == ["webhook.created", "webhook.changed", "webhook.deleted"]
+    assert "canary" not in repr([(row.subject, row.detail) for row in rows])
+
+
+def test_the_payload_is_made_only_where_someone_wants_it(hook: Webhook) -> None:
+    made: list[int] = []
+    make: Callable[[], dict[str, Any]] = lambda: {"n": made.append(1)}  # noqa: E731
+    outbox.enqueue(project=ProjectFactory(), event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
+    assert not made
+    outbox.enqueue(project=hook.project, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
+    assert made == [1]
