@@ -69,7 +69,7 @@ class ImportTaskAdmin(admin.ModelAdmin):
     show_full_result_count = False
     paginator = Uncounted
     ordering = ("-created_at", "-id")
-    inlines: ClassVar[list[type[ReadOnlyInline]]] = [AttemptInline, LayerInline]
+    inlines = (AttemptInline, LayerInline)
     actions = ("retry_selected", "cancel_selected")
     exclude = ("username", "password", "message_parts", "error_parts")
 

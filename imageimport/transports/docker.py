@@ -153,7 +153,7 @@ class DockerTransport:
     def _remember(self, name: str) -> None:
         """Note that we are about to make ``name``, and what it named before, if anything."""
         try:
-            self._stood_before[name] = self._api.inspect_image(name)["Id"]
+            self._stood_before[name] = self._api.inspect_image(name)["Id"]  # type: ignore[no-untyped-call]
         except ImageNotFound:
             self._stood_before.pop(name, None)
         except (DockerException, requests.RequestException) as exc:

@@ -49,7 +49,8 @@ def test_the_installation_limit_holds(settings: Any) -> None:
     settings.IMPORT_MAX_RUNNING = 2
     for _ in range(3):
         TaskFactory()
-    claim(), claim()
+    claim()
+    claim()
     assert leases.claim(worker="test:1") is None
 
 
@@ -63,7 +64,8 @@ def test_the_project_limit_holds_and_leaves_room_for_others(settings: Any) -> No
 
 def test_canceling_holds_its_place(settings: Any) -> None:
     settings.IMPORT_MAX_RUNNING = 1
-    TaskFactory(), TaskFactory()
+    TaskFactory()
+    TaskFactory()
     lease = claim()
     ImportTask.objects.filter(pk=lease.task_id).update(status=Status.CANCELING)
     assert leases.claim(worker="test:1") is None
@@ -223,5 +225,6 @@ def test_a_running_row_that_nobody_claimed_is_taken_over_by_its_age(settings: An
     task = TaskFactory(status=Status.RUNNING, updated_at=old)
     fresh = TaskFactory(status=Status.RUNNING)
     assert leases.take_over_lost() == 1
-    task.refresh_from_db(), fresh.refresh_from_db()
+    task.refresh_from_db()
+    fresh.refresh_from_db()
     assert (task.status, fresh.status) == ("pending", "running")

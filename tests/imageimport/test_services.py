@@ -164,7 +164,8 @@ def test_a_retry_is_a_new_task_that_names_the_old_and_keeps_what_was_asked(someo
         Status.FAILED, project=project, target_name="mine", platforms=["linux/amd64"], username="me", password="secret"
     )
     new = services.retry(task=old, user=user)
-    new.refresh_from_db(), old.refresh_from_db()
+    new.refresh_from_db()
+    old.refresh_from_db()
     assert new.retry_of == old
     assert (new.status, new.target_name, new.platforms) == ("pending", "mine", ["linux/amd64"])
     assert new.password.reveal() == "secret"

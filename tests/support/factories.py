@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import factory
 from django.contrib.auth.models import User
+from django.db.models import Model
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -13,8 +14,10 @@ from imageimport.choices import Status
 from imageimport.models import Credential, ImportBatch, ImportTask
 from projects.models import Image, Membership, Project, Role
 
+M = TypeVar("M", bound=Model)
 
-class UserFactory(DjangoModelFactory[User]):
+
+class _User(DjangoModelFactory):
     class Meta:
         model = User
         skip_postgeneration_save = True
@@ -23,27 +26,27 @@ class UserFactory(DjangoModelFactory[User]):
     password = factory.django.Password("correct horse battery")
 
 
-class ProjectFactory(DjangoModelFactory[Project]):
+class _Project(DjangoModelFactory):
     class Meta:
         model = Project
 
     name = factory.Sequence(lambda n: f"team{n}")
 
 
-class MembershipFactory(DjangoModelFactory[Membership]):
+class _Membership(DjangoModelFactory):
     class Meta:
         model = Membership
 
-    project = factory.SubFactory(ProjectFactory)
-    user = factory.SubFactory(UserFactory)
+    project = factory.SubFactory(_Project)
+    user = factory.SubFactory(_User)
     role = Role.DEVELOPER
 
 
-class ImageFactory(DjangoModelFactory[Image]):
+class _Image(DjangoModelFactory):
     class Meta:
         model = Image
 
-    project = factory.SubFactory(ProjectFactory)
+    project = factory.SubFactory(_Project)
     repository = factory.Sequence(lambda n: f"app{n}")
     tag = "latest"
     digest = factory.Sequence(lambda n: f"sha256:{n:064x}")
@@ -52,31 +55,31 @@ class ImageFactory(DjangoModelFactory[Image]):
     platforms = factory.List(["linux/amd64"])
 
 
-class CredentialFactory(DjangoModelFactory[Credential]):
+class _Credential(DjangoModelFactory):
     class Meta:
         model = Credential
 
-    project = factory.SubFactory(ProjectFactory)
+    project = factory.SubFactory(_Project)
     name = factory.Sequence(lambda n: f"credential {n}")
     registry = "ghcr.io"
     username = "someone"
     password = "saved-secret"
 
 
-class BatchFactory(DjangoModelFactory[ImportBatch]):
+class _Batch(DjangoModelFactory):
     class Meta:
         model = ImportBatch
 
-    project = factory.SubFactory(ProjectFactory)
+    project = factory.SubFactory(_Project)
 
 
-class TaskFactory(DjangoModelFactory[ImportTask]):
+class _Task(DjangoModelFactory):
     """A task that waits; :func:`ended_task` makes one that is over."""
 
     class Meta:
         model = ImportTask
 
-    project = factory.SubFactory(ProjectFactory)
+    project = factory.SubFactory(_Project)
     image_url = "nginx:latest"
     source_image = "docker.io/library/nginx:latest"
     source_registry = "docker.io"
@@ -86,6 +89,26 @@ class TaskFactory(DjangoModelFactory[ImportTask]):
         lambda task: f"registry.test/{task.project.name}/{task.target_name}:{task.target_tag}"
     )
     status = Status.PENDING
+
+
+class Maker(Generic[M]):
+    """Makes rows of one kind; what is not given has a value of its own."""
+
+    def __init__(self, factory_class: type[DjangoModelFactory]) -> None:
+        self._factory = factory_class
+
+    def __call__(self, **values: Any) -> M:
+        made: M = self._factory.create(**values)
+        return made
+
+
+UserFactory: Maker[User] = Maker(_User)
+ProjectFactory: Maker[Project] = Maker(_Project)
+MembershipFactory: Maker[Membership] = Maker(_Membership)
+ImageFactory: Maker[Image] = Maker(_Image)
+CredentialFactory: Maker[Credential] = Maker(_Credential)
+BatchFactory: Maker[ImportBatch] = Maker(_Batch)
+TaskFactory: Maker[ImportTask] = Maker(_Task)
 
 
 def ended_task(status: Status, **values: Any) -> ImportTask:

@@ -93,7 +93,8 @@ def test_a_private_source_takes_the_right_password_only(
     image = f"{basic_registry.host}/secret/app:1"
     good = portal.run_import(project, image, username=username, password=password)
     assert (good["status"], good["digest"], good["has_credentials"]) == ("success", digest, False), good
-    for fields in ({"username": username, "password": "wrong"}, {}):
+    wrong: list[dict[str, Any]] = [{"username": username, "password": "wrong"}, {}]
+    for fields in wrong:
         bad = portal.run_import(project, image, target_tag="never", **fields)
         assert (bad["status"], bad["error_code"], bad["attempts"]) == ("failed", "unauthorized", 1), bad
         assert basic_registry.host in bad["error"]
