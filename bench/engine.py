@@ -1,9 +1,10 @@
-"""How fast the engine copies, against ``skopeo copy --all`` in the same run: real Distribution on loopback, both ways.
+"""How fast the engine copies, against ``skopeo copy --all`` in the same run: real Distribution on loopback,
+both ways.
 
     python -m bench.engine [--rounds 3] [--layers 6x100,40x2]
 
-Prints a line for each shape: the median of both, and their ratio. Each round copies into a fresh repository of an emptied
-target, so nothing is found there; the two take turns, so that a busy machine slows both.
+Prints a line for each shape: the median of both, and their ratio. Each round copies into a fresh repository
+of an emptied target, so nothing is found there; the two take turns, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -66,7 +66,9 @@ def by_engine(source: Registry, target: Registry) -> None:
     door = Door(EgressPolicy(trusted_hosts=hosts))
     budget = RetryBudget()
     reader = RegistryClient(registry=source.host, base_url=source.plan.url, door=door, budget=budget)
-    writer = RegistryClient(registry=target.host, base_url=target.plan.url, door=door, budget=budget, role="target")
+    writer = RegistryClient(
+        registry=target.host, base_url=target.plan.url, door=door, budget=budget, role="target"
+    )
     copier = ImageCopier(
         source=reader,
         source_repository="bench/image",
@@ -133,7 +135,9 @@ def compare(text: str, rounds: int, source: Registry, target: Registry) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--layers", default="6x100,40x2,1x3,3x10p", help="count x megabytes; p: for four platforms")
+    parser.add_argument(
+        "--layers", default="6x100,40x2,1x3,3x10p", help="count x megabytes; p: for four platforms"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:

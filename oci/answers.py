@@ -22,7 +22,9 @@ _WARNING: Final = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
 
 
 def clean(text: str, limit: int = ERROR_TEXT_BYTES) -> str:
-    """``text`` for people: no control or bidi characters, no secrets, no queries of URLs, at most ``limit`` bytes."""
+    """``text`` for people: no control or bidi characters, no secrets, no queries of URLs, at most ``limit``
+    bytes.
+    """
     text = _QUERY.sub(r"\1", scrub(text))
     text = "".join(
         " " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text
@@ -45,7 +47,9 @@ def read_error(response: Response) -> ErrorBody:
 
 
 def _registry_errors(text: str) -> tuple[tuple[str, ...], str]:
-    """Of ``{"errors": [{"code", "message", "detail"}]}`` or of a token server's ``{"details"| "message": …}``."""
+    """Of ``{"errors": [{"code", "message", "detail"}]}`` or of a token server's ``{"details"| "message":
+    …}``.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """What belongs to an image without being part of it: signatures, SBOMs, attestations.
 
-Found by the referrers API (or the tag that stands in for it) and by cosign's tags, for the image and each of its
-children; what is found may have referrers of its own.
+Found by the referrers API (or the tag that stands in for it) and by cosign's tags, for the image and each of
+its children; what is found may have referrers of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SKIPPED: Final = frozenset(
 
 @dataclass(slots=True)
 class Attached:
-    """``trees`` in the order they are to be pushed; ``tags`` by name; ``by_subject``: who refers to a digest."""
+    """``trees`` in the order to push them; ``tags`` by name; ``by_subject``: who refers to a digest."""
 
     trees: dict[str, Tree] = field(default_factory=dict)
     tags: dict[str, Manifest] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Signing in at registries: which credential may go where, and tokens for scopes.
 
-A credential is bound to its registry. It goes to that host, to a token server on that host or its registrable domain,
-or to one that the operator trusts; every other token server is asked anonymously. Tokens are kept per registry, service, scopes and
-credential, and never wider.
+A credential is bound to its registry. It goes to that host, to a token server on that host or its registrable
+domain, or to one that the operator trusts; every other token server is asked anonymously. Tokens are kept per
+registry, service, scopes and credential, and never wider.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class TokenCache:
         self._fetching: dict[TokenKey, threading.Lock] = {}
 
     def get(self, key: TokenKey, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
-        """The kept token, or a new one when there is none, it is old, or it is the one that was ``rejected``."""
+        """The kept token, or a new one when there is none, it is old, or it was the ``rejected`` one."""
         with self._lock:
             fetching = self._fetching.setdefault(key, threading.Lock())
         with fetching:
@@ -115,7 +115,7 @@ def choose(challenges: Sequence[Challenge], *, have_credential: bool) -> Challen
 
 
 def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Scopes in one order, actions on the same resource joined: ``a:pull`` and ``a:push`` become ``a:pull,push``."""
+    """Scopes in one order, actions joined: ``a:pull`` and ``a:push`` become ``a:pull,push``."""
     actions: dict[str, list[str]] = {}
     for scope in scopes:
         resource, _, wanted = scope.rpartition(":")

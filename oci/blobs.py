@@ -17,7 +17,7 @@ _SKIP_BYTES: Final = 256 * 1024
 
 
 class ByteStream(Protocol):
-    """Bytes of a blob, from wherever. ``length``: bytes to come, None when unsaid; ``host`` is for messages."""
+    """Bytes of a blob, from wherever. ``length``: bytes to come, None when unsaid; ``host`` for messages."""
 
     host: str
     length: int | None
@@ -82,8 +82,8 @@ class BlobStream:
 def open_blob(session: Session, repository: str, digest: str, offset: int, *, scopes: Scopes) -> BlobStream:
     """Begin to read a blob at ``offset``.
 
-    A server that ignores the range, or sends another one than was asked for, is read from the start and the first
-    bytes are dropped: only an exact answer is spliced.
+    A server that ignores the range, or sends another one than was asked for, is read from the start and the
+    first bytes are dropped: only an exact answer is spliced.
 
     :raises Again: :raises OciError: as :meth:`oci.session.Session.request`.
     """

@@ -1,4 +1,5 @@
-"""Reads ``WWW-Authenticate``: several challenges in one header or in several, with all of RFC 9110's liberties.
+"""Reads ``WWW-Authenticate``: several challenges in one header or in several, with all of RFC 9110's
+liberties.
 
 A scanner, not a regular expression: values may hold commas, ``=`` and escapes, and a hostile header must cost
 linear time. What makes no sense is skipped up to the next comma; nothing here raises.

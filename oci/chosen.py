@@ -1,4 +1,6 @@
-"""Which children of an index are wanted, when people chose platforms; looks into those whose entry names none."""
+"""Which children of an index are wanted, when people chose platforms; looks into those whose entry names
+none.
+"""
 
 from __future__ import annotations
 

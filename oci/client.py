@@ -1,4 +1,6 @@
-"""One registry: manifests, blobs, uploads, tags, referrers. What the rest of the engine and the portal talk to."""
+"""One registry: manifests, blobs, uploads, tags, referrers. What the rest of the engine and the portal talk
+to.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ T = TypeVar("T")
 
 
 class RegistryClient:
-    """Thread-safe. Every method makes up to five tries within the budget, and raises :class:`~oci.errors.OciError`.
+    """Thread-safe. Every method makes up to five tries within the budget, and raises
+    :class:`~oci.errors.OciError`.
 
     :param registry: as in a reference (``docker.io``, ``ghcr.io``, ``registry.example.com:5000``).
     :param base_url: where it answers, if the name does not say: the portal's own registry, a mirror.
@@ -139,7 +142,9 @@ class RegistryClient:
         return (f"repository:{self.name(repository)}:{actions}", *more)
 
     def ping(self) -> None:
-        """Reach the registry and learn how it wants us to sign in; whether that works shows the first request."""
+        """Reach the registry and learn how it wants us to sign in; whether that works shows the first
+        request.
+        """
 
         def once() -> None:
             response = self.session.site.exchange("GET", self.session.url("/v2/"), ())
@@ -280,7 +285,7 @@ class RegistryClient:
         )
 
     def blob_failed(self, digest: str) -> None:
-        """A stream of :meth:`open_blob` broke or brought wrong bytes. There is only one place to ask again."""
+        """A stream of :meth:`open_blob` broke or lied. There is only one place to ask again: here."""
 
     def _run(self, operation: Callable[..., T], repository: str, *arguments: object) -> T:
         """One operation on a repository, tried again as the budget allows."""

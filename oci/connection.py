@@ -1,7 +1,8 @@
 """One keep-alive HTTP/1.1 connection over a socket from the door.
 
-``http.client`` parses the answers; this module gives it our sockets, our bounds and our time-outs: headers within a
-deadline and a size, bodies with a time-out per read, writes with a time-out per piece that the other side takes.
+``http.client`` parses the answers; this module gives it our sockets, our bounds and our time-outs: headers
+within a deadline and a size, bodies with a time-out per read, writes with a time-out per piece that the other
+side takes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _MOMENT_SECONDS: Final = 0.05
 
 
 class Broken(Exception):
-    """The connection cannot be used any more. ``cause`` is for people; ``unanswered``: not one byte of answer came."""
+    """The connection cannot be used any more. ``cause`` is for people; ``unanswered``: not one byte of answer
+    came.
+    """
 
     def __init__(self, cause: str, *, stalled: bool = False, unanswered: bool = False) -> None:
         super().__init__(cause)
@@ -76,7 +79,9 @@ class _Raw(io.RawIOBase):
 
 
 class _Translated:
-    """Turns what sockets and ``http.client`` raise into :class:`Broken` and :class:`Malformed`; a cancel comes first."""
+    """Turns what sockets and ``http.client`` raise into :class:`Broken` and :class:`Malformed`; a cancel
+    comes first.
+    """
 
     def __init__(self, connection: Connection, raw: _Raw | None = None, *, closes: bool = True) -> None:
         self._connection = connection
@@ -114,7 +119,7 @@ def _words(error: OSError) -> str:
 
 
 class Response:
-    """One answer. Its body is read by :meth:`readinto` or :meth:`read`; then, or by :meth:`close`, it ends."""
+    """One answer. It ends when its body was read by :meth:`readinto` or :meth:`read`, or by :meth:`close`."""
 
     def __init__(
         self, answer: http.client.HTTPResponse, connection: Connection, url: Url, method: str

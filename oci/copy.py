@@ -1,7 +1,8 @@
-"""One image from one registry to another, in phases: sign in, blobs, target reference, manifests, the tag last.
+"""One image from one registry to another, in phases: sign in, blobs, target reference, manifests, the tag
+last.
 
-Whatever fails before the tag is put leaves the target's tag as it was. The tag is resolved once; everything after goes
-by digest.
+Whatever fails before the tag is put leaves the target's tag as it was. The tag is resolved once; everything
+after goes by digest.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from oci.tree import Tree, collect_blobs
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An image that an index names. ``size``: of its distinct blobs, in bytes; ``platform`` is empty where it names none."""
+    """An image that an index names. ``size``: of its distinct blobs, in bytes; ``platform`` is empty where it
+    names none.
+    """
 
     platform: str
     digest: str
@@ -65,7 +68,8 @@ class CopyResult:
 
 
 class ImageCopier:
-    """Call :meth:`sign_in`, :meth:`pull`, :meth:`tag`, :meth:`push` in this order, and :meth:`cleanup` whatever happened.
+    """Call :meth:`sign_in`, :meth:`pull`, :meth:`tag`, :meth:`push` in this order, and :meth:`cleanup`
+    whatever happened.
 
     :param wanted: tag or digest at the source.
     :param platforms: ``linux/amd64`` and the like; empty for all.
@@ -203,7 +207,7 @@ class ImageCopier:
         return self._image
 
     def _manifest_at_target(self, digest: str) -> Manifest | None:
-        """A manifest that the target has, so that the source need not be asked: it is named by its content."""
+        """A manifest that the target has, which spares the source: it is named by its content."""
         try:
             return self._target.find_manifest(self._repository, digest)
         except OciError as error:

@@ -1,7 +1,8 @@
 """Which hosts belong together: the registrable domain, judged carefully rather than completely.
 
-Without the public suffix list this errs to the safe side: two hosts that really are one organisation's may be taken for
-strangers (the operator then names the realm), never the other way round for the suffixes that registries live under.
+Without the public suffix list this errs to the safe side: two hosts that really are one organisation's may be
+taken for strangers (the operator then names the realm), never the other way round for the suffixes that
+registries live under.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From what a registry did to what a person is told.
 
-The same event is another error at the source than at the target, so every sentence is made here, where the role is
-known. :class:`Again` marks what another try may cure; only :mod:`oci.retry` catches it.
+The same event is another error at the source than at the target, so every sentence is made here, where the
+role is known. :class:`Again` marks what another try may cure; only :mod:`oci.retry` catches it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def stalled(host: str, seconds: float) -> Again:
 
 
 def unreachable(role: Role, host: str, error: OciError) -> Exception:
-    """The door's ``unreachable`` or ``tls_error``, in the words of the role; :class:`Again` where that may pass."""
+    """The door's ``unreachable`` or ``tls_error``, in the words of the role; :class:`Again` where that may
+    pass.
+    """
     if role == "target" and error.code in ("unreachable", "tls_error"):
         template = gettext_noop("The target registry %(host)s cannot be reached: %(cause)s")
         error = OciError("target_error", template, retryable=error.retryable, host=host, cause=str(error))

@@ -1,4 +1,6 @@
-"""Every blob up the ladder: is it at the target, can it be mounted, does another import move it, else stream it."""
+"""Every blob up the ladder: is it at the target, can it be mounted, does another import move it, else stream
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Several places for the same content: an operator's mirrors in order, the registry itself last, or never.
 
-What one place cannot give, the next is asked for. Content is named by its digest, so it does not matter who sends it;
-only a tag is a place's own word, and the first that knows it counts.
+What one place cannot give, the next is asked for. Content is named by its digest, so it does not matter who
+sends it; only a tag is a place's own word, and the first that knows it counts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _DOWN: Final = frozenset({"unreachable", "tls_error", "blocked_address", "stalle
 class MirroredSource:
     """:class:`oci.source.Source` over several clients. Thread-safe.
 
-    :param clients: in the order to ask; made with ``tries=MIRROR_TRIES`` except the last. A person's credential belongs
-        only to the registry's own client.
+    :param clients: in the order to ask; made with ``tries=MIRROR_TRIES`` except the last. A person's
+        credential belongs only to the registry's own client.
     :raises ValueError: there are none.
     """
 

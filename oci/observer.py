@@ -21,7 +21,7 @@ class LayerPlan:
 
 
 class CopyObserver(Protocol):
-    """Told what happens. Calls come from several threads but never two at once; they should return quickly."""
+    """Told what happens. Calls come from several threads, never two at once, and should return quickly."""
 
     def layers(self, layers: Sequence[LayerPlan]) -> None:
         """All blobs of the image and its referrers, once, before the first moves."""

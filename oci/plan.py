@@ -28,7 +28,9 @@ class PlannedPlatform:
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """``target_digest``: what the target tag names now. ``bytes_present``: what need not be read from the source."""
+    """``target_digest``: what the target tag names now. ``bytes_present``: what need not be read from the
+    source.
+    """
 
     source_digest: str
     media_type: str

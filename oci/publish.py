@@ -43,8 +43,8 @@ class Publisher:
     def put_image(self, tree: Tree) -> Manifest:
         """All manifests of an image by digest; the root that the target took.
 
-        An index some of whose children were left out keeps its bytes where the target allows that, and is cut to what
-        is there where it does not.
+        An index some of whose children were left out keeps its bytes where the target allows that, and is cut
+        to what is there where it does not.
         """
         whole = [manifest for manifest in tree.manifests.values() if tree.is_whole(manifest)]
         for manifest in whole:
@@ -62,7 +62,9 @@ class Publisher:
         return tree.root
 
     def put_attached(self, attached: Attached) -> None:
-        """What is attached, then its tags; a target without the referrers API gets the tag that stands in for it."""
+        """What is attached, then its tags; a target without the referrers API gets the tag that stands in for
+        it.
+        """
         for tree in attached.trees.values():
             for manifest in tree.manifests.values():
                 self._put(manifest)
@@ -142,7 +144,7 @@ def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> boo
 
 
 def _referrers_index(descriptors: Iterable[Descriptor], attached: Attached) -> Manifest:
-    """The index under the tag that stands in for the referrers API, as the distribution specification has it."""
+    """The index under the tag that stands in for the referrers API, as the specification has it."""
     entries = []
     for each in descriptors:
         tree = attached.trees.get(each.digest)

@@ -1,4 +1,6 @@
-"""Rate limits as registries tell them, shared by everything that asks the same registry with the same account."""
+"""Rate limits as registries tell them, shared by everything that asks the same registry with the same
+account.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class RateLimit:
 
 
 class RateLimitStore(Protocol):
-    """Where rate limits are kept; a store that all workers share makes them all wait. ``account`` is empty for anonymous."""
+    """Where rate limits are kept; a store that all workers share makes them all wait. ``account`` is empty
+    for anonymous.
+    """
 
     def seen(
         self, registry: str, account: str, limit: int, remaining: int, window: int, reset_at: float | None
@@ -66,7 +70,9 @@ class LocalRateLimits:
 
 
 def read_rate_limit(response: Response) -> RateLimit | None:
-    """``ratelimit-limit: 100;w=21600`` and ``ratelimit-remaining: 76;w=21600``; None unless both are sensible."""
+    """``ratelimit-limit: 100;w=21600`` and ``ratelimit-remaining: 76;w=21600``; None unless both are
+    sensible.
+    """
     limit = _QUANTITY.fullmatch((response.header("RateLimit-Limit") or "").strip())
     remaining = _QUANTITY.fullmatch((response.header("RateLimit-Remaining") or "").strip())
     if limit is None or remaining is None:

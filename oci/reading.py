@@ -1,4 +1,4 @@
-"""Reads what an image consists of, for a copy or for a plan of one: manifests, platforms, what is attached."""
+"""Reads what an image consists of, for a copy or a plan of one: manifests, platforms, what is attached."""
 
 from __future__ import annotations
 

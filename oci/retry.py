@@ -1,8 +1,8 @@
 """The one place that tries again.
 
-Everything below (connections, sessions, sign-in) makes one try and raises :class:`oci.faults.Again` when another may
-help; everything above sees only final errors. A budget, shared by all threads and both registries of one attempt, keeps the time
-spent on retries bounded however many layers fail at once.
+Everything below (connections, sessions, sign-in) makes one try and raises :class:`oci.faults.Again` when
+another may help; everything above sees only final errors. A budget, shared by all threads and both registries
+of one attempt, keeps the time spent on retries bounded however many layers fail at once.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def no_wait_shown(_template: str, _params: dict[str, str | int | float], _until:
 class RetryBudget:
     """Wall time for retries of one attempt of an import, and the shape of the pauses. Thread-safe.
 
-    Time runs from the first failure of an operation until it succeeds or moves bytes; threads that fail at the same
-    time (a registry restarts) share it. Any number of retries costs nothing as long as time is left.
+    Time runs from the first failure of an operation until it succeeds or moves bytes; threads that fail at
+    the same time (a registry restarts) share it. Any number of retries costs nothing as long as time is left.
     """
 
     def __init__(

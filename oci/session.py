@@ -102,7 +102,9 @@ class Session:
             url = self.follow(url, location)
 
     def begin(self, method: str, url: Url, *, scopes: Scopes, headers: Headers, length: int) -> Sending:
-        """Begin a request with a streamed body: signed in with what is known, never redirected (see ``uploads``)."""
+        """Begin a request with a streamed body: signed in with what is known, never redirected (see
+        ``uploads``).
+        """
         authorization = None
         if url.origin == self.site.base.origin:
             authorization = self.sign_in.bid(scopes).header()
@@ -110,7 +112,9 @@ class Session:
         return self.site.begin(method, url, sent, length)
 
     def renew(self, response: Response, scopes: Scopes) -> bool:
-        """After a 401 to a streamed body: get a new token for the next try; False when there is no other to show."""
+        """After a 401 to a streamed body: get a new token for the next try; False when there is no other to
+        show.
+        """
         bid = self.sign_in.bid(scopes)
         bid.header()
         return bid.answer(response)

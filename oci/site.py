@@ -1,4 +1,4 @@
-"""One registry's address, and single requests to it or where it points, with faults in the words of its role."""
+"""One registry's address, and single requests to it or where it points; faults in the words of its role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from oci.http import Headers, Sending, Transport
 from oci.urls import Url
 
 USER_AGENT: Final = "registry-portal/0.1"
-#: First contact gets fewer tries than a host that answered before: a typing error should not take a minute to tell.
+#: First contact gets fewer tries than a host that answered before: a typing error should not take a minute to
+#: tell.
 FIRST_CONTACT_TRIES: Final = 3
 _NOTES: Final = 20
 
@@ -89,7 +90,8 @@ class Site:
         return error
 
     def check_hop(self, url: Url) -> None:
-        """Whether a redirect, realm or Location of this registry may lead to ``url`` by its scheme; the door judges the rest.
+        """Whether a redirect, realm or Location of this registry may lead to ``url`` by its scheme; the door
+        judges the rest.
 
         :raises OciError: ``blocked_address``.
         """

@@ -22,7 +22,9 @@ Choose = Callable[[Manifest, int], Sequence[Descriptor]]
 
 @dataclass(slots=True)
 class Tree:
-    """``manifests`` by digest, each after everything it points to; ``kept`` are the wanted children of each index."""
+    """``manifests`` by digest, each after everything it points to; ``kept`` are the wanted children of each
+    index.
+    """
 
     root: Manifest
     manifests: dict[str, Manifest] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """URLs as they come in headers, read strictly.
 
-``urllib.parse`` drops tabs and newlines and takes much that no server should be asked for, so what a registry sends
-(Location, realm, Link) is read here: printable ASCII, http or https, no userinfo, a plain host, a sane port.
+``urllib.parse`` drops tabs and newlines and takes much that no server should be asked for, so what a registry
+sends (Location, realm, Link) is read here: printable ASCII, http or https, no userinfo, a plain host, a sane
+port.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _PRINTABLE: Final = re.compile(r"[!-~]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """One absolute URL. ``host`` is lower-case, without brackets and without a trailing dot; ``query`` has no ``?``."""
+    """One absolute URL. ``host`` is lower-case, without brackets and without a trailing dot; ``query`` has no
+    ``?``.
+    """
 
     scheme: str
     host: str
@@ -80,7 +83,8 @@ def parse_url(text: str) -> Url:
 
 
 def resolve(base: Url, location: str) -> Url:
-    """Where ``location``, seen in an answer from ``base``, leads: absolute, scheme-less, absolute path, relative, query.
+    """Where ``location``, seen in an answer from ``base``, leads: absolute, scheme-less, absolute path,
+    relative, query.
 
     :raises ValueError: it is not one that we would ask.
     """

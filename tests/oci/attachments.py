@@ -31,7 +31,9 @@ def index(children: Sequence[tuple[Image, dict[str, Any]]], *, media_type: str =
     """An index whose entries carry anything: platforms, annotations, or neither."""
     entries = [child.manifest.descriptor(**more) for child, more in children]
     document = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
-    return Image(Blob(media_type, json.dumps(document).encode()), children=tuple(child for child, _ in children))
+    return Image(
+        Blob(media_type, json.dumps(document).encode()), children=tuple(child for child, _ in children)
+    )
 
 
 def platform(text: str) -> dict[str, Any]:

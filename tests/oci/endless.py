@@ -1,4 +1,4 @@
-"""A source and a target that hold nothing: a layer of any size made on the way, and thrown away on arrival."""
+"""A source and a target that hold nothing: a layer of any size, made on the way and thrown away."""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ def _told(source: ScriptedRegistry, body: bytes, status: int = 403) -> str:
 
 
 def test_the_registrys_own_message_and_detail_are_told(source: ScriptedRegistry) -> None:
-    errors = [{"code": "DENIED", "message": "no access", "detail": "ask Ada"}, {"code": "X", "message": "too"}]
+    errors = [
+        {"code": "DENIED", "message": "no access", "detail": "ask Ada"},
+        {"code": "X", "message": "too"},
+    ]
     said = _told(source, json.dumps({"errors": errors}).encode())
     assert "no access; ask Ada; too" in said
 
@@ -59,7 +62,17 @@ def test_our_own_secrets_are_masked(source: ScriptedRegistry) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b'{"errors": 5}', b'{"errors": [5, {"code": []}]}', b"\xff\xfe", b"[" * 60_000]
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"errors": 5}',
+        b'{"errors": [5, {"code": []}]}',
+        b"\xff\xfe",
+        b"[" * 60_000,
+    ],
 )
 def test_no_body_makes_it_fail(source: ScriptedRegistry, body: bytes) -> None:
     assert source.server_name in _told(source, body)

@@ -16,7 +16,9 @@ from tests.support.scripted_registry import ScriptedRegistry, refuse, too_many
 CHILD = random_image([4_096], seed=81)
 INDEX = index_of([CHILD, random_image([4_096], seed=82, platform="linux/arm64")])
 SBOM = artifact(b"sbom of the child", of=CHILD)
-SIGNATURE = artifact(b"signature of the index", of=INDEX, kind="application/vnd.dev.cosign.artifact.sig.v1+json")
+SIGNATURE = artifact(
+    b"signature of the index", of=INDEX, kind="application/vnd.dev.cosign.artifact.sig.v1+json"
+)
 SIGNED_SBOM = artifact(b"signature of the sbom", of=SBOM)
 COSIGN = artifact(b"cosign's signature")
 Make = Callable[..., ScriptedRegistry]
@@ -71,8 +73,14 @@ def test_what_stood_in_the_tag_already_stays(make_scripted: Make) -> None:
     _fill(source)
     own = artifact(b"the team's own signature", of=CHILD)
     target.add_image("team/app", own.digest, own)
-    listing = {"schemaVersion": 2, "mediaType": INDEX.manifest.media_type, "manifests": [own.manifest.descriptor()]}
-    target.add_manifest("team/app", cosign_tag(CHILD, ""), json.dumps(listing).encode(), INDEX.manifest.media_type)
+    listing = {
+        "schemaVersion": 2,
+        "mediaType": INDEX.manifest.media_type,
+        "manifests": [own.manifest.descriptor()],
+    }
+    target.add_manifest(
+        "team/app", cosign_tag(CHILD, ""), json.dumps(listing).encode(), INDEX.manifest.media_type
+    )
     run(copier(source, target))
     listed = json.loads(target.repository("team/app").manifests[cosign_tag(CHILD, "")][1])
     assert {each["digest"] for each in listed["manifests"]} == {own.digest, SBOM.digest}
@@ -90,13 +98,21 @@ def test_a_repetition_changes_nothing(make_scripted: Make) -> None:
 def test_a_source_without_the_api_is_read_by_the_tag_that_stands_in(make_scripted: Make) -> None:
     source, target = make_scripted(referrers_api=False), make_scripted(referrers_api=True)
     _fill(source)
-    listing = {"schemaVersion": 2, "mediaType": INDEX.manifest.media_type, "manifests": [SBOM.manifest.descriptor()]}
-    source.add_manifest("library/app", cosign_tag(CHILD, ""), json.dumps(listing).encode(), INDEX.manifest.media_type)
+    listing = {
+        "schemaVersion": 2,
+        "mediaType": INDEX.manifest.media_type,
+        "manifests": [SBOM.manifest.descriptor()],
+    }
+    source.add_manifest(
+        "library/app", cosign_tag(CHILD, ""), json.dumps(listing).encode(), INDEX.manifest.media_type
+    )
     assert run(copier(source, target)).referrers == 1
     assert SBOM.digest in target.repository("team/app").manifests
 
 
-def test_the_api_is_probed_once(make_scripted: Make, source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_the_api_is_probed_once(
+    make_scripted: Make, source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     _fill(source)
     run(copier(source, target, parallel_blobs=1))
     assert len(source.seen("GET", "/referrers/")) == 1
@@ -123,7 +139,9 @@ def test_they_can_be_left_out(make_scripted: Make, target: ScriptedRegistry) -> 
     assert not source.seen("GET", "/referrers/")
 
 
-def test_an_attachment_that_cannot_be_read_is_left_out_with_a_note(make_scripted: Make, target: ScriptedRegistry) -> None:
+def test_an_attachment_that_cannot_be_read_is_left_out_with_a_note(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
     source = make_scripted(referrers_api=True)
     _fill(source)
     source.rule("GET", f"/manifests/{SBOM.digest}", refuse(404, "MANIFEST_UNKNOWN"))

@@ -57,13 +57,23 @@ def test_a_challenge_with_a_blob_instead_of_parameters() -> None:
     assert found[1].params == {"realm": "a"}
 
 
-@pytest.mark.parametrize("value", ['Bearer realm = "x" , service = "y"', 'Bearer  realm="x",,service="y",', '\tBearer\trealm="x",service=y'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        'Bearer realm = "x" , service = "y"',
+        'Bearer  realm="x",,service="y",',
+        '\tBearer\trealm="x",service=y',
+    ],
+)
 def test_spaces_and_empty_elements(value: str) -> None:
     assert _one(value) == Challenge("bearer", {"realm": "x", "service": "y"})
 
 
 def test_an_unquoted_realm_with_a_url() -> None:
-    assert _one("Bearer realm=https://auth.example/token,service=s").params["realm"] == "https://auth.example/token"
+    assert (
+        _one("Bearer realm=https://auth.example/token,service=s").params["realm"]
+        == "https://auth.example/token"
+    )
 
 
 def test_the_first_of_a_repeated_parameter_counts() -> None:

@@ -35,7 +35,9 @@ def _children(registry: ScriptedRegistry, reference: str = "v1") -> list[str]:
     return [each["digest"] for each in json.loads(body)["manifests"]]
 
 
-def test_a_target_that_takes_gaps_keeps_the_index_and_its_digest(source: ScriptedRegistry, make_scripted: Make) -> None:
+def test_a_target_that_takes_gaps_keeps_the_index_and_its_digest(
+    source: ScriptedRegistry, make_scripted: Make
+) -> None:
     target = make_scripted(sparse=True)
     source.add_image("library/app", "v1", INDEX)
     result = run(copier(source, target, platforms=["linux/amd64"]))
@@ -57,7 +59,9 @@ def test_another_target_gets_an_index_of_what_came_and_both_digests_are_told(
     assert _children(target) == [AMD.digest, attestation.digest], "attestations stay with their image"
 
 
-def test_a_variant_is_taken_exactly_and_its_absence_means_all(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_variant_is_taken_exactly_and_its_absence_means_all(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", INDEX)
     run(copier(source, target, platforms=["linux/arm/v7"]))
     assert _children(target) == [ARM_V7.digest]
@@ -65,7 +69,9 @@ def test_a_variant_is_taken_exactly_and_its_absence_means_all(source: ScriptedRe
     assert _children(target, "all") == [ARM_V6.digest, ARM_V7.digest]
 
 
-def test_all_platforms_by_name_leave_the_index_as_it_is(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_all_platforms_by_name_leave_the_index_as_it_is(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", INDEX)
     wanted = ["linux/amd64", "linux/arm64", "linux/arm/v6", "linux/arm/v7"]
     assert run(copier(source, target, platforms=wanted)).digest == INDEX.digest
@@ -99,21 +105,25 @@ def test_a_nested_index_is_cut_too(source: ScriptedRegistry, target: ScriptedReg
     assert _children(target, nested) == [ARM.digest]
 
 
-def test_mixed_docker_and_oci_children_come_as_they_are(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
-    mixed = index(
-        [(AMD, platform("linux/amd64")), (artifact(b"chart"), {})], media_type=DOCKER_LIST
-    )
+def test_mixed_docker_and_oci_children_come_as_they_are(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    mixed = index([(AMD, platform("linux/amd64")), (artifact(b"chart"), {})], media_type=DOCKER_LIST)
     source.add_image("library/app", "v1", mixed)
     assert run(copier(source, target)).digest == mixed.digest
     assert target.repository("team/app").manifests["v1"][0] == DOCKER_LIST
 
 
-def test_a_single_image_of_the_wanted_platform_comes(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_single_image_of_the_wanted_platform_comes(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", ARM)
     assert run(copier(source, target, platforms=["linux/arm64/v8"])).digest == ARM.digest
 
 
-def test_a_single_image_of_another_platform_is_not_found(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_single_image_of_another_platform_is_not_found(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", ARM)
     with pytest.raises(OciError, match="is for linux/arm64") as caught:
         run(copier(source, target, platforms=["linux/amd64"]))

@@ -33,7 +33,14 @@ def test_one_endless_header_line_is_cut_off() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"\x16\x03\x01", b"\r\n\r\n"],
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"\x16\x03\x01",
+        b"\r\n\r\n",
+    ],
     ids=["nothing", "ssh", "version", "status", "tls", "empty lines"],
 )
 def test_what_is_not_http_is_said_to_be_broken(raw: bytes) -> None:

@@ -15,7 +15,9 @@ INDEX = index_of(
 )
 
 
-def test_an_index_arrives_byte_by_byte_with_its_children(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_an_index_arrives_byte_by_byte_with_its_children(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     digest = source.add_image("library/app", "v1", INDEX)
 
     result = run(copier(source, target))
@@ -32,7 +34,9 @@ def test_an_index_arrives_byte_by_byte_with_its_children(source: ScriptedRegistr
     assert result.size == sum(blob.size for blob in INDEX.all_blobs())
 
 
-def test_the_tag_is_put_last_after_children_and_index(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_the_tag_is_put_last_after_children_and_index(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", INDEX)
     run(copier(source, target))
     order = [request.path.rpartition("/")[2] for request in target.seen("PUT", "/manifests/")]
@@ -49,9 +53,8 @@ def test_a_repetition_moves_no_byte_and_asks_the_source_only_what_the_tag_is(
 
     run(copier(source, target, observer=observer))
 
-    assert [each for each in source.requests[before:] if each.method == "GET" and "referrers" not in each.path] == [
-        each for each in source.requests[before:] if each.path == "/v2/" or "sha256-" in each.path and each.method == "GET"
-    ]
+    asked = [each.path for each in source.requests[before:] if each.method == "GET"]
+    assert not [path for path in asked if "/manifests/" in path and "sha256-" not in path]
     assert not [each for each in source.requests[before:] if "/blobs/" in each.path]
     assert observer.reused_bytes == sum(blob.size for blob in INDEX.all_blobs())
     assert {observer.last(blob.digest) for blob in INDEX.all_blobs()} == {"exists"}
@@ -63,18 +66,22 @@ def test_an_image_without_index_names_the_platform_of_its_configuration(
     source.add_image("library/app", "v1", random_image([3_000], platform="linux/arm/v7"))
     result = run(copier(source, target))
     assert result.platforms == ("linux/arm/v7",)
-    configs = [each for each in source.seen("GET", "/blobs/")]
-    assert len({each.path for each in configs}) == len(configs), "the configuration is read once"
+    read = [each.path for each in source.seen("GET", "/blobs/")]
+    assert len(set(read)) == len(read), "the configuration is read once"
 
 
-def test_a_digest_is_taken_as_it_is_and_the_tag_kept(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_digest_is_taken_as_it_is_and_the_tag_kept(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     digest = source.add_image("library/app", "v1", IMAGE)
     result = run(copier(source, target, wanted=digest, tag="pinned"))
     assert result.digest == digest
     assert target.repository("team/app").manifests["pinned"][1] == IMAGE.manifest.data
 
 
-def test_a_tag_that_moves_during_the_copy_does_not_matter(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_tag_that_moves_during_the_copy_does_not_matter(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     digest = source.add_image("library/app", "v1", IMAGE)
     made = copier(source, target)
     made.sign_in()
@@ -86,7 +93,9 @@ def test_a_tag_that_moves_during_the_copy_does_not_matter(source: ScriptedRegist
 
 def test_a_layer_named_twice_moves_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     layer = random_layer(10_000, seed=5)
-    source.add_image("library/app", "v1", index_of([image_of([layer, layer]), image_of([layer], platform="linux/s390x")]))
+    source.add_image(
+        "library/app", "v1", index_of([image_of([layer, layer]), image_of([layer], platform="linux/s390x")])
+    )
     run(copier(source, target))
     assert len(source.seen("GET", layer.blob.digest)) == 1
 
@@ -129,7 +138,9 @@ def test_a_tag_that_names_something_else_stands_when_it_may_not_be_overwritten(
     assert target.repository("team/app").manifests["v1"] == target.repository("team/app").manifests[old]
 
 
-def test_a_tag_that_names_the_same_already_is_no_conflict(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_tag_that_names_the_same_already_is_no_conflict(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     target.add_image("team/app", "v1", IMAGE)
     assert run(copier(source, target, overwrite=False)).digest == IMAGE.digest
@@ -154,7 +165,9 @@ def test_a_missing_image_is_not_found(source: ScriptedRegistry, target: Scripted
     assert not caught.value.retryable
 
 
-def test_a_layer_missing_at_the_source_is_its_fault(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_layer_missing_at_the_source_is_its_fault(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     del source.repository("library/app").blobs[IMAGE.blobs[1].digest]
     observer = Recorder()
@@ -218,7 +231,9 @@ def test_an_observer_may_end_the_import_once_it_knows_the_size(
     assert target.repository("team/app").blobs == {}
 
 
-def _artifact(layers: list[Blob], *, config: Blob | None = None, data: str = "", urls: list[str] | None = None) -> Image:
+def _artifact(
+    layers: list[Blob], *, config: Blob | None = None, data: str = "", urls: list[str] | None = None
+) -> Image:
     """An OCI manifest of any blobs."""
     import json
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from oci.auth import Credential
+from oci.cancel import CancelToken
 from oci.copy import CopyResult
-from oci.errors import OciError
+from oci.errors import Canceled, OciError
 from oci.observer import MountCandidate
 from stack.sample import index_of, random_image
 from tests.oci.copying import Recorder, client, copier, quick_budget, run
+from tests.support.footprint import upload_sessions
+from tests.support.scripted_registry import ScriptedRegistry, stall
 from tests.support.services import RegistryServer
 
 INDEX = index_of(
-    [random_image([2_000_000, 300_000], seed=31), random_image([1_000_000], seed=32, platform="linux/arm64/v8")]
+    [
+        random_image([2_000_000, 300_000], seed=31),
+        random_image([1_000_000], seed=32, platform="linux/arm64/v8"),
+    ]
 )
 
 
@@ -28,7 +35,9 @@ def _copy(source: RegistryServer, target: RegistryServer, name: str, **more: obj
     return run(copier(source, target, repository=name, to=f"team/{name}", **(accounts | more)))  # type: ignore[arg-type]
 
 
-def test_an_index_arrives_whole(registry: RegistryServer, make_registry: Callable[..., RegistryServer]) -> None:
+def test_an_index_arrives_whole(
+    registry: RegistryServer, make_registry: Callable[..., RegistryServer]
+) -> None:
     target = make_registry()
     registry.push("real/whole", "v1", INDEX)
     observer = Recorder()
@@ -41,7 +50,9 @@ def test_an_index_arrives_whole(registry: RegistryServer, make_registry: Callabl
     assert {observer.last(blob.digest) for blob in INDEX.all_blobs()} == {"done"}
 
 
-def test_a_repetition_finds_everything(registry: RegistryServer, make_registry: Callable[..., RegistryServer]) -> None:
+def test_a_repetition_finds_everything(
+    registry: RegistryServer, make_registry: Callable[..., RegistryServer]
+) -> None:
     target = make_registry()
     registry.push("real/again", "v1", INDEX)
     _copy(registry, target, "real/again")
@@ -128,7 +139,9 @@ def test_a_blob_that_was_cut_short_at_the_target_is_brought_again(
         assert target.verify("team/real/short", "v1").digest == INDEX.digest
 
 
-def test_a_second_repository_mounts(registry: RegistryServer, make_registry: Callable[..., RegistryServer]) -> None:
+def test_a_second_repository_mounts(
+    registry: RegistryServer, make_registry: Callable[..., RegistryServer]
+) -> None:
     target = make_registry()
     registry.push("real/first", "v1", INDEX)
     _copy(registry, target, "real/first")
@@ -199,3 +212,26 @@ def test_manifests_are_deleted_by_digest(make_registry: Callable[..., RegistrySe
     assert own.delete_manifest("real/delete", digest)
     assert not own.delete_manifest("real/delete", digest)
     assert own.head_manifest("real/delete", "v1") is None
+
+
+def test_a_cancel_inside_a_layer_leaves_no_upload_session(
+    source: ScriptedRegistry, make_registry: Callable[..., RegistryServer]
+) -> None:
+    """Distribution refuses to delete a session whose last request broke off."""
+    target, image = make_registry(), random_image([8_000_000], seed=33)
+    source.add_image("real/canceled", "v1", image)
+    source.rule("GET", f"/blobs/{image.blobs[1].digest}", stall(5_000_000))
+    cancel, observer = CancelToken(), Recorder()
+    made = copier(
+        source, target, repository="real/canceled", to="team/canceled", cancel=cancel, observer=observer
+    )
+
+    def pull_the_plug() -> None:
+        assert observer.moving.wait(10)
+        cancel.cancel()
+
+    threading.Thread(target=pull_the_plug).start()
+    with pytest.raises(Canceled):
+        run(made)
+    made.cleanup()
+    assert upload_sessions(target.plan.directory) == []

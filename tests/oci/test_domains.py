@@ -27,6 +27,8 @@ def test_the_registered_name(host: str, domain: str) -> None:
     assert registrable_domain(host) == domain
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "co.uk", "com.cn", "github.io", "10.0.0.1", "a..b", ""])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "::1", "co.uk", "com.cn", "github.io", "10.0.0.1", "a..b", ""]
+)
 def test_what_nobody_registered(host: str) -> None:
     assert registrable_domain(host) is None

@@ -41,7 +41,9 @@ def _fill_team(target: ScriptedRegistry) -> None:
 # --- mounts ------------------------------------------------------------------------------------------------
 
 
-def test_what_another_repository_has_is_mounted_and_not_read(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_what_another_repository_has_is_mounted_and_not_read(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     _fill_team(target)
     observer, proof = Recorder(), Proof("other/base")
@@ -73,7 +75,9 @@ def test_a_layer_that_the_source_does_not_show_this_user_is_not_mounted(
     assert not [each for each in target.seen("POST") if each.asked("mount") == LAYER.digest]
 
 
-def test_a_layer_that_the_source_confirms_is_mounted(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_layer_that_the_source_confirms_is_mounted(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     _fill_team(target)
     observer = Recorder()
@@ -98,7 +102,9 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
     shared = random_layer(1_000_000, seed=7)
     flights, proofs = LocalFlights(), []
     for number in range(4):
-        source.add_image(f"library/app{number}", "v1", image_of([shared, random_layer(4_096, seed=100 + number)]))
+        source.add_image(
+            f"library/app{number}", "v1", image_of([shared, random_layer(4_096, seed=100 + number)])
+        )
     source.rule("GET", shared.blob.digest, drip(200_000, 0.05))
     brought: dict[str, str] = {}
 
@@ -113,7 +119,12 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
         proof = Shared(f"team/app{number}")
         proofs.append(proof)
         made = copier(
-            source, target, repository=f"library/app{number}", to=f"team/app{number}", flights=flights, mounts=proof
+            source,
+            target,
+            repository=f"library/app{number}",
+            to=f"team/app{number}",
+            flights=flights,
+            mounts=proof,
         )
         run(made)
 
@@ -127,7 +138,9 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
         assert target.repository(f"team/app{number}").blobs[shared.blob.digest] == shared.blob.data
 
 
-def test_who_waits_sees_the_others_bytes_and_is_told_why(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_who_waits_sees_the_others_bytes_and_is_told_why(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     flights, observer = LocalFlights(), Recorder()
     other = flights.begin(_key(target))
@@ -149,7 +162,9 @@ def test_who_waits_sees_the_others_bytes_and_is_told_why(source: ScriptedRegistr
     assert not source.seen("GET", LAYER.digest)
 
 
-def test_a_failed_transfer_of_another_is_done_again(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_failed_transfer_of_another_is_done_again(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     flights = LocalFlights()
     other = flights.begin(_key(target))
@@ -213,7 +228,9 @@ def test_a_failed_import_ends_its_flights(source: ScriptedRegistry, target: Scri
     assert flights.begin(_key(target)) is not None
 
 
-def test_finished_layers_are_not_moved_again_by_the_next_attempt(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_finished_layers_are_not_moved_again_by_the_next_attempt(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     rule = source.rule("GET", IMAGE.blobs[2].digest, refuse(403, "DENIED"))
     with pytest.raises(OciError):
@@ -236,5 +253,3 @@ def test_progress_of_a_layer_tells_the_truth(source: ScriptedRegistry, target: S
 
 def _key(target: ScriptedRegistry) -> str:
     return f"{target.server_name}/{LAYER.digest}"
-
-

@@ -23,7 +23,9 @@ def test_all_pages_are_read(source: ScriptedRegistry, monkeypatch: pytest.Monkey
     assert len(source.seen("GET", "/tags/list")) == 3
 
 
-def test_pages_are_read_only_as_far_as_someone_looks(source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_read_only_as_far_as_someone_looks(
+    source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("oci.listing.PAGE_NAMES", 2)
     for number in range(5):
         source.add_image("library/app", f"v{number}", IMAGE)

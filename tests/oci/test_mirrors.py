@@ -34,14 +34,18 @@ def _copy(source: MirroredSource, target: ScriptedRegistry) -> str:
     return run(copier(source, target)).digest
 
 
-def test_a_mirror_that_has_it_spares_the_registry(mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_mirror_that_has_it_spares_the_registry(
+    mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     mirror.add_image("library/app", "v1", IMAGE)
     source.add_image("library/app", "v1", IMAGE)
     assert _copy(_mirrored(mirror, source), target) == IMAGE.digest
     assert not source.seen("GET", "/blobs/") and not source.seen("GET", "/manifests/" + IMAGE.digest)
 
 
-def test_what_a_mirror_lacks_comes_from_the_registry(mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_what_a_mirror_lacks_comes_from_the_registry(
+    mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     mirror.add_image("library/app", "v1", IMAGE)
     del mirror.repository("library/app").blobs[IMAGE.blobs[1].digest]
     source.add_image("library/app", "v1", IMAGE)
@@ -49,7 +53,9 @@ def test_what_a_mirror_lacks_comes_from_the_registry(mirror: ScriptedRegistry, s
     assert len(source.seen("GET", BLOB)) == 1
 
 
-@pytest.mark.parametrize("fault", [refuse(500, "UNKNOWN"), refuse(401, "UNAUTHORIZED"), refuse(403, "DENIED"), too_many("7200")])
+@pytest.mark.parametrize(
+    "fault", [refuse(500, "UNKNOWN"), refuse(401, "UNAUTHORIZED"), refuse(403, "DENIED"), too_many("7200")]
+)
 def test_a_mirror_in_trouble_is_passed_over(
     mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry, fault: Any
 ) -> None:
@@ -58,7 +64,9 @@ def test_a_mirror_in_trouble_is_passed_over(
     assert _copy(_mirrored(mirror, source), target) == IMAGE.digest
 
 
-def test_a_mirror_that_is_down_is_left_alone_for_a_while(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_mirror_that_is_down_is_left_alone_for_a_while(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     class Down:
         url = f"http://127.0.0.2:{closed_port()}"
 
@@ -87,7 +95,9 @@ def test_a_mirror_that_breaks_off_is_continued_by_the_registry(
     assert asked.headers["range"].startswith("bytes=")
 
 
-def test_the_registrys_own_word_counts_when_nobody_has_it(mirror: ScriptedRegistry, source: ScriptedRegistry) -> None:
+def test_the_registrys_own_word_counts_when_nobody_has_it(
+    mirror: ScriptedRegistry, source: ScriptedRegistry
+) -> None:
     with pytest.raises(OciError) as caught:
         _mirrored(mirror, source).get_manifest("library/app", "v1")
     assert caught.value.code == "not_found"
@@ -101,7 +111,9 @@ def test_a_registry_that_is_never_contacted_is_not(mirror: ScriptedRegistry) -> 
     assert caught.value.code == "not_found"
 
 
-def test_a_persons_password_is_not_shown_to_a_mirror(mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_persons_password_is_not_shown_to_a_mirror(
+    mirror: ScriptedRegistry, source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     mirror.sign_in = BasicSignIn({"x": "y"})
     source.sign_in = BasicSignIn({"ada": "secret"})
     source.add_image("library/app", "v1", IMAGE)
@@ -127,9 +139,9 @@ def test_no_place_at_all_is_a_mistake() -> None:
         MirroredSource([])
 
 
-def test_a_redirect_of_a_mirror_is_judged_like_any(mirror: ScriptedRegistry, source: ScriptedRegistry) -> None:
+def test_a_redirect_of_a_mirror_is_judged_like_any(
+    mirror: ScriptedRegistry, source: ScriptedRegistry
+) -> None:
     mirror.rule("GET", "/manifests/", redirect("http://169.254.169.254/"))
     source.add_image("library/app", "v1", IMAGE)
     assert _mirrored(mirror, source).get_manifest("library/app", "v1").digest == IMAGE.digest
-
-

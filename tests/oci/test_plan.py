@@ -33,7 +33,9 @@ def _plan(source: ScriptedRegistry, target: ScriptedRegistry, **more: Any) -> Im
     return make_plan(**settings | more)
 
 
-def test_everything_is_told_and_nothing_is_written(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_everything_is_told_and_nothing_is_written(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", INDEX)
     plan = _plan(source, target)
     assert plan.source_digest == INDEX.digest

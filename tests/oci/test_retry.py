@@ -43,7 +43,10 @@ def _failing(times: int, fault: Callable[[], Again] = _again) -> Callable[[], st
 def _retrier(budget: RetryBudget | None = None, observer: Recorder | None = None) -> Retrier:
     observer = observer or Recorder()
     return Retrier(
-        budget=budget or quick_budget(), cancel=CancelToken(), on_wait=observer.waiting, on_retry=observer.retried
+        budget=budget or quick_budget(),
+        cancel=CancelToken(),
+        on_wait=observer.waiting,
+        on_retry=observer.retried,
     )
 
 

@@ -45,7 +45,9 @@ def test_cookies_are_not_kept(source: ScriptedRegistry) -> None:
     assert not [each for each in source.requests if "cookie" in each.headers]
 
 
-def test_proxies_of_the_environment_are_not_used(source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(
+    source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert _get(source).digest == IMAGE.digest
@@ -82,7 +84,9 @@ def test_a_server_that_answers_in_http_1_0_is_understood() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_manifest_may_come_from_another_host(source: ScriptedRegistry, make_scripted: Make, status: int) -> None:
+def test_a_manifest_may_come_from_another_host(
+    source: ScriptedRegistry, make_scripted: Make, status: int
+) -> None:
     other = make_scripted(host="127.0.0.2")
     other.add_image("library/app", "v1", IMAGE)
     source.rule("GET", "/manifests/", redirect(other.url + "{path}", status))
@@ -102,7 +106,13 @@ def test_five_redirects_are_followed_and_not_six(source: ScriptedRegistry) -> No
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data", "http://10.1.2.3:5000/v2/", "http://[::ffff:10.0.0.1]/", "http://0x7f000001/", "http://metadata.google.internal/"],
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.1.2.3:5000/v2/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://0x7f000001/",
+        "http://metadata.google.internal/",
+    ],
 )
 def test_a_redirect_passes_the_address_policy(source: ScriptedRegistry, location: str) -> None:
     source.rule("GET", "/manifests/", redirect(location))
@@ -111,7 +121,9 @@ def test_a_redirect_passes_the_address_policy(source: ScriptedRegistry, location
     assert caught.value.code == "blocked_address"
 
 
-@pytest.mark.parametrize("location", ["http://user:secret@127.0.0.1/", "ftp://127.0.0.1/", "http://a b/", "javascript:x"])
+@pytest.mark.parametrize(
+    "location", ["http://user:secret@127.0.0.1/", "ftp://127.0.0.1/", "http://a b/", "javascript:x"]
+)
 def test_a_redirect_to_no_usable_address_breaks_the_protocol(source: ScriptedRegistry, location: str) -> None:
     source.rule("GET", "/manifests/", redirect(location))
     with pytest.raises(OciError) as caught:
@@ -139,7 +151,9 @@ def test_a_write_is_not_turned_into_a_read(source: ScriptedRegistry, target: Scr
         run(copier(source, target))
 
 
-def test_a_write_is_redirected_with_its_body(source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make) -> None:
+def test_a_write_is_redirected_with_its_body(
+    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make
+) -> None:
     other = make_scripted(host="127.0.0.2")
     source.add_image("library/app", "v1", IMAGE)
     other.repository("team/app").blobs = target.repository("team/app").blobs
@@ -266,7 +280,14 @@ def test_what_may_pass_is_tried_again(source: ScriptedRegistry, status: int) -> 
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(400, "source_error"), (403, "forbidden"), (404, "not_found"), (405, "source_error"), (413, "source_error"), (501, "source_error")],
+    [
+        (400, "source_error"),
+        (403, "forbidden"),
+        (404, "not_found"),
+        (405, "source_error"),
+        (413, "source_error"),
+        (501, "source_error"),
+    ],
 )
 def test_what_will_not_pass_is_asked_once(source: ScriptedRegistry, status: int, code: str) -> None:
     source.rule("GET", "/manifests/", refuse(status, "DENIED"))
@@ -304,14 +325,19 @@ def test_no_try_is_made_beyond_the_budget(source: ScriptedRegistry) -> None:
 def test_a_short_manifest_body_is_tried_again(source: ScriptedRegistry) -> None:
     def shorter(_request: object, proceed: Callable[[], Reply]) -> Reply:
         reply = proceed()
-        return Reply(headers=reply.headers, body=reply.body[:-5], length=len(reply.body), cut_at=len(reply.body) - 5)
+        return Reply(
+            headers=reply.headers, body=reply.body[:-5], length=len(reply.body), cut_at=len(reply.body) - 5
+        )
 
     source.rule("GET", "/manifests/", shorter, times=1)
     assert _get(source).digest == IMAGE.digest
 
 
 def test_warnings_of_the_registry_are_kept_for_people(source: ScriptedRegistry) -> None:
-    source.extra_headers = [("Warning", '299 - "This image is \\"old\\"; move on"'), ("Warning", "199 - nonsense")]
+    source.extra_headers = [
+        ("Warning", '299 - "This image is \\"old\\"; move on"'),
+        ("Warning", "199 - nonsense"),
+    ]
     source.add_image("library/app", "v1", IMAGE)
     reader = client(source)
     reader.get_manifest("library/app", "v1")

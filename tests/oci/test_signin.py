@@ -47,7 +47,9 @@ def _reader(registry: ScriptedRegistry, password: str | None = None, **more: Any
 # --- bearer ------------------------------------------------------------------------------------------------
 
 
-def test_a_public_image_is_read_with_an_anonymous_token(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_public_image_is_read_with_an_anonymous_token(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -64,7 +66,9 @@ def test_the_realms_own_query_is_kept(make_scripted: Make, make_tokens: Callable
     registry.add_image("library/app", "v1", IMAGE)
     _reader(registry).get_manifest("library/app", "v1")
     assert tokens.requests[0].query[:2] == [("tenant", "a"), ("mode", "x,y")]
-    assert tokens.requests[0].asked("scope") == "repository:library/app:pull", "built where the challenge has none"
+    assert tokens.requests[0].asked("scope") == "repository:library/app:pull", (
+        "built where the challenge has none"
+    )
 
 
 def test_one_token_serves_a_whole_image(
@@ -77,7 +81,9 @@ def test_one_token_serves_a_whole_image(
     assert len(tokens.requests) == 1
 
 
-def test_a_lifetime_below_a_minute_counts_as_a_minute(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_lifetime_below_a_minute_counts_as_a_minute(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(expires_in=1)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -87,7 +93,9 @@ def test_a_lifetime_below_a_minute_counts_as_a_minute(make_scripted: Make, make_
     assert len(tokens.requests) == 1
 
 
-def test_tokens_of_one_repository_are_not_used_for_another(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_tokens_of_one_repository_are_not_used_for_another(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     for name in ("a/one", "a/two"):
@@ -95,7 +103,10 @@ def test_tokens_of_one_repository_are_not_used_for_another(make_scripted: Make, 
     reader = _reader(registry)
     reader.get_manifest("a/one", "v1")
     reader.get_manifest("a/two", "v1")
-    assert [each.asked("scope") for each in tokens.requests] == ["repository:a/one:pull", "repository:a/two:pull"]
+    assert [each.asked("scope") for each in tokens.requests] == [
+        "repository:a/one:pull",
+        "repository:a/two:pull",
+    ]
 
 
 def test_a_token_that_ends_in_the_middle_of_a_layer_is_renewed_and_the_place_kept(
@@ -120,7 +131,9 @@ def test_a_token_that_ends_in_the_middle_of_a_layer_is_renewed_and_the_place_kep
     assert refused.headers["accept"] == renewed.headers["accept"]
 
 
-def test_a_registry_that_is_never_content_is_not_asked_for_ever(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_registry_that_is_never_content_is_not_asked_for_ever(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens, uses=0))
     registry.add_image("library/app", "v1", IMAGE)
@@ -130,7 +143,9 @@ def test_a_registry_that_is_never_content_is_not_asked_for_ever(make_scripted: M
     assert len(registry.seen("GET", "/manifests/")) <= 3
 
 
-def test_a_401_that_names_another_scope_has_it_added_once(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_401_that_names_another_scope_has_it_added_once(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -166,7 +181,9 @@ def test_a_mount_asks_for_both_repositories_in_one_token(
 # --- credentials -------------------------------------------------------------------------------------------
 
 
-def test_a_password_goes_to_a_token_server_on_the_registrys_host(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_password_goes_to_a_token_server_on_the_registrys_host(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -175,7 +192,9 @@ def test_a_password_goes_to_a_token_server_on_the_registrys_host(make_scripted: 
     assert not [each for each in registry.requests if each.authorization.startswith("Basic")]
 
 
-def test_a_wrong_password_fails_even_where_anyone_could_read(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_wrong_password_fails_even_where_anyone_could_read(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(accounts=ACCOUNT, anonymous=True)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -187,18 +206,24 @@ def test_a_wrong_password_fails_even_where_anyone_could_read(make_scripted: Make
     assert all(each.authorization for each in tokens.requests), "never silently anonymous"
 
 
-def test_a_token_server_elsewhere_is_asked_anonymously(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_token_server_elsewhere_is_asked_anonymously(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
     reader = _reader(registry, "correct horse")
     assert reader.get_manifest("library/app", "v1")
     assert tokens.requests
-    assert not [each for each in (*tokens.requests, *registry.requests) if each.authorization.startswith("Basic")]
+    assert not [
+        each for each in (*tokens.requests, *registry.requests) if each.authorization.startswith("Basic")
+    ]
     assert tokens.server_name in reader.notes[0]
 
 
-def test_a_refusal_there_says_that_the_password_was_not_shown(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_refusal_there_says_that_the_password_was_not_shown(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     with pytest.raises(OciError, match="not trusted with the user name") as caught:
@@ -206,14 +231,20 @@ def test_a_refusal_there_says_that_the_password_was_not_shown(make_scripted: Mak
     assert caught.value.code == "unauthorized"
 
 
-def test_a_token_server_that_the_operator_trusts_sees_the_password(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_token_server_that_the_operator_trusts_sees_the_password(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry, "correct horse", trusted_realms=[tokens.server_name]).get_manifest("library/app", "v1")
+    assert _reader(registry, "correct horse", trusted_realms=[tokens.server_name]).get_manifest(
+        "library/app", "v1"
+    )
 
 
-def test_no_redirect_is_followed_on_a_token_request(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_no_redirect_is_followed_on_a_token_request(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     thief = make_scripted(host="127.0.0.3")
     tokens = make_tokens(answer=Reply(307, [("Location", f"{thief.url}/token")]))
     registry = make_scripted(sign_in=BearerSignIn(tokens))
@@ -273,7 +304,9 @@ def test_a_basic_registry_without_a_password_is_unauthorized(make_scripted: Make
     assert caught.value.code == "unauthorized"
 
 
-def test_bearer_is_preferred_where_both_are_offered(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_bearer_is_preferred_where_both_are_offered(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(accounts=ACCOUNT)
     both = f'Basic realm="x", Bearer realm="{tokens.realm}",service="s"'
     registry = make_scripted(sign_in=BearerSignIn(tokens, challenge=both))
@@ -282,7 +315,9 @@ def test_bearer_is_preferred_where_both_are_offered(make_scripted: Make, make_to
     assert not [each for each in registry.requests if each.authorization.startswith("Basic")]
 
 
-def test_an_identity_token_is_exchanged_by_post(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_an_identity_token_is_exchanged_by_post(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(anonymous=False)
     tokens.refresh_tokens["refresh-me"] = "ada"
     registry = make_scripted(sign_in=BearerSignIn(tokens))
@@ -340,7 +375,9 @@ def test_an_unusable_token_answer_breaks_the_protocol(
     assert tokens.server_name in str(caught.value)
 
 
-def test_access_token_is_as_good_as_token(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_access_token_is_as_good_as_token(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(answer=Reply(body=b'{"access_token": "abc"}'))
     registry = make_scripted()
     registry.rule("GET", "/v2/$", Reply(401, [("WWW-Authenticate", f'Bearer realm="{tokens.realm}"')]))
@@ -349,7 +386,9 @@ def test_access_token_is_as_good_as_token(make_scripted: Make, make_tokens: Call
     assert registry.requests[-1].authorization == "Bearer abc"
 
 
-def test_a_token_server_in_trouble_is_asked_again(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_token_server_in_trouble_is_asked_again(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
@@ -363,7 +402,9 @@ def test_a_token_server_in_trouble_is_asked_again(make_scripted: Make, make_toke
     assert reader.get_manifest("library/app", "v1")
 
 
-def test_a_token_server_that_limits_the_rate_is_obeyed(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_token_server_that_limits_the_rate_is_obeyed(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens(answer=too_many("3600")(Request("GET", "", [], {}), Reply))
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     with pytest.raises(OciError) as caught:
@@ -374,7 +415,14 @@ def test_a_token_server_that_limits_the_rate_is_obeyed(make_scripted: Make, make
 
 @pytest.mark.parametrize(
     "realm",
-    ["http://169.254.169.254/latest", "http://10.0.0.1/token", "http://2130706433/", "http://user:pass@127.0.0.1/", "file:///etc/passwd", ""],
+    [
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/token",
+        "http://2130706433/",
+        "http://user:pass@127.0.0.1/",
+        "file:///etc/passwd",
+        "",
+    ],
 )
 def test_a_realm_may_not_lead_astray(make_scripted: Make, realm: str) -> None:
     registry = make_scripted()
@@ -407,7 +455,9 @@ def test_a_token_provider_signs_in_without_any_token_server(
     assert len(asked) == 1
 
 
-def test_a_token_of_ours_that_is_refused_is_made_anew_once(make_scripted: Make, make_tokens: Callable[..., TokenServer]) -> None:
+def test_a_token_of_ours_that_is_refused_is_made_anew_once(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
     tokens = make_tokens()
     target = make_scripted(sign_in=BearerSignIn(tokens))
     made: list[str] = []
@@ -448,7 +498,9 @@ def test_who_may_see_a_credential(registry: str, realm: str, may: bool) -> None:
 
 
 def test_scopes_come_in_one_order_with_their_actions_joined() -> None:
-    assert merge_scopes(["repository:b:push", "repository:a:pull", "repository:b:pull", "repository:a:pull"]) == (
+    assert merge_scopes(
+        ["repository:b:push", "repository:a:pull", "repository:b:pull", "repository:a:pull"]
+    ) == (
         "repository:a:pull",
         "repository:b:pull,push",
     )

@@ -51,7 +51,9 @@ def test_more_than_a_thousand_manifests_in_all_are_beyond_the_limit(
     assert len(source.seen("GET", "/manifests/")) < 100
 
 
-def test_a_child_named_many_times_is_read_and_pushed_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_child_named_many_times_is_read_and_pushed_once(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     image = index([(IMAGE, {})] * 300)
     source.add_image("library/app", "v1", image)
     assert run(copier(source, target)).digest == image.digest
@@ -62,7 +64,12 @@ def test_a_child_named_many_times_is_read_and_pushed_once(source: ScriptedRegist
 def test_one_digest_of_two_sizes_is_refused(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     def sized(size: int) -> Image:
         layer = {"mediaType": "application/octet-stream", "digest": IMAGE.blobs[1].digest, "size": size}
-        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": EMPTY.descriptor(), "layers": [layer]}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": EMPTY.descriptor(),
+            "layers": [layer],
+        }
         return Image(Blob(OCI_MANIFEST, json.dumps(document).encode()), (EMPTY,))
 
     source.add_image("library/app", "v1", index([(sized(4), {}), (sized(5), {})]))
@@ -71,7 +78,9 @@ def test_one_digest_of_two_sizes_is_refused(source: ScriptedRegistry, target: Sc
     assert caught.value.code == "unsupported_manifest"
 
 
-def test_an_index_that_names_itself_cannot_be_and_is_refused(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_an_index_that_names_itself_cannot_be_and_is_refused(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     entry = {"mediaType": OCI_INDEX, "digest": "sha256:" + "e" * 64, "size": 100}
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
     source.add_manifest("library/app", "v1", body, OCI_INDEX)

@@ -77,7 +77,9 @@ def test_locations_lead_where_the_standard_says(location: str, expected: str) ->
     assert f"{found.scheme}://{found.authority}{found.target}" == expected
 
 
-@pytest.mark.parametrize("location", ["/a\nb", "/a\x00", "gopher://a", "//user@a/", "/ä", "\\\\a\\b", "mailto:x"])
+@pytest.mark.parametrize(
+    "location", ["/a\nb", "/a\x00", "gopher://a", "//user@a/", "/ä", "\\\\a\\b", "mailto:x"]
+)
 def test_locations_that_lead_nowhere(location: str) -> None:
     with pytest.raises(ValueError, match=r"URL|port|host"):
         resolve(BASE, location)

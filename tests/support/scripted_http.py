@@ -208,7 +208,9 @@ class ScriptedServer:
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
         path, _, query = target.partition("?")
-        request = Request(method, path, parse_qsl(query, keep_blank_values=True), headers, server=self.server_name)
+        request = Request(
+            method, path, parse_qsl(query, keep_blank_values=True), headers, server=self.server_name
+        )
         with self._lock:
             self.requests.append(request)
         return request

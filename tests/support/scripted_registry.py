@@ -4,8 +4,8 @@
         registry.add_image("library/app", "v1", image)
         registry.rule("GET", "/blobs/", cut(1000), times=1)
 
-Rules come first, in the order they were made; a rule is used up after ``times`` requests. What no rule takes is
-answered as a registry should.
+Rules come first, in the order they were made; a rule is used up after ``times`` requests. What no rule takes
+is answered as a registry should.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Rule:
     def takes(self, request: Request) -> bool:
         if self.method and request.method != self.method:
             return False
-        return self.pattern.search(request.path) is not None and (self.times is None or self.used < self.times)
+        return self.pattern.search(request.path) is not None and (
+            self.times is None or self.used < self.times
+        )
 
 
 @dataclass
@@ -61,8 +63,8 @@ class Repository:
 class ScriptedRegistry(ScriptedServer):
     """See the module. Content may be looked at and changed at any time; it is plain dictionaries.
 
-    :param ranges: how Range requests for blobs are answered: ``right``, ``ignored`` (200), ``wrong`` (another start),
-        ``unsatisfiable`` (416).
+    :param ranges: how Range requests for blobs are answered: ``right``, ``ignored`` (200), ``wrong`` (another
+        start), ``unsatisfiable`` (416).
     :param referrers_api: whether there is one.
     :param sparse: whether an index may name children that are not there.
     """
@@ -153,7 +155,9 @@ class ScriptedRegistry(ScriptedServer):
         match = _UPLOAD.fullmatch(request.path)
         if match:
             with self._content_lock:
-                self.repository(match["name"]).uploads.setdefault(match["id"], bytearray()).extend(request.body)
+                self.repository(match["name"]).uploads.setdefault(match["id"], bytearray()).extend(
+                    request.body
+                )
 
     def handle(self, request: Request) -> Reply:
         with self._content_lock:
@@ -332,7 +336,8 @@ def _is_foreign(document: dict[str, list[dict[str, str]]], digest: str) -> bool:
     return any(each["digest"] == digest and each.get("urls") for each in document.get("layers", []))
 
 
-# --- acts ------------------------------------------------------------------------------------------------------
+# --- acts
+# ------------------------------------------------------------------------------------------------------
 
 
 def cut(at: int, by: str = "reset") -> Act:
