@@ -7,6 +7,8 @@ bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
 threads = int(os.environ.get("WEB_THREADS") or 8)
+# Imported once, before the workers fork: a start costs one import, and the memory is shared.
+preload_app = True
 timeout = 60
 graceful_timeout = 10
 keepalive = 15

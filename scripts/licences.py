@@ -11,16 +11,23 @@ from stack.paths import BIN, ROOT
 
 #: Words of licences that put no condition on the portal's own code (weak copyleft binds its own files only).
 FREE = re.compile(
-    r"MIT|BSD|Apache|ISC|Python|PSF|HPND|Unlicense|MPL|Mozilla|LGPL|Lesser General|Zope|CC0|Public Domain|0BSD", re.IGNORECASE
+    r"MIT|BSD|Apache|ISC|Python|PSF|HPND|Unlicense|MPL|Mozilla|LGPL|Lesser General|Zope|CC0|Public Domain|0BSD",
+    re.IGNORECASE,
 )
 
 
 def main() -> int:
     """0 if every locked runtime package has a licence of the list."""
-    locked = re.findall(r"^([a-z0-9_.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    locked = re.findall(
+        r"^([a-z0-9_.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+    )
     command = [BIN / "pip-licenses", "--format", "json", "--from", "mixed", "--packages", *locked]
     found = json.loads(subprocess.run(command, check=True, text=True, capture_output=True).stdout)
-    odd = [f"{row['Name']} {row['Version']}: {row['License']}" for row in found if not FREE.search(row["License"])]
+    odd = [
+        f"{row['Name']} {row['Version']}: {row['License']}"
+        for row in found
+        if not FREE.search(row["License"])
+    ]
     for line in odd:
         print(line)
     print(f"{len(found)} packages")

@@ -12,7 +12,17 @@ from pathlib import Path
 
 from stack.paths import BIN, ROOT
 
-PACKAGES = ["oci", "accounts", "projects", "imageimport", "registry_portal", "stack", "scripts", "bench", "tests"]
+PACKAGES = [
+    "oci",
+    "accounts",
+    "projects",
+    "imageimport",
+    "registry_portal",
+    "stack",
+    "scripts",
+    "bench",
+    "tests",
+]
 PYTHON = str(BIN / "python")
 
 
@@ -39,12 +49,17 @@ def main(arguments: list[str]) -> int:
     """Run the named checks, or all; 0 if all pass."""
     chosen = {name: command for name, command in checks().items() if not arguments or name in arguments}
     if unknown := set(arguments) - set(chosen):
-        print(f"No such check: {', '.join(sorted(unknown))}. There are: {', '.join(checks())}", file=sys.stderr)
+        print(
+            f"No such check: {', '.join(sorted(unknown))}. There are: {', '.join(checks())}", file=sys.stderr
+        )
         return 2
     with tempfile.TemporaryDirectory(prefix="portal-lint-") as directory:
         env = {**os.environ, "PORTAL_DATA_DIR": directory, "PORTAL_DOTENV": ""}
         failed = [name for name, command in chosen.items() if not _passes(name, command, env)]
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} checks passed." + (f" Failed: {', '.join(failed)}" if failed else ""))
+    print(
+        f"{len(chosen) - len(failed)} of {len(chosen)} checks passed."
+        + (f" Failed: {', '.join(failed)}" if failed else "")
+    )
     return 1 if failed else 0
 
 
@@ -67,7 +82,9 @@ def project_files(*suffixes: str) -> list[Path]:
         capture_output=True,
         check=True,
     ).stdout
-    return [ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).is_file()]
+    return [
+        ROOT / line for line in listed.splitlines() if line.endswith(suffixes) and (ROOT / line).is_file()
+    ]
 
 
 if __name__ == "__main__":

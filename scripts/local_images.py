@@ -18,7 +18,15 @@ PACKAGES = (
 )  # fmt: skip
 SUITE = "bookworm"
 BASE = "portal-local-base"
-EXCLUDED = ("./proc/*", "./sys/*", "./dev/*", "./root/*", "./tmp/*", "./var/cache/apt/*", "./var/lib/apt/lists/*")
+EXCLUDED = (
+    "./proc/*",
+    "./sys/*",
+    "./dev/*",
+    "./root/*",
+    "./tmp/*",
+    "./var/cache/apt/*",
+    "./var/lib/apt/lists/*",
+)
 
 POSTGRES_ENTRY = """#!/bin/sh
 set -eu
@@ -58,7 +66,9 @@ def main(directory: str) -> int:
         (Path(context) / "registry.sh").write_text(REGISTRY_ENTRY, encoding="utf-8")
         for tag, steps in IMAGES.items():
             (Path(context) / "Dockerfile").write_text(f"FROM {BASE}\n{steps}", encoding="utf-8")
-            subprocess.run(["docker", "build", "--quiet", "--network", "host", "--tag", tag, context], check=True)
+            subprocess.run(
+                ["docker", "build", "--quiet", "--network", "host", "--tag", tag, context], check=True
+            )
     return 0
 
 

@@ -17,7 +17,18 @@ def main(arguments: list[str]) -> int:
     for lock, extra in LOCKS.items():
         # The runtime's versions are the same in both, so that what is tested is what runs.
         pins = [] if lock == "requirements.lock" else ["--constraint", "requirements.lock"]
-        command = [uv, "pip", "compile", "pyproject.toml", *extra, *pins, *OPTIONS, *arguments, "--output-file", lock]
+        command = [
+            uv,
+            "pip",
+            "compile",
+            "pyproject.toml",
+            *extra,
+            *pins,
+            *OPTIONS,
+            *arguments,
+            "--output-file",
+            lock,
+        ]
         if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             return 1
     return 0

@@ -23,10 +23,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="portal-messages-") as directory:
         fresh = _collected(Path(directory))
         problems = [
-            f"not translated: {text}" for text in sorted(_texts(fresh.read_text(encoding="utf-8")) - _translated(source))
+            f"not translated: {text}"
+            for text in sorted(_texts(fresh.read_text(encoding="utf-8")) - _translated(source))
         ]
     checked = subprocess.run(
-        ["msgfmt", "--check", "--output-file", "/dev/null", source], text=True, capture_output=True, check=False
+        ["msgfmt", "--check", "--output-file", "/dev/null", source],
+        text=True,
+        capture_output=True,
+        check=False,
     )
     problems += [line for line in checked.stderr.splitlines() if line]
     for problem in problems:
@@ -38,9 +42,21 @@ def _collected(directory: Path) -> Path:
     """A catalogue made anew from the code, beside the real one."""
     copy = directory / "project"
     shutil.copytree(
-        ROOT, copy, ignore=shutil.ignore_patterns(".venv", "var", ".git", "node_modules", "tests", "staticfiles", ".*_cache")
+        ROOT,
+        copy,
+        ignore=shutil.ignore_patterns(
+            ".venv", "var", ".git", "node_modules", "tests", "staticfiles", ".*_cache"
+        ),
     )
-    command = [BIN / "python", "manage.py", "makemessages", "--locale", LANGUAGE, "--no-location", "--no-obsolete"]
+    command = [
+        BIN / "python",
+        "manage.py",
+        "makemessages",
+        "--locale",
+        LANGUAGE,
+        "--no-location",
+        "--no-obsolete",
+    ]
     subprocess.run(command, cwd=copy, check=True, capture_output=True)
     return copy / "locale" / LANGUAGE / "LC_MESSAGES" / "django.po"
 
@@ -60,7 +76,9 @@ def _entries(text: str) -> list[tuple[str, str, bool]]:
                 fields[current] += line[1:-1]
         if fields.get("msgid"):
             said = "".join(value for name, value in fields.items() if name.startswith("msgstr"))
-            result.append((fields["msgid"], said, any(line.startswith("#,") and "fuzzy" in line for line in lines)))
+            result.append(
+                (fields["msgid"], said, any(line.startswith("#,") and "fuzzy" in line for line in lines))
+            )
     return result
 
 

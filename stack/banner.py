@@ -18,7 +18,9 @@ def banner(config: RunConfig, addresses: dict[str, str], administrator: dict[str
     elif administrator["created"]:
         password = "as given in DJANGO_SUPERUSER_PASSWORD"
     else:
-        password = f"as before   (a new one: .venv/bin/python manage.py changepassword {administrator['username']})"
+        password = (
+            f"as before   (a new one: .venv/bin/python manage.py changepassword {administrator['username']})"
+        )
     rows = {
         "Registry Portal": f"{addresses['web_url']}/",
         "User": str(administrator["username"]),

@@ -54,7 +54,7 @@ class RunConfig:
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-class _Environment(environ.Env):
+class _Environment(environ.Env):  # type: ignore[misc]  # the package has no types
     """Reads ``.env`` beside the environment, not into it: what it holds must not reach the environment of processes,
     each of which reads the file itself."""
 

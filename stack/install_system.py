@@ -139,11 +139,15 @@ def _apt_install(packages: Sequence[str]) -> str:
         return "this user is not root and there is no sudo"
     print(f"Installing Debian packages: {' '.join(packages)}", flush=True)
     with _services_stay_down(prefix):
-        _apt(prefix, ["update", "-q"])  # a mirror that is partly stale still serves; the install itself decides
+        _apt(
+            prefix, ["update", "-q"]
+        )  # a mirror that is partly stale still serves; the install itself decides
         if _apt(prefix, ["install", "-y", "-q", "--no-install-recommends", *packages]):
             return ""
         # One package without a candidate fails them all: then each on its own.
-        failed = [p for p in packages if not _apt(prefix, ["install", "-y", "-q", "--no-install-recommends", p])]
+        failed = [
+            p for p in packages if not _apt(prefix, ["install", "-y", "-q", "--no-install-recommends", p])
+        ]
     return f"apt-get could not install {' '.join(failed)}" if failed else ""
 
 

@@ -15,9 +15,7 @@ class CommandFailed(Exception):
     """A command ended with an error; the text says which."""
 
 
-async def run_command(
-    argv: Sequence[str], *, name: str, env: Mapping[str, str], show: bool = False
-) -> str:
+async def run_command(argv: Sequence[str], *, name: str, env: Mapping[str, str], show: bool = False) -> str:
     """Run to the end; its standard output, or nothing where ``show`` lets it write to the terminal itself.
 
     :raises CommandFailed: it ended with an error.

@@ -43,7 +43,16 @@ def beat_service(*, env: Mapping[str, str]) -> ServiceSpec:
     """Celery's clock."""
     return ServiceSpec(
         name="beat",
-        argv=[str(BIN / "celery"), "--quiet", "-A", "registry_portal", "beat", "--loglevel", "WARNING", "--pidfile="],
+        argv=[
+            str(BIN / "celery"),
+            "--quiet",
+            "-A",
+            "registry_portal",
+            "beat",
+            "--loglevel",
+            "WARNING",
+            "--pidfile=",
+        ],
         env=env,
         cwd=ROOT,
         stop_seconds=10,

@@ -67,7 +67,9 @@ class _Pusher:
             raise PushError(f"The registry answered {status} to the blob {blob.digest}.")
 
     def manifest(self, manifest: Blob, reference: str) -> None:
-        status, _ = self._ask("PUT", f"{self._base}/manifests/{reference}", manifest.data, manifest.media_type)
+        status, _ = self._ask(
+            "PUT", f"{self._base}/manifests/{reference}", manifest.data, manifest.media_type
+        )
         if status != 201:
             raise PushError(f"The registry answered {status} to the manifest {reference}.")
 

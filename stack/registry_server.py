@@ -104,7 +104,9 @@ def configuration(plan: RegistryPlan) -> dict[str, Any]:
         "storage": {
             "filesystem": {"rootdirectory": str((plan.directory / "data").resolve())},
             "delete": {"enabled": True},
-            "maintenance": {"uploadpurging": {"enabled": True, "age": "24h", "interval": "1h", "dryrun": False}},
+            "maintenance": {
+                "uploadpurging": {"enabled": True, "age": "24h", "interval": "1h", "dryrun": False}
+            },
         },
         "http": http,
     }

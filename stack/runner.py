@@ -42,7 +42,12 @@ class Portal:
     @property
     def env(self) -> dict[str, str]:
         """What the portal's own processes are told, beside the environment. Secrets are in files, never here."""
-        result = {"PORTAL_DATA_DIR": str(self.config.data_dir), "PYTHONUNBUFFERED": "1"}
+        result = {
+            "PORTAL_DATA_DIR": str(self.config.data_dir),
+            "PYTHONUNBUFFERED": "1",
+            # A shell that serves another Django project may hold another name.
+            "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
+        }
         if not self.config.allowed_hosts and self.config.host not in WILDCARDS:
             result["ALLOWED_HOSTS"] = ",".join(dict.fromkeys(["localhost", LOOPBACK, self.config.host]))
         return result

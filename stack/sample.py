@@ -165,7 +165,9 @@ def sample_image() -> Image:
     """The sample: two platforms that share two layers and have one of their own each, about 3 MB together."""
     noise = random.Random(2024)
     shared = [
-        file_layer({"etc/os-release": b'NAME="Hello"\nID=hello\n', "etc/motd": b"Imported by Registry Portal.\n"}),
+        file_layer(
+            {"etc/os-release": b'NAME="Hello"\nID=hello\n', "etc/motd": b"Imported by Registry Portal.\n"}
+        ),
         file_layer({"usr/share/hello/data.bin": noise.randbytes(1_500_000)}),
     ]
     images = []

@@ -40,5 +40,7 @@ class ServiceSpec:
 
     def environment(self) -> dict[str, str]:
         """This process's environment with the service's changes."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(self.drop_env or ("\0",))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(self.drop_env or ("\0",))
+        }
         return kept | dict(self.env)

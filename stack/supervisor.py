@@ -44,8 +44,7 @@ class Service:
         self.deaths = 0
         self.last_lines: list[str] = []
         self._console = console
-        self._stopping = False
-        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,13 +64,14 @@ class Service:
             if self.deaths > deaths_allowed:
                 raise ServiceFailed(f"{self.spec.name} does not start. It said:\n{said}")
             if time.monotonic() > deadline:
-                raise ServiceFailed(f"{self.spec.name} does not answer after {timeout:.0f} s. It said:\n{said}")
+                raise ServiceFailed(
+                    f"{self.spec.name} does not answer after {timeout:.0f} s. It said:\n{said}"
+                )
             await asyncio.sleep(READY_POLL)
 
     async def stop(self) -> None:
         """Ask it to stop, wait as long as its spec grants, then kill what is left of its process group."""
-        self._stopping = True
-        self._wake.set()
+        self._stopping.set()
         child = self.child
         if child is not None and child.alive:
             child.signal(self.spec.stop_signal)
@@ -86,26 +86,27 @@ class Service:
 
     def kill(self) -> None:
         """Kill it at once, with its process group."""
-        self._stopping = True
-        self._wake.set()
+        self._stopping.set()
         if self.child is not None:
             kill_group(self.child.pid)
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
-        while not self._stopping:
+        while not self._stopping.is_set():
             started = time.monotonic()
             code = await self._run_once()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if time.monotonic() - started > SETTLED:
                 pause, self.deaths = FIRST_PAUSE, 0
             self.deaths += 1
             if self.deaths <= LOUD_DEATHS or self.deaths % 10 == 0:
                 text = f"ended ({describe_exit(code)}), starts again in {pause:.1f} s"
-                self._console.say(self.spec.name, text if self.deaths == 1 else f"{text} (time {self.deaths} in a row)")
+                self._console.say(
+                    self.spec.name, text if self.deaths == 1 else f"{text} (time {self.deaths} in a row)"
+                )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _run_once(self) -> int:

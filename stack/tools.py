@@ -85,4 +85,15 @@ def _docker_works() -> bool:
 
 def _docker_run(data_dir: Path) -> list[str]:
     path = str(data_dir.resolve())
-    return ["docker", "run", "--rm", "--init", "--network", "host", "--volume", f"{path}:{path}", "--entrypoint", ""]
+    return [
+        "docker",
+        "run",
+        "--rm",
+        "--init",
+        "--network",
+        "host",
+        "--volume",
+        f"{path}:{path}",
+        "--entrypoint",
+        "",
+    ]

@@ -7,7 +7,7 @@ its own service, to stop, kill and damage.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,7 +19,7 @@ from stack.paths import BIN, ROOT
 from stack.portal import compile_catalogues
 from stack.registry_server import BasicAuth
 from tests.support.engine import DockerEngine, start_engine, stop_engine
-from tests.support.portal import PortalProcess, seed_database
+from tests.support.portal import RUNNER, PortalProcess, seed_database
 from tests.support.services import (
     PostgresServer,
     RedisServer,
@@ -118,7 +118,9 @@ def portal_seed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     code = "from io import StringIO; from registry_portal.collect import collect_if_changed as c; c(output=StringIO())"
     for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", code]):
         subprocess.run([BIN / "python", ROOT / "manage.py", *arguments], env=env, check=True)
-    checkpoint = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"
+    checkpoint = (
+        "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"
+    )
     database = directory / "data" / "portal.sqlite3"
     subprocess.run([BIN / "python", "-c", checkpoint, database], check=True)
     return database, static
@@ -156,9 +158,10 @@ def _portal_factory(
 ) -> Callable[..., PortalProcess]:
     database, static = seed
 
-    def make(*, start: bool = True, **env: str) -> PortalProcess:
+    def make(*, start: bool = True, command: Sequence[str] = RUNNER, **env: str) -> PortalProcess:
         loopback = {"IMPORT_PRIVATE_SOURCES": "127.0.0.0/8", "IMPORT_INSECURE_SOURCES": "127.0.0.1"}
-        found = PortalProcess(tmp_path_factory.mktemp("portal"), {**loopback, "STATIC_ROOT": str(static), **env})
+        env = {**loopback, "STATIC_ROOT": str(static), **env}
+        found = PortalProcess(tmp_path_factory.mktemp("portal"), env, command)
         seed_database(found.data_dir, database)
         if start:
             found.start()

@@ -79,7 +79,9 @@ def test_a_service_that_cannot_start_is_reported_with_its_last_words() -> None:
 def test_a_program_that_is_missing_is_reported() -> None:
     async def act(supervisor: Supervisor) -> None:
         with pytest.raises(ServiceFailed, match="ghost"):
-            await supervisor.up(ServiceSpec(name="ghost", argv=["/nowhere/ghost"], ready=lambda: True), timeout=20)
+            await supervisor.up(
+                ServiceSpec(name="ghost", argv=["/nowhere/ghost"], ready=lambda: True), timeout=20
+            )
 
     supervised(act)
 
@@ -121,7 +123,9 @@ def test_deaths_in_a_row_are_not_all_reported(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_endless_line_does_not_fill_the_memory() -> None:
     async def act(supervisor: Supervisor) -> None:
-        service = supervisor.add(sh("babbler", "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo done; sleep 60"))
+        service = supervisor.add(
+            sh("babbler", "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo done; sleep 60")
+        )
         await until(lambda: "done" in service.last_lines)
 
     assert len(supervised(act)) < 1_000_000

@@ -34,14 +34,21 @@ class DockerEngine:
         if config is not None:
             env["DOCKER_CONFIG"] = str(config)
         done = subprocess.run(
-            ["docker", *arguments], env=env, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ["docker", *arguments],
+            env=env,
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         return done.stdout
 
     def images(self) -> set[str]:
         """The tags that it holds."""
         return {
-            line for line in self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines() if line
+            line
+            for line in self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+            if line
         }
 
 

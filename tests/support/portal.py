@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,13 +22,25 @@ from stack.supervisor import kill_group
 ADMIN = "admin"
 ENDED = {"success", "failed", "canceled"}
 #: Variables of this machine's owner that a test's portal must not meet.
-FOREIGN = ("REDIS_", "REGISTRY_", "DATABASE_", "IMPORT_", "PORTAL_", "TOKEN_SERVICE_", "DJANGO_", "MAKE", "PYTEST_")
+FOREIGN = (
+    "REDIS_",
+    "REGISTRY_",
+    "DATABASE_",
+    "IMPORT_",
+    "PORTAL_",
+    "TOKEN_SERVICE_",
+    "DJANGO_",
+    "MAKE",
+    "PYTEST_",
+)
+#: How the product is started.
+RUNNER = (str(BIN / "python"), "-m", "stack", "run")
 
 
 class PortalProcess:
     """A running portal with its administrator signed in to the API."""
 
-    def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, env: Mapping[str, str], command: Sequence[str] = RUNNER) -> None:
         self.data_dir = directory / "data"
         self.log = directory / "portal.log"
         self.password = secrets.token_urlsafe(12)
@@ -42,6 +54,7 @@ class PortalProcess:
             "WEB_CONCURRENCY": "1",
             **env,
         }
+        self.command = command
         self.process: subprocess.Popen[bytes] | None = None
         self._token = ""
 
@@ -52,13 +65,12 @@ class PortalProcess:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         return kept | self.env
 
-    def start(self, *, timeout: float = 90.0) -> Self:
-        """Start it and wait until its banner says that it is up."""
-        said_before = self.output().count("Ctrl-C stops everything") if self.log.exists() else 0
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [BIN / "python", "-m", "stack", "run"],
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -66,6 +78,12 @@ class PortalProcess:
                 cwd=ROOT,
                 start_new_session=True,
             )
+
+    def start(self, *, timeout: float = 90.0) -> Self:
+        """Start it and wait until its banner says that it is up."""
+        said_before = self.output().count("Ctrl-C stops everything")
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + timeout
         while self.output().count("Ctrl-C stops everything") == said_before:
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -195,7 +213,9 @@ class PortalProcess:
             time.sleep(0.1)
         return found
 
-    def run_import(self, project: str, image: str, *, timeout: float = 60.0, **fields: object) -> dict[str, Any]:
+    def run_import(
+        self, project: str, image: str, *, timeout: float = 60.0, **fields: object
+    ) -> dict[str, Any]:
         """Ask for an import and wait for its end."""
         return self.wait(project, self.submit(project, image, **fields)["id"], timeout=timeout)
 
@@ -236,7 +256,9 @@ def alive(pid: int) -> bool:
 
 def _process(entry: Path) -> tuple[int, str] | None:
     try:
-        state, parent = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:2]
+        state, parent = (
+            (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:2]
+        )
         line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
     except (OSError, ValueError):
         return None

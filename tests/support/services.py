@@ -156,12 +156,29 @@ def start_postgres(directory: Path) -> PostgresServer:
     password.write_text("portal\n", encoding="ascii")
     password.chmod(0o644)
     subprocess.run(
-        [*become, binaries / "initdb", "-D", data, "-U", "portal", "--pwfile", password, "-A", "scram-sha-256", "-N"],
+        [
+            *become,
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "portal",
+            "--pwfile",
+            password,
+            "-A",
+            "scram-sha-256",
+            "-N",
+        ],
         check=True,
         capture_output=True,
         cwd="/",
     )
-    options = {"listen_addresses": LOOPBACK, "unix_socket_directories": "", "fsync": "off", "max_connections": "200"}
+    options = {
+        "listen_addresses": LOOPBACK,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": "200",
+    }
 
     def make(port: int) -> ServiceSpec:
         settings = [f"--{name}={value}" for name, value in (options | {"port": str(port)}).items()]

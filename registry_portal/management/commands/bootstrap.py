@@ -25,7 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-static", action="store_true", help="static files were collected before")
-        parser.add_argument("--json", action="store_true", help="report on standard output as one line of JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="report on standard output as one line of JSON"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False, stdout=self.stderr, stderr=self.stderr)

@@ -1,0 +1,129 @@
+"""The pages of the pictures, and what is done on each before it is taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+#: Of the users ``ada``, ``mei`` and ``lars`` in the sample rows.
+PASSWORD: Final = "a password for pictures"
+
+
+def _nothing(_page: Any) -> None:
+    """The page as it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture: its name, the address with places for ids, who looks, and what he does first."""
+
+    name: str
+    path: str
+    user: str = "ada"
+    act: Callable[[Any], None] = _nothing
+    #: The whole page, or what the window shows.
+    whole: bool = True
+    #: It asks again and again, so it never comes to rest.
+    polls: bool = False
+
+
+def _open_import(page: Any) -> None:
+    page.locator("[data-opens=import-dialog] .btn-primary").click()
+
+
+def _type(page: Any) -> None:
+    _open_import(page)
+    page.locator("[name=image_url]").fill("docker pull --platform linux/arm64 ghcr.io/owner/service:v1.4")
+    page.locator("[data-goal]").wait_for()
+
+
+def _type_wrong(page: Any) -> None:
+    _open_import(page)
+    page.locator("[name=image_url]").fill("ghcr.io/Owner/Service")
+    page.locator("#import-reading .errors").wait_for()
+
+
+def _many(page: Any) -> None:
+    _open_import(page)
+    page.locator("[name=mode][value=many]").check(force=True)
+    page.locator("[name=images]").fill("nginx:1.27\nghcr.io/owner/repo:v1\nredis:7.4\nnot//an image")
+    page.locator("#import-reading-many .errors").wait_for()
+
+
+def _click(selector: str) -> Callable[[Any], None]:
+    def act(page: Any) -> None:
+        page.locator(selector).first.click()
+        page.wait_for_timeout(300)
+
+    return act
+
+
+def _wrong_password(page: Any) -> None:
+    page.locator("#id_username").fill("ada")
+    page.locator("#id_password").fill("wrong")
+    page.locator("main form button").first.click()
+    page.wait_for_load_state()
+
+
+_P: Final = "/projects/library/"
+PAGES: Final = (
+    Shot("login", "/accounts/login/", user=""),
+    Shot("login-refused", "/accounts/login/", user="", act=_wrong_password),
+    Shot("projects", "/"),
+    Shot("project-new", "/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("project", _P, polls=True),
+    Shot("project-empty", "/projects/fresh/"),
+    Shot("project-no-match", f"{_P}?search=zzz", polls=True),
+    Shot("project-push-and-pull", _P, act=_click(".head-actions summary"), whole=False, polls=True),
+    Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False, polls=True),
+    Shot("import-dialog", _P, act=_type, whole=False, polls=True),
+    Shot("import-dialog-wrong", _P, act=_type_wrong, whole=False, polls=True),
+    Shot("import-dialog-many", _P, act=_many, whole=False, polls=True),
+    Shot("import-page", f"{_P}import/"),
+    Shot("import-running", _P + "imports/{running}/", polls=True),
+    Shot("import-waiting", _P + "imports/{pending}/", polls=True),
+    Shot("import-failed", _P + "imports/{failed}/"),
+    Shot("import-done", _P + "imports/{success}/"),
+    Shot("history", f"{_P}imports/"),
+    Shot("history-no-match", f"{_P}imports/?search=zzz"),
+    Shot("history-empty", "/projects/fresh/imports/"),
+    Shot("image", _P + "images/{image}/"),
+    Shot("batches", f"{_P}batches/"),
+    Shot("batches-empty", "/projects/fresh/batches/"),
+    Shot("batch", _P + "batches/{batch}/"),
+    Shot("schedules", f"{_P}schedules/"),
+    Shot("schedules-empty", "/projects/fresh/schedules/"),
+    Shot("schedule", _P + "schedules/{schedule}/"),
+    Shot("schedule-new", f"{_P}schedules/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("settings", f"{_P}settings/"),
+    Shot("settings-empty", "/projects/fresh/settings/"),
+    Shot("settings-credential", f"{_P}settings/", act=_click("#credentials .section-head .btn"), whole=False),
+    Shot("settings-webhook", f"{_P}settings/", act=_click("#webhooks .section-head .btn"), whole=False),
+    Shot("settings-delete", f"{_P}settings/delete/"),
+    Shot("webhook-deliveries", _P + "settings/webhooks/{webhook}/"),
+    Shot("journal", f"{_P}settings/journal/"),
+    Shot("account", "/accounts/"),
+    Shot("members-as-developer", f"{_P}settings/", user="lars"),
+    Shot("forbidden", f"{_P}settings/journal/", user="lars"),
+    Shot("not-found", "/projects/nowhere/"),
+)
+
+
+def ids() -> dict[str, str]:
+    """Places of the addresses, from the rows that there are; inside Django."""
+    from imageimport.models import ImportBatch, ImportTask, Schedule, Webhook
+    from projects.models import Image
+
+    found = {"image": Image.objects.get(repository="nginx").pk, "batch": ImportBatch.objects.get().pk}
+    found["schedule"] = Schedule.objects.get(enabled=True).pk
+    found["webhook"] = Webhook.objects.get().pk
+    for status in ("running", "pending", "failed", "success"):
+        found[status] = ImportTask.objects.filter(status=status, batch=None).order_by("-created_at")[0].pk
+    return {name: str(pk) for name, pk in found.items()}
+
+
+def tell() -> None:
+    """Print the places as one line of JSON."""
+    print(json.dumps(ids()))

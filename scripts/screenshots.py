@@ -1,0 +1,165 @@
+"""``make screenshots``: every page in both languages, both themes and two sizes, into ``screenshots/``.
+
+Pages are filled with rows of :mod:`scripts.sample_rows`; nothing is imported and no registry asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts.sample_pages import PAGES, PASSWORD, Shot
+from stack.paths import BIN, ROOT
+from stack.ports import free_port
+from stack.tools import find
+
+LANGUAGES: Final = {"en": "en-GB", "zh-hans": "zh-CN"}
+THEMES: Final = ("light", "dark")
+SIZES: Final = {"desktop": (1280, 860), "phone": (360, 780)}
+#: Makes the rows and says the ids that the pages' addresses need.
+_FILL: Final = "from scripts import sample_rows, sample_pages; sample_rows.fill(); sample_pages.tell()"
+
+
+def main() -> int:
+    """Write the pictures; 1 if a page is wider than the window or says something in the console."""
+    wanted = sys.argv[1:]
+    target = ROOT / "screenshots"
+    if not wanted:
+        shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(exist_ok=True)
+    problems: list[str] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-pictures-") as directory,
+        _site(Path(directory)) as (url, ids),
+        sync_playwright() as playwright,
+    ):
+        chromium = find("chromium", "chromium-browser", "google-chrome")
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--no-proxy-server"]
+        )
+        for language in LANGUAGES:
+            for theme in THEMES:
+                for size in SIZES:
+                    shots = [shot for shot in PAGES if not wanted or shot.name in wanted]
+                    problems += _take(Camera(browser, url, ids, target), (language, theme, size), shots)
+        browser.close()
+    print("\n".join(problems) or f"{len(list(target.glob('*.png')))} pictures in {target.relative_to(ROOT)}/")
+    return 1 if problems else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What every picture is taken with."""
+
+    browser: Browser
+    url: str
+    ids: dict[str, str]
+    target: Path
+
+
+def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list[str]:
+    """Write the pictures of one language, theme and size; what was wrong with them."""
+    language, theme, size = look
+    width, height = SIZES[size]
+    problems: list[str] = []
+    options: dict[str, Any] = {
+        "locale": LANGUAGES[language],
+        "color_scheme": theme,
+        "timezone_id": "Asia/Shanghai",
+    }
+    context = camera.browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(f"{page.url} {look}: {error}"))
+    for shot in shots:
+        _sign(page, camera.url, shot.user)
+        page.goto(
+            camera.url + shot.path.format(**camera.ids),
+            wait_until="networkidle" if not shot.polls else "load",
+        )
+        shot.act(page)
+        page.wait_for_timeout(250)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            problems.append(f"{shot.name} {look}: {wide} pixels wide")
+        page.screenshot(
+            path=camera.target / f"{shot.name}.{language}.{theme}.{size}.png", full_page=shot.whole
+        )
+    context.close()
+    return problems
+
+
+def _sign(page: Page, url: str, user: str) -> None:
+    if getattr(page, "_signed_in_as", "") == user:
+        return
+    page.context.clear_cookies()
+    if user:
+        page.goto(f"{url}/accounts/login/")
+        page.locator("#id_username").fill(user)
+        page.locator("#id_password").fill(PASSWORD)
+        page.locator("main form button").first.click()
+        page.wait_for_load_state()
+    page._signed_in_as = user  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A portal's web process alone, on sample rows; its address and the ids of some rows."""
+    port = free_port()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PORTAL_", "REDIS_", "REGISTRY_"))
+    }
+    env = {
+        **kept,
+        "PORTAL_DATA_DIR": str(directory / "data"),
+        "PORTAL_DOTENV": "",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "REGISTRY_URL": "http://127.0.0.1:1",
+        "REGISTRY_PUBLIC_HOST": "registry.example.com",
+        "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
+        "LOG_LEVEL": "ERROR",
+    }
+    python = [BIN / "python", ROOT / "manage.py"]
+    for command in (["migrate", "-v0"], ["collectstatic", "-v0", "--no-input"]):
+        subprocess.run([*python, *command], env=env, check=True, cwd=ROOT)
+    said = subprocess.run(
+        [*python, "shell", "-v0", "-c", _FILL], env=env, check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    ids = json.loads(said.stdout.strip().splitlines()[-1])
+    gunicorn = [BIN / "gunicorn", "-c", "/dev/null", "-b", f"127.0.0.1:{port}", "--threads", "4"]
+    server = subprocess.Popen([*gunicorn, "registry_portal.wsgi"], env=env, cwd=ROOT)
+    try:
+        _wait(f"http://127.0.0.1:{port}/healthz")
+        yield f"http://127.0.0.1:{port}", ids
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait(url: str) -> None:
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError(url)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
