@@ -1,4 +1,4 @@
-"""Requests over pooled connections: one try each, no redirects, no sign-in, no retries (see :mod:`oci.session`).
+"""Requests over pooled connections: one try each, no redirects, no sign-in (those are :mod:`oci.session`'s).
 
 No proxies, cookies, netrc or decoding: what a registry sends is what the caller gets.
 """
@@ -24,7 +24,7 @@ IDLE_SECONDS: Final = 30.0
 
 
 class Transport:
-    """Connections to any number of hosts for one registry client. Thread-safe; a connection serves one thread at a time."""
+    """Connections to any number of hosts for one registry client. Thread-safe."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Transport:
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """Send a request that fits in memory, wait for its answer's headers.
 
-        A kept connection that the server closed meanwhile is replaced by a fresh one, once: nothing was answered, so
-        nothing was done.
+        A kept connection that the server closed meanwhile is replaced by a fresh one, once: nothing was
+        answered, so nothing was done.
 
         :raises Broken: the connection broke or stalled.
         :raises Malformed: the answer is not HTTP.
@@ -147,7 +147,7 @@ class Sending:
         self._connection.send(piece)
 
     def finish(self, *, seconds: float | None = None) -> Response:
-        """The answer, once all bytes are sent, or after :meth:`send` failed: servers say why before they close.
+        """The answer, once all bytes are sent or :meth:`send` failed: servers say why before they close.
 
         :raises Broken: there is none. :raises Malformed:
         """

@@ -1,4 +1,4 @@
-"""One blob from source to target: every byte hashed once on its way, nothing stored, resumed in both directions.
+"""One blob from source to target: each byte hashed once on its way, nothing stored, resumed on both sides.
 
 The last bytes are held back until size and digest are right, so a wrong blob can never be committed: the
 target's request is broken off instead, one chunk short.
@@ -32,7 +32,7 @@ _RESUME_BYTES: Final = MIB
 
 
 class RunningHash:
-    """Of the bytes read so far; can go back to an earlier place, and then insists that the same bytes come again."""
+    """Of the bytes read so far; can go back to an earlier place, and then insists on the same bytes."""
 
     def __init__(self, digest: str) -> None:
         self._algorithm = parse_digest(digest)[0]
@@ -81,7 +81,8 @@ class RunningHash:
 class Transfer:
     """Moves one blob. Belongs to one thread.
 
-    :param on_bytes: told how many bytes of the blob the target was sent; goes back when it has to begin again.
+    :param on_bytes: told how many bytes of the blob the target was sent; goes back when it has to begin
+        again.
     :param stop: raises when the import is to end.
     """
 
@@ -158,8 +159,6 @@ class Transfer:
                     break
                 piece = self._next(buffer, attempts)
         except BaseException:
-            if not self._spoiled and upload.give_up(sending):
-                self._spoiled = True
             sending.abort()
             raise
         if self._patches(offset):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
 
 from oci.auth import Credential
-from oci.cancel import CancelToken
 from oci.copy import CopyResult
-from oci.errors import Canceled, OciError
+from oci.errors import OciError
 from oci.observer import MountCandidate
 from stack.sample import index_of, random_image
 from tests.oci.copying import Recorder, client, copier, quick_budget, run
-from tests.support.footprint import upload_sessions
-from tests.support.scripted_registry import ScriptedRegistry, stall
 from tests.support.services import RegistryServer
 
 INDEX = index_of(
@@ -212,26 +208,3 @@ def test_manifests_are_deleted_by_digest(make_registry: Callable[..., RegistrySe
     assert own.delete_manifest("real/delete", digest)
     assert not own.delete_manifest("real/delete", digest)
     assert own.head_manifest("real/delete", "v1") is None
-
-
-def test_a_cancel_inside_a_layer_leaves_no_upload_session(
-    source: ScriptedRegistry, make_registry: Callable[..., RegistryServer]
-) -> None:
-    """Distribution refuses to delete a session whose last request broke off."""
-    target, image = make_registry(), random_image([8_000_000], seed=33)
-    source.add_image("real/canceled", "v1", image)
-    source.rule("GET", f"/blobs/{image.blobs[1].digest}", stall(5_000_000))
-    cancel, observer = CancelToken(), Recorder()
-    made = copier(
-        source, target, repository="real/canceled", to="team/canceled", cancel=cancel, observer=observer
-    )
-
-    def pull_the_plug() -> None:
-        assert observer.moving.wait(10)
-        cancel.cancel()
-
-    threading.Thread(target=pull_the_plug).start()
-    with pytest.raises(Canceled):
-        run(made)
-    made.cleanup()
-    assert upload_sessions(target.plan.directory) == []
