@@ -20,7 +20,8 @@ from oci.observer import Flight
 
 log = structlog.get_logger(__name__)
 
-#: A flight whose bytes stop moving for this long lets the others go ahead, milliseconds.
+#: A flight whose bytes stop moving for this long (or as long as a lease, if that is shorter) lets the others go ahead,
+#: milliseconds.
 HELD_MS: Final = 15_000
 #: How often bytes are told, and how often those who wait look, seconds.
 TELL: Final = 0.5
@@ -52,7 +53,7 @@ class SharedFlights:
 
     def begin(self, key: str) -> Flight | None:
         holder = f"{secrets.token_hex(8)}:"
-        taken = self._ask(lambda: _redis().set(_name(key), f"{holder}0", nx=True, px=HELD_MS), True)
+        taken = self._ask(lambda: _redis().set(_name(key), f"{holder}0", nx=True, px=_held_ms()), True)
         return _SharedFlight(self, key, holder) if taken else None
 
     def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
@@ -68,7 +69,7 @@ class SharedFlights:
             time.sleep(min(LOOK, left))
 
     def tell(self, key: str, holder: str, done: int) -> None:
-        self._ask(lambda: _redis().eval(_EXTEND, 1, _name(key), holder, str(done), str(HELD_MS)), 0)
+        self._ask(lambda: _redis().eval(_EXTEND, 1, _name(key), holder, str(done), str(_held_ms())), 0)
 
     def release(self, key: str, holder: str) -> None:
         self._ask(lambda: _redis().eval(_RELEASE, 1, _name(key), holder), 0)
@@ -105,3 +106,8 @@ class _SharedFlight:
 
 def _name(key: str) -> str:
     return f"portal:flight:{key}"
+
+
+def _held_ms() -> int:
+    """No longer than a lease: whoever takes over from a killed worker need not wait for what that one moved."""
+    return min(HELD_MS, int(settings.IMPORT_LEASE_SECONDS * 1000))

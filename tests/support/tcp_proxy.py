@@ -7,10 +7,12 @@ before registries, Redis and PostgreSQL alike.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -37,7 +39,16 @@ class _Link:
     client: socket.socket
     server: socket.socket
     moved: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    #: Done before the next bytes of an answer are passed on.
+    on_answer: Callable[[], None] | None = None
     closing: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(eq=False)
+class _Wire:
+    pattern: re.Pattern[bytes]
+    act: Callable[[], None]
+    answered: bool
 
 
 class TcpProxy:
@@ -58,6 +69,7 @@ class TcpProxy:
         self._silent = threading.Event()
         self._cut: dict[str, int] = {}
         self._cuts_left = 0
+        self._wires: list[_Wire] = []
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
         self._allowance = 0.0
@@ -89,6 +101,14 @@ class TcpProxy:
             self._cut = {direction: count}
             self._cuts_left = times
 
+    def trip(self, pattern: bytes, act: Callable[[], None], *, answered: bool = False) -> None:
+        """Once: before bytes that match go up to the service, call ``act``.
+
+        :param answered: let them pass, and call ``act`` before the answer goes down to the client.
+        """
+        with self._lock:
+            self._wires.append(_Wire(re.compile(pattern), act, answered))
+
     def reset_all(self) -> int:
         """Break every open connection with a reset; how many there were."""
         with self._lock:
@@ -97,7 +117,8 @@ class TcpProxy:
             for end in (link.client, link.server):
                 with contextlib.suppress(OSError):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._end(link)
+            # Only our own reading is shut: a FIN before the RST would read as an orderly end.
+            self._end(link, how=socket.SHUT_RD)
         return len(links)
 
     def refuse(self) -> None:
@@ -189,6 +210,7 @@ class TcpProxy:
     def _pump(self, link: _Link, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
         try:
             while piece := source.recv(CHUNK):
+                self._trip(link, piece, direction)
                 self._hold(link, len(piece) if direction == "down" else 0)
                 piece, last = self._until_cut(link, piece, direction)
                 sink.sendall(piece)
@@ -204,6 +226,20 @@ class TcpProxy:
         except OSError:
             pass  # one of the ends broke: that ends both, below
         self._end(link)
+
+    def _trip(self, link: _Link, piece: bytes, direction: Direction) -> None:
+        act: Callable[[], None] | None = None
+        with self._lock:
+            if direction == "down":
+                act, link.on_answer = link.on_answer, None
+            elif wire := next((each for each in self._wires if each.pattern.search(piece)), None):
+                self._wires.remove(wire)
+                if wire.answered:
+                    link.on_answer = wire.act
+                else:
+                    act = wire.act
+        if act is not None:
+            act()
 
     def _hold(self, link: _Link, count: int) -> None:
         if self.delay:
@@ -243,11 +279,11 @@ class TcpProxy:
             else:
                 self.counters.down += count
 
-    def _end(self, link: _Link) -> None:
+    def _end(self, link: _Link, how: int = socket.SHUT_RDWR) -> None:
         with self._lock:
             self._links.discard(link)
         link.closing.set()
         for end in (link.client, link.server):
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+                end.shutdown(how)
             end.close()

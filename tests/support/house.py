@@ -1,0 +1,202 @@
+"""A whole portal before a scripted source, with everything that looks at it from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stack.sample import Image, random_image
+from tests.support import invariants
+from tests.support.footprint import upload_sessions
+from tests.support.portal import PortalProcess, parent_of
+from tests.support.rows import ENDED, Rows, Task
+from tests.support.scripted_registry import ScriptedRegistry
+from tests.support.services import RegistryServer
+from tests.support.throttle import Throttle
+from tests.support.watching import Watch
+
+#: Short times, so that a fault and what follows from it take seconds.
+LEASE: Final = 3
+SWEEP: Final = 1
+STALL: Final = 5
+QUICK: Final[Mapping[str, str]] = {
+    "IMPORT_LEASE_SECONDS": str(LEASE),
+    "IMPORT_SWEEP_SECONDS": str(SWEEP),
+    "IMPORT_STALL_SECONDS": str(STALL),
+    "IMPORT_MAX_RUNNING": "4",
+    "IMPORT_MAX_RUNNING_PER_PROJECT": "4",
+}
+KIB: Final = 1024
+MIB: Final = 1024 * 1024
+WORKER: Final = "registry_portal worker"
+BEAT: Final = "registry_portal beat"
+WEB: Final = "gunicorn"
+PROJECT: Final = "faults"
+
+
+@dataclass
+class House:
+    """One portal, its source, its rows, and its own registry where it is not the embedded one.
+
+    :ivar before: tags that a test put at the target itself.
+    """
+
+    portal: PortalProcess
+    source: ScriptedRegistry
+    rows: Rows
+    target: RegistryServer | None = None
+    accepted: list[str] = field(default_factory=list)
+    before: dict[invariants.Target, str] = field(default_factory=dict)
+    images: dict[str, Image] = field(default_factory=dict)
+    _projects: dict[str, str] = field(default_factory=dict)
+    _seed: int = 0
+
+    # --- imports ------------------------------------------------------------------------------------
+
+    def image(self, name: str, sizes: Sequence[int], *, tag: str = "1") -> Image:
+        """A new image at the source, with layers of these sizes."""
+        self._seed += 1
+        image = self.images[name] = random_image(sizes, seed=self._seed * 7919 + zlib.crc32(name.encode()) % 7919)
+        self.source.add_image(name, tag, image)
+        return image
+
+    def slow(self, digest: str, rate: int) -> Throttle:
+        """Let this blob of the source drip with ``rate`` bytes a second."""
+        throttle = Throttle(rate)
+        self.source.rule("GET", f"/blobs/{digest}", throttle)
+        return throttle
+
+    def project(self, name: str = PROJECT) -> str:
+        """The id of a project, made on first use."""
+        if name not in self._projects:
+            self._projects[name] = self.portal.project(name)
+        return self._projects[name]
+
+    def reference(self, name: str, tag: str = "1") -> str:
+        return f"{self.source.server_name}/{name}:{tag}"
+
+    def submit(self, name: str, *, project: str = PROJECT, tag: str = "1", **fields: Any) -> str:
+        """Ask for an import of an image of the source; its id."""
+        task = self.portal.submit(self.project(project), self.reference(name, tag), **fields)
+        self.accepted.append(task["id"])
+        return str(task["id"])
+
+    def until(
+        self, identifier: str, holds: Callable[[Task], bool], *, timeout: float = 30.0, what: str = ""
+    ) -> Task:
+        """The row once ``holds`` is true of it."""
+        deadline = time.monotonic() + timeout
+        while not holds(task := self.rows.task(identifier)):
+            if time.monotonic() > deadline or (task.status in ENDED and not what):
+                raise AssertionError(f"{what or 'not reached'}: {task}\n{self.said()}")
+            time.sleep(0.05)
+        return task
+
+    def until_moving(self, identifier: str, *, least: int = 1, timeout: float = 30.0) -> Task:
+        """The row once it runs and at least so many bytes are at the target."""
+        return self.until(
+            identifier, lambda task: task.status == "running" and task.bytes_done >= least, timeout=timeout
+        )
+
+    def until_ended(self, identifier: str, *, timeout: float = 45.0) -> Task:
+        return self.until(identifier, lambda task: task.status in ENDED, timeout=timeout, what="has not ended")
+
+    def succeed(self, identifier: str, *, timeout: float = 45.0) -> Task:
+        """The row once it has succeeded and the target has it whole."""
+        task = self.until_ended(identifier, timeout=timeout)
+        assert task.status == "success", f"{task}\n{self.said()}"
+        assert self.verify(task.repository, task.target_tag) == task.digest
+        return task
+
+    def fail(self, identifier: str, code: str, *, timeout: float = 60.0) -> Task:
+        """The row once it has failed with this code."""
+        task = self.until_ended(identifier, timeout=timeout)
+        assert (task.status, task.error_code) == ("failed", code), f"{task}\n{self.said()}"
+        return task
+
+    def outcomes(self, identifier: str) -> list[tuple[int, str]]:
+        """Attempt numbers and outcomes of the history."""
+        return [(attempt.attempt, attempt.outcome) for attempt in self.rows.attempts(identifier)]
+
+    # --- processes ----------------------------------------------------------------------------------
+
+    def worker_pid(self) -> int:
+        """The worker's parent process."""
+        return self.portal.main_pid(WORKER)
+
+    def until_worker(self, *, other_than: int = 0, timeout: float = 30.0) -> int:
+        """The worker's parent process, once there is one (another one)."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            assert self.portal.process is not None
+            found = [
+                pid
+                for pid, line in self.portal.pids(WORKER).items()
+                if pid != other_than and parent_of(pid) == self.portal.process.pid
+            ]
+            if found:
+                return found[0]
+            time.sleep(0.1)
+        raise AssertionError(f"no worker comes up\n{self.said()}")
+
+    def kill_runner_of(self, identifier: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to the process that works at this import; its id."""
+        pid = self.rows.task(identifier).worker_pid
+        os.kill(pid, number)
+        return pid
+
+    def said(self, lines: int = 60) -> str:
+        """The end of what the portal said, requests left out."""
+        kept = [line for line in self.portal.output().splitlines() if "request_" not in line]
+        return "\n".join(kept[-lines:])
+
+    # --- looking from outside -----------------------------------------------------------------------
+
+    def verify(self, repository: str, reference: str) -> str:
+        """Read an image of the target and every byte below it; its digest."""
+        if self.target is not None:
+            return self.target.verify(repository, reference).digest
+        return self.portal.verify(repository, reference).digest
+
+    def uploads(self, name: str, project: str = PROJECT) -> list[str]:
+        """Upload sessions of a repository that are open at the target."""
+        directory = self.target.plan.directory if self.target else self.portal.data_dir / "registry"
+        return [each for each in upload_sessions(directory) if each.startswith(f"{project}/{name}/")]
+
+    def put_before(self, repository: str, tag: str, image: Image) -> str:
+        """Let a tag stand at the target before any import (only a registry of the house's own)."""
+        assert self.target is not None
+        digest = self.before[repository, tag] = self.target.push(repository, tag, image)
+        return digest
+
+    def check(self) -> list[str]:
+        """Every invariant that can be told from rows, target and source, once all has ended."""
+        return [
+            *invariants.accepted_have_ended(self.rows, self.accepted),
+            *invariants.histories_are_whole(self.rows),
+            *invariants.targets_have_one_writer(self.rows),
+            *invariants.tags_are_as_the_rows_say(self.rows, self.verify, self.before),
+            *invariants.failures_speak(self.rows),
+            *invariants.no_internal_errors(self.rows),
+            *invariants.source_was_spared(self.source, self.rows),
+        ]
+
+
+def open_house(
+    stack: ExitStack, portal: PortalProcess, *, database_url: str = "", target: RegistryServer | None = None
+) -> House:
+    """A house around a portal (which need not be up); the source and the watch end with ``stack``."""
+    source = stack.enter_context(ScriptedRegistry())
+    rows = Rows(database_url or str(portal.data_dir / "portal.sqlite3"))
+    return House(portal, source, rows, target)
+
+
+def watch(house: House, **limits: int) -> Watch:
+    """A watch of this house's rows; see :class:`tests.support.watching.Watch`."""
+    return Watch(house.rows, **limits)

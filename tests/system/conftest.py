@@ -1,0 +1,53 @@
+"""Whole portals for the tests of faults: one a module, since each takes seconds to start."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import _portal_factory
+from tests.support.house import QUICK, House, open_house, watch
+from tests.support.services import PostgresServer, start_registry
+
+MakeHouse = Callable[..., House]
+
+
+def new_database(postgres: PostgresServer) -> str:
+    """The URL of an empty database of one's own."""
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return postgres.url(name)
+
+
+@pytest.fixture(scope="module")
+def make_house(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]) -> Iterator[MakeHouse]:
+    """Starts a portal with short times, a scripted source before it, and a watch over its rows.
+
+    When the module ends, everything that was accepted must have ended, and every invariant must hold.
+    """
+    with ExitStack() as stack:
+        make_portal = _portal_factory(tmp_path_factory, portal_seed, stack)
+        watched = []
+
+        def make(*, database_url: str = "", own_target: bool = False, **env: str) -> House:
+            target = None
+            if own_target:
+                target = start_registry(tmp_path_factory.mktemp("target"))
+                stack.callback(target.running.stop)
+                env = {"REGISTRY_URL": target.url, "REGISTRY_AUTH": "none", **env}
+            if database_url:
+                env["DATABASE_URL"] = database_url
+            portal = make_portal(**{**QUICK, **env})
+            house = open_house(stack, portal, database_url=database_url, target=target)
+            watched.append((house, stack.enter_context(watch(house))))
+            return house
+
+        yield make
+        wrong = [sentence for house, looking in watched for sentence in [*house.check(), *looking.violations]]
+        assert not wrong, "\n".join(wrong)
