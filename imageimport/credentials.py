@@ -18,7 +18,7 @@ from imageimport.choices import ACTIVE
 from imageimport.models import Credential, ImportTask, Schedule
 from imageimport.ratelimits import SharedRateLimits
 from imageimport.requests import FieldErrors, Refused
-from imageimport.sentences import of_error, shown
+from imageimport.sentences import of_error, parts, shown
 from oci.auth import Credential as SourceCredential
 from oci.client import RegistryClient
 from oci.errors import OciError
@@ -152,7 +152,7 @@ def check_sign_in(*, registry: str, username: str, password: str) -> Tested:
         finally:
             client.close()
     if client.notes:  # Its token server is not trusted with the secret, so nothing was tested.
-        return Tested(False, "forbidden", client.notes[0])
+        return Tested(False, "forbidden", shown("", parts(*client.notes[0])))
     return Tested(True, detail="" if asked else _("This registry asks nobody to sign in."))
 
 

@@ -15,7 +15,7 @@ from imageimport.mounts import ProvenMounts
 from imageimport.opening import source_of
 from imageimport.quotas import check_before_transfer
 from imageimport.requests import ImportRequest, Prepared, prepare
-from imageimport.sentences import of_error, shown
+from imageimport.sentences import of_error, parts, shown
 from oci import plan as engine_plan
 from oci.cancel import CancelToken
 from oci.errors import Canceled, OciError, gettext_noop
@@ -142,7 +142,7 @@ def _warnings(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
         )
     except OciError as exc:
         yield shown("", of_error(exc))
-    yield from found.notes
+    yield from (shown("", parts(*note)) for note in found.notes)
 
 
 def _clashes(prepared: Prepared, found: ImportPlan) -> Iterator[str]:

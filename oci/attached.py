@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from oci.client import referrers_tag
-from oci.errors import OciError
+from oci.errors import Note, OciError, gettext_noop
 from oci.limits import CHILDREN
 from oci.manifest import Descriptor, Manifest
 from oci.source import Source
 from oci.tree import Fetch, Tree, read_tree
 
+_LEFT_OUT: Final = gettext_noop("Something attached to the image was left out: %(reason)s")
 COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
 #: A signature of an SBOM of an image is two deep.
 _DEPTH: Final = 3
@@ -48,7 +49,7 @@ def find_attached(
     *,
     fetch: Fetch,
     parallel: int,
-    note: Callable[[str], None],
+    note: Callable[[Note], None],
 ) -> Attached:
     """Everything that refers to ``subjects``.
 
@@ -89,7 +90,7 @@ class _Finder:
     source: Source
     repository: str
     fetch: Fetch
-    note: Callable[[str], None]
+    note: Callable[[Note], None]
     attached: Attached
 
     def by_tag(self, tag: str) -> tuple[str, Manifest | None]:
@@ -130,4 +131,4 @@ class _Finder:
     def _skip(self, error: OciError) -> None:
         if error.code not in _SKIPPED:
             raise error
-        self.note(f"Something attached to the image was left out: {error}")
+        self.note((_LEFT_OUT, {"reason": str(error)}))

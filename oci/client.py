@@ -13,7 +13,7 @@ from oci.auth import Credential, TokenProvider
 from oci.cancel import CancelToken
 from oci.digest import parse_digest
 from oci.egress import Door, split_host_port
-from oci.errors import OciError, gettext_noop
+from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Role
 from oci.http import Transport
 from oci.limits import CHILDREN, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
@@ -61,7 +61,6 @@ class RegistryClient:
         headers_seconds: float = HEADERS_SECONDS,
         on_wait: OnWait = no_wait_shown,
         on_retry: Callable[[], None] = lambda: None,
-        on_note: Callable[[str], None] | None = None,
         rate_limits: RateLimitStore | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
@@ -75,7 +74,7 @@ class RegistryClient:
             door=door, cancel=self.cancel, stall_seconds=stall_seconds, headers_seconds=headers_seconds
         )
         base, self._prefix = _base(registry, base_url, door)
-        site = Site(base, role=role, transport=self._transport, user_agent=user_agent, on_note=on_note)
+        site = Site(base, role=role, transport=self._transport, user_agent=user_agent)
         sign_in = SignIn(
             site, credential=credential, token_provider=token_provider, trusted_realms=trusted_realms
         )
@@ -117,9 +116,13 @@ class RegistryClient:
         return self.session.site.host
 
     @property
-    def notes(self) -> list[str]:
-        """Sentences of the registry and about it that people should see (``Warning`` headers and the like)."""
+    def notes(self) -> list[Note]:
+        """Sentences of the registry and about it that people should see (``Warning`` headers, …)."""
         return self.session.site.notes
+
+    def note(self, note: Note) -> None:
+        """Add to :attr:`notes`."""
+        self.session.site.note(note)
 
     @property
     def rate_limit(self) -> RateLimit | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
-from oci.errors import OciError, gettext_noop
+from oci.errors import Note, OciError, gettext_noop
 from oci.ladder import Ladder
 from oci.limits import STALL_SECONDS
 from oci.manifest import Manifest
@@ -64,7 +64,7 @@ class CopyResult:
     artifact_type: str = ""
     children: tuple[Child, ...] = ()
     referrers: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class ImageCopier:
@@ -211,7 +211,7 @@ class ImageCopier:
         try:
             return self._target.find_manifest(self._repository, digest)
         except OciError as error:
-            if error.code == "digest_mismatch" or error.code == "unsupported_manifest":
+            if error.code in {"digest_mismatch", "unsupported_manifest"}:
                 return None  # Spoilt there: the source has it whole, and it will be put again.
             raise
 

@@ -73,6 +73,10 @@ class OciError(Exception):
         return self.template % self.params if self.params else self.template
 
 
+#: A sentence for people that is no error: template and parameters, as of an :class:`OciError`.
+Note = tuple[str, dict[str, str | int | float]]
+
+
 class Canceled(Exception):
     """Raised inside the engine when its cancel token was pulled; ``reason`` says by what."""
 

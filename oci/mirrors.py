@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from oci.blobs import ByteStream
 from oci.client import RegistryClient
-from oci.errors import OciError, gettext_noop
+from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Again
 from oci.manifest import Descriptor, Manifest
 from oci.manifests import ManifestHead
@@ -50,8 +50,11 @@ class MirroredSource:
         return self._clients[-1].host
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         return self._clients[-1].notes
+
+    def note(self, note: Note) -> None:
+        self._clients[-1].note(note)
 
     @property
     def rate_limit(self) -> RateLimit | None:

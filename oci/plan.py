@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
-from oci.errors import OciError
+from oci.errors import Note, OciError
 from oci.manifest import Descriptor, Manifest
 from oci.observer import MountProof, NoMounts
 from oci.ratelimit import RateLimit
@@ -40,7 +40,7 @@ class ImportPlan:
     bytes_present: int
     referrers: int
     rate_limit: RateLimit | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def bytes_to_transfer(self) -> int:

@@ -102,7 +102,7 @@ class ImageReader:
                 tree.manifests.values(),
                 fetch=self._fetch,
                 parallel=self._parallel,
-                note=self._source.notes.append,
+                note=self._source.note,
             )
         return Image(tree, attached, self._names(tree), self._contents)
 

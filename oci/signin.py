@@ -34,6 +34,11 @@ _CLIENT_ID: Final = "registry-portal"
 _PROVIDED_SECONDS: Final = 60.0
 
 
+_NOT_TRUSTED: Final = gettext_noop(
+    "The token server %(host)s is not trusted with the user name and password and was asked anonymously."
+)
+
+
 class SignIn:
     """Thread-safe. Sends a credential nowhere but where :func:`oci.auth.may_see_credential` says.
 
@@ -138,9 +143,7 @@ class SignIn:
     def _fetch(self, realm: Url, service: str, scopes: tuple[str, ...]) -> Token:
         credential = self._credential
         if credential and not may_see_credential(self._site.base, realm, self._trusted_realms):
-            self._site.note(
-                f"The token server {realm.authority} is not trusted with the sign-in and was asked anonymously."
-            )
+            self._site.note((_NOT_TRUSTED, {"host": realm.authority}))
             credential = None
         if credential and credential.is_identity_token:
             response = self._ask_by_post(realm, service, scopes, credential)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
-from collections.abc import Callable
 from typing import Final
 
 from oci.answers import read_warnings
 from oci.connection import Broken, Malformed, Response
 from oci.egress import split_url
-from oci.errors import OciError, gettext_noop
+from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Role, broke, confused, stalled, unreachable
 from oci.http import Headers, Sending, Transport
 from oci.urls import Url
@@ -27,7 +26,6 @@ class Site:
     """Thread-safe.
 
     :param base: scheme, host and port of the registry.
-    :param on_note: told of each sentence that people should see beside the result (warnings of the registry).
     """
 
     def __init__(
@@ -37,17 +35,15 @@ class Site:
         role: Role,
         transport: Transport,
         user_agent: str = USER_AGENT,
-        on_note: Callable[[str], None] | None = None,
     ) -> None:
         self.base = base
         self.host = base.authority
         self.role = role
         self.transport = transport
         self._fixed = [("User-Agent", user_agent), ("Accept-Encoding", "identity")]
-        self._on_note = on_note
         self._lock = threading.Lock()
         self._answered = False
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """One request, one answer, whatever its status.
@@ -61,7 +57,7 @@ class Site:
         if url.origin == self.base.origin:
             self._answered = True
             for text in read_warnings(response):
-                self.note(text)
+                self.note(("%(text)s", {"text": text}))
         return response
 
     def begin(self, method: str, url: Url, headers: Headers, length: int) -> Sending:
@@ -113,14 +109,11 @@ class Site:
                 raise
             raise confused(self.role, self.host, "it sends an address that is no usable URL") from None
 
-    def note(self, text: str) -> None:
+    def note(self, note: Note) -> None:
         """Keep a sentence for people, each once."""
         with self._lock:
-            if text in self.notes or len(self.notes) >= _NOTES:
-                return
-            self.notes.append(text)
-        if self._on_note is not None:
-            self._on_note(text)
+            if note not in self.notes and len(self.notes) < _NOTES:
+                self.notes.append(note)
 
     @staticmethod
     def retry_after(response: Response) -> float | None:

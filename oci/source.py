@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from oci.blobs import ByteStream
+from oci.errors import Note
 from oci.manifest import Descriptor, Manifest
 from oci.manifests import ManifestHead
 from oci.ratelimit import RateLimit
@@ -28,10 +29,12 @@ class Source(OpensBlobs, Protocol):
     def host(self) -> str: ...
 
     @property
-    def notes(self) -> list[str]: ...
+    def notes(self) -> list[Note]: ...
 
     @property
     def rate_limit(self) -> RateLimit | None: ...
+
+    def note(self, note: Note) -> None: ...
 
     def ping(self) -> None: ...
 

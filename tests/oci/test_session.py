@@ -341,4 +341,4 @@ def test_warnings_of_the_registry_are_kept_for_people(source: ScriptedRegistry) 
     source.add_image("library/app", "v1", IMAGE)
     reader = client(source)
     reader.get_manifest("library/app", "v1")
-    assert reader.notes == ['This image is "old"; move on']
+    assert [template % params for template, params in reader.notes] == ['This image is "old"; move on']

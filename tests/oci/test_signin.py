@@ -218,7 +218,8 @@ def test_a_token_server_elsewhere_is_asked_anonymously(
     assert not [
         each for each in (*tokens.requests, *registry.requests) if each.authorization.startswith("Basic")
     ]
-    assert tokens.server_name in reader.notes[0]
+    template, params = reader.notes[0]
+    assert tokens.server_name in template % params
 
 
 def test_a_refusal_there_says_that_the_password_was_not_shown(
