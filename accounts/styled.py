@@ -39,6 +39,8 @@ def _dress(field: forms.Field) -> None:
     widget.attrs["class"] = f"{css} {widget.attrs.get('class', '')}".strip()
     if isinstance(widget, PasswordInput):
         widget.render_value = False
+        # Django's form for a new password pulls the page down to itself.
+        widget.attrs.pop("autofocus", None)
     if not isinstance(widget, Select):
         widget.attrs.setdefault("autocapitalize", "none")
         widget.attrs.setdefault("spellcheck", "false")

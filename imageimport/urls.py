@@ -53,6 +53,7 @@ _project = [
     path("", overview.overview, name="project"),
     path("images/", overview.images, name="images"),
     path("images/<uuid:image_id>/", images.image, name="image"),
+    path("images/<uuid:image_id>/restore/", images.restore, name="image-restore"),
     path("import/", submitting.import_new, name="import-new"),
     path("import/reading/", submitting.reading, name="import-reading"),
     path("import/reading-many/", submitting.reading_many, name="import-reading-many"),

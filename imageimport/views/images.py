@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 
-from imageimport import selectors, timeline
+from imageimport import restoring, selectors, timeline
+from imageimport.requests import Refused
+from oci.errors import OciError
 from projects.models import Project, Role
 from projects.pulling import CLIENTS, address, pull_command
 from projects.selectors import images_of
-from projects.web import project_view, rights_in
+from projects.views.images import sentence_of
+from projects.web import project_view, rights_in, user_of
 
 #: Entries of the timeline and imports that are shown.
 MOST_SHOWN = 20
@@ -35,3 +40,20 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
         "imports": list(imports[:MOST_SHOWN]),
     }
     return render(request, "imageimport/image.html", context)
+
+
+@require_POST
+@project_view(Role.MAINTAINER)
+def restore(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
+    """Let the tag name an earlier digest again."""
+    row = get_object_or_404(images_of(project), pk=image_id)
+    digest = request.POST.get("digest", "")
+    try:
+        restoring.restore(image=row, digest=digest, user=user_of(request), audit_request=request)
+    except Refused as exc:
+        messages.error(request, exc.detail)
+    except OciError as exc:
+        messages.error(request, sentence_of(exc))
+    else:
+        messages.success(request, _("%(image)s names the earlier image again.") % {"image": row})
+    return redirect("image", project.name, row.pk)

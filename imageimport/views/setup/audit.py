@@ -26,6 +26,7 @@ ACTIONS: Final = {
     "robot.created": gettext_noop("made a robot account"),
     "robot.deleted": gettext_noop("revoked a robot account"),
     "image.deleted": gettext_noop("deleted an image"),
+    "image.restored": gettext_noop("put a tag back on an earlier image"),
     "image.pushed": gettext_noop("pushed an image"),
     "import.created": gettext_noop("started an import"),
     "import.canceled": gettext_noop("canceled an import"),
@@ -42,6 +43,7 @@ ACTIONS: Final = {
     "webhook.created": gettext_noop("made a webhook"),
     "webhook.changed": gettext_noop("changed a webhook"),
     "webhook.deleted": gettext_noop("deleted a webhook"),
+    "webhook.redelivered": gettext_noop("sent a webhook's event again"),
     "registry.refused": gettext_noop("was refused at the registry"),
 }
 
