@@ -52,7 +52,7 @@ def test_without_a_secret_nothing_is_signed(receiver: ScriptedServer) -> None:
 
 
 def test_the_same_payload_has_the_same_bytes() -> None:
-    assert body_of({"b": 1, "a": 2}) == body_of(dict([("a", 2), ("b", 1)]))
+    assert body_of({"b": 1, "a": 2}) == body_of({"a": 2, "b": 1})
     assert signature("k", b"x") != signature("k2", b"x")
 
 

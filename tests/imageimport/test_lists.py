@@ -147,7 +147,12 @@ images:
 
 
 def test_a_template_is_read_line_by_line_and_what_it_fills_in_is_an_error() -> None:
-    text = 'containers:\n  - image: "{{ .Values.image }}:{{ .Values.tag }}"\n  {{- if .x }}\n  - image: nginx\n  {{ end }}\n'
+    text = """containers:
+  - image: "{{ .Values.image }}:{{ .Values.tag }}"
+  {{- if .x }}
+  - image: nginx
+  {{ end }}
+"""
     filled, plain = entries(text)
     assert filled.error is not None
     assert "template" in filled.error[0]

@@ -1,0 +1,132 @@
+"""What a project may hold, before a byte moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from imageimport import batches, quotas, services
+from imageimport.choices import Status
+from imageimport.models import ImportTask
+from imageimport.requests import ImportRequest, Refused
+from oci.errors import OciError
+from projects.models import Project, Role
+from stack.sample import random_image
+from tests.support.factories import ImageFactory, ProjectFactory, TaskFactory, member
+from tests.support.scripted_registry import ScriptedRegistry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def team() -> tuple[User, Project]:
+    return member(Role.DEVELOPER)
+
+
+def limit(project: Project, **quota: int) -> None:
+    Project.objects.filter(pk=project.pk).update(**quota)
+    project.refresh_from_db()
+
+
+def ask(team: tuple[User, Project], url: str, **values: Any) -> ImportTask:
+    user, project = team
+    return services.submit(project=project, user=user, request=ImportRequest(url, **values))
+
+
+def test_only_so_many_imports_may_wait(team: tuple[User, Project]) -> None:
+    limit(team[1], quota_queued=2)
+    ask(team, "a")
+    ask(team, "b")
+    with pytest.raises(Refused) as refused:
+        ask(team, "c")
+    assert (refused.value.code, refused.value.status) == ("quota_exceeded", 409)
+    ImportTask.objects.filter(target_name="a").update(status=Status.RUNNING)
+    ask(team, "c")
+
+
+def test_a_new_tag_needs_a_place_and_an_old_one_has_it(team: tuple[User, Project]) -> None:
+    limit(team[1], quota_images=2)
+    ImageFactory(project=team[1], repository="here", tag="latest")
+    ask(team, "coming")
+    with pytest.raises(Refused):
+        ask(team, "another")
+    ask(team, "here")
+
+
+def test_a_batch_is_counted_as_a_whole(team: tuple[User, Project]) -> None:
+    user, project = team
+    limit(project, quota_images=2)
+    with pytest.raises(Refused):
+        batches.create(project=project, user=user, entries=[ImportRequest(f"app{n}") for n in range(3)])
+    assert not ImportTask.objects.exists()
+    batches.create(project=project, user=user, entries=[ImportRequest(f"app{n}") for n in range(2)])
+
+
+def test_an_image_that_is_too_large_fails_before_a_byte_moves(
+    team: tuple[User, Project],
+    source: ScriptedRegistry,
+    target: ScriptedRegistry,
+    work: Callable[[], list[ImportTask]],
+) -> None:
+    image = random_image([50_000], seed=1)
+    source.add_image("app/web", "1", image)
+    limit(team[1], quota_bytes=10_000)
+    ask(team, f"{source.server_name}/app/web:1")
+    (task,) = work()
+    assert (task.status, task.error_code, task.attempts) == ("failed", "quota_exceeded", 1)
+    assert "10000 bytes" in task.error
+    assert not target.seen("POST", "/uploads/")
+    layer = json.loads(image.manifest.data)["layers"][0]["digest"]
+    assert not source.seen("GET", layer)
+    limit(team[1], quota_bytes=1_000_000)
+    services.retry(task=ImportTask.objects.select_related("project").get(pk=task.pk), user=team[0])
+    assert [task.status for task in work()] == ["failed", "success"]
+
+
+def test_an_image_that_replaces_another_frees_its_bytes(team: tuple[User, Project]) -> None:
+    _user, project = team
+    ImageFactory(project=project, repository="app", tag="1", size=900)
+    limit(project, quota_bytes=1000)
+    quotas.check_task(TaskFactory(project=project, target_name="app", target_tag="1"), 1000)
+    with pytest.raises(OciError) as refused:
+        quotas.check_task(TaskFactory(project=project, target_name="new", target_tag="1"), 101)
+    assert refused.value.code == "quota_exceeded"
+    quotas.check_task(TaskFactory(project=project, target_name="other", target_tag="1"), 100)
+
+
+def test_what_others_are_bringing_counts_and_of_two_at_once_the_older_passes(
+    team: tuple[User, Project],
+) -> None:
+    _user, project = team
+    limit(project, quota_bytes=1000, quota_images=2)
+    older = TaskFactory(project=project, target_name="a", status=Status.RUNNING, bytes_total=0)
+    newer = TaskFactory(project=project, target_name="b", status=Status.RUNNING, bytes_total=0)
+    quotas.check_task(older, 600)
+    ImportTask.objects.filter(pk=older.pk).update(bytes_total=600)
+    with pytest.raises(OciError):
+        quotas.check_task(newer, 401)
+    quotas.check_task(newer, 400)
+    limit(project, quota_images=1)
+    with pytest.raises(OciError):
+        quotas.check_task(newer, 1)
+
+
+def test_without_a_quota_nothing_is_counted(
+    team: tuple[User, Project], django_assert_num_queries: Any
+) -> None:
+    task = TaskFactory(project=team[1])
+    with django_assert_num_queries(2):
+        quotas.check_task(task, 10**15)
+
+
+def test_usage_says_what_is_held_beside_the_limits() -> None:
+    project = ProjectFactory(quota_bytes=5000)
+    ImageFactory(project=project, size=100)
+    ImageFactory(project=project, size=200)
+    ImageFactory(size=999)
+    TaskFactory(project=project)
+    assert quotas.usage(project) == quotas.Usage(2, None, 300, 5000, 1, None)
