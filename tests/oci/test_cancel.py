@@ -116,7 +116,9 @@ def test_before_it_began(source: ScriptedRegistry, target: ScriptedRegistry) -> 
     assert not source.requests
 
 
-def test_cleaning_up_twice_or_without_need_is_harmless(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_cleaning_up_twice_or_without_need_is_harmless(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     made = copier(source, target)
     made.cleanup()
     made.cleanup()

@@ -32,7 +32,11 @@ BLOB = f"/blobs/{LAYER.digest}"
 
 
 def _ranges(registry: ScriptedRegistry) -> list[str]:
-    return [each.headers.get("range", "") for each in registry.seen("GET", BLOB) if "-0" not in each.headers.get("range", "")]
+    return [
+        each.headers.get("range", "")
+        for each in registry.seen("GET", BLOB)
+        if "-0" not in each.headers.get("range", "")
+    ]
 
 
 def _check(target: ScriptedRegistry, image: Image = IMAGE) -> None:
@@ -45,7 +49,9 @@ def _check(target: ScriptedRegistry, image: Image = IMAGE) -> None:
 
 
 @pytest.mark.parametrize("by", ["reset", "end"])
-def test_after_a_cut_only_the_rest_is_asked_for(source: ScriptedRegistry, target: ScriptedRegistry, by: str) -> None:
+def test_after_a_cut_only_the_rest_is_asked_for(
+    source: ScriptedRegistry, target: ScriptedRegistry, by: str
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     source.rule("GET", BLOB, cut(2_000_000, by), times=1)
     observer = Recorder()
@@ -85,7 +91,9 @@ def test_a_source_that_always_breaks_at_the_same_byte_is_asked_five_times(
     assert LAYER.digest not in target.repository("team/app").blobs
 
 
-def test_a_source_that_falls_silent_is_left_and_resumed(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_source_that_falls_silent_is_left_and_resumed(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     source.rule("GET", BLOB, stall(1_500_000), times=1)
     run(copier(source, target, source_options={"stall_seconds": 0.3}))
@@ -179,7 +187,9 @@ def test_a_presigned_url_that_ran_out_is_asked_for_anew(
     source.add_image("library/app", "v1", IMAGE)
     storage.add_image("library/app", "v1", IMAGE)
     storage.rule("GET", BLOB, cut(1_000_000), times=1)
-    storage.rule("GET", BLOB, Reply(403, body=b"<Error><Code>AccessDenied</Code>Request has expired</Error>"), times=1)
+    storage.rule(
+        "GET", BLOB, Reply(403, body=b"<Error><Code>AccessDenied</Code>Request has expired</Error>"), times=1
+    )
     source.rule("GET", BLOB, redirect(storage.url + "{path}"))
     run(copier(source, target))
     _check(target)
@@ -189,7 +199,9 @@ def test_a_presigned_url_that_ran_out_is_asked_for_anew(
 # --- the target breaks off ---------------------------------------------------------------------------------
 
 
-def test_a_cut_upload_goes_on_where_the_target_says(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_cut_upload_goes_on_where_the_target_says(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
     source.add_image("library/app", "v1", IMAGE)
     target.upload_cuts.append(("/blobs/uploads/session-", 2_000_000, "reset"))
     observer = Recorder()
@@ -367,6 +379,5 @@ class TestRunningHash:
     @staticmethod
     def _feed(running: RunningHash, data: bytes) -> bool:
         view = memoryview(data)
-        return all([running.update(view[start : start + 1_000_000]) for start in range(0, len(data), 1_000_000)])
-
-
+        same = [running.update(view[at : at + 1_000_000]) for at in range(0, len(data), 1_000_000)]
+        return all(same)
