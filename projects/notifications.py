@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 MOST_EVENTS: Final = 1000
 #: The registry gives us 3 seconds for an answer.
 REGISTRY_SECONDS: Final = 1.5
+#: Distribution reports a push before it writes the tag: pauses before looking again, seconds.
+PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.3)
 #: A pull with the same id is taken for the same for so long, seconds.
 SAME_EVENT: Final = 900
 #: Clients ask by HEAD what a tag names and then pull by digest; so long the digest stands for that tag, seconds.
@@ -107,13 +110,13 @@ def registry_events(request: HttpRequest) -> HttpResponse:
 
 def take_in(events: Iterable[Event]) -> None:
     """Act on notices: each tag that was written or may be gone is looked at once; pulls are counted."""
-    touched: dict[tuple[str, str], None] = {}
+    touched: dict[tuple[str, str], str] = {}
     pulled: list[Event] = []
     for event in events:
         if event.action == "push" and event.tag:
-            touched[event.repository, event.tag] = None
+            touched[event.repository, event.tag] = event.digest
         elif event.action == "delete":
-            touched |= dict.fromkeys(_tags_of_deleted(event))
+            touched |= dict.fromkeys(_tags_of_deleted(event), "")
         elif (
             event.action == "pull"
             and not event.is_ours
@@ -121,11 +124,15 @@ def take_in(events: Iterable[Event]) -> None:
         ):
             pulled.append(event)
     _count(pulled)
-    for repository, tag in touched:
-        _look_at(repository, tag)
+    for (repository, tag), digest in touched.items():
+        _look_at(repository, tag, digest)
 
 
-def _look_at(repository: str, tag: str) -> None:
+def _look_at(repository: str, tag: str, digest: str) -> None:
+    """Bring one tag's row up to date.
+
+    :param digest: what the tag is said to name now; empty: it is said to be gone.
+    """
     where = split_repository(repository)
     project = Project.objects.filter(name=where[0]).first() if where else None
     if where is None or project is None:
@@ -137,7 +144,11 @@ def _look_at(repository: str, tag: str) -> None:
     }
     try:
         with opened(access={repository: PULL}, **limits) as client:
-            bring_up_to_date(client, project, where[1], tag)
+            for pause in (*PAUSES, None):
+                row = bring_up_to_date(client, project, where[1], tag)
+                if pause is None or digest in ("", row.digest if row else None):
+                    break
+                time.sleep(pause)
     except OciError as exc:
         log.warning(
             "registry.notice_not_followed", image=f"{repository}:{tag}", code=exc.code, error=str(exc)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from django.core.exceptions import ObjectDoesNotExist
 
 from projects.registry import PUSH, token_provider
 from stack.push import push_image
@@ -69,7 +70,7 @@ def soon(condition: Callable[[], Any], *, seconds: float = 5.0) -> Any:
     deadline = time.monotonic() + seconds
     while True:
         found = None
-        with suppress(LookupError):
+        with suppress(ObjectDoesNotExist):
             found = condition()
         if found or time.monotonic() > deadline:
             return found
