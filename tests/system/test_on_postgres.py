@@ -1,0 +1,36 @@
+"""The rooms that live by the database pass on PostgreSQL as they do on SQLite."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from stack.paths import BIN, ROOT
+from tests.support.services import PostgresServer
+
+#: Claims, endings, progress, services, search, batches and schedules: what locks, constrains or asks in SQL.
+ROOMS = (
+    "tests/imageimport/test_leases.py",
+    "tests/imageimport/test_endings.py",
+    "tests/imageimport/test_progress.py",
+    "tests/imageimport/test_services.py",
+    "tests/imageimport/test_pipeline.py",
+    "tests/imageimport/test_searching.py",
+    "tests/imageimport/test_api_tasks.py",
+    "tests/imageimport/test_batches.py",
+    "tests/imageimport/test_admin.py",
+)
+
+
+def test_the_rooms_that_live_by_the_database_pass_on_postgresql(postgres: PostgresServer) -> None:
+    done = subprocess.run(
+        [BIN / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n0", *ROOMS],
+        cwd=ROOT,
+        env={**os.environ, "TEST_DATABASE_URL": postgres.url("rooms")},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+    assert " passed" in done.stdout
