@@ -1,0 +1,48 @@
+"""What the guides tell people to type works as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+from stack.paths import ROOT
+from stack.sample import sample_image
+from tests.support.portal import ADMIN, PortalProcess
+from tests.support.services import RegistryServer
+
+
+def blocks(name: str) -> list[str]:
+    """The shell blocks of a guide."""
+    return re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S)
+
+
+def test_every_block_of_the_api_guide_runs_in_order(portal: PortalProcess, registry: RegistryServer) -> None:
+    registry.push("guide/app", "1", sample_image())
+    found = blocks("api.md")
+    assert len(found) >= 8
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(found)],
+        env={
+            "PATH": os.environ["PATH"],
+            "PORTAL": portal.url,
+            "PORTAL_USER": ADMIN,
+            "PORTAL_PASSWORD": portal.password,
+            "IMAGE": f"{registry.host}/guide/app:1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    printed = done.stdout.splitlines()
+    assert printed == [
+        "guide",
+        "success",
+        "0",
+        f"docker pull {portal.registry_host}/guide/web:1",
+        "2",
+        "0 3 * * *",
+        "409",
+    ], done.stdout
