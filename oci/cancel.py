@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from oci.errors import Canceled
 
@@ -19,6 +22,7 @@ class CancelToken:
         self._pulled = threading.Event()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
+        self._shielded = False
         self.reason = ""
 
     @property
@@ -31,13 +35,28 @@ class CancelToken:
                 return
             self.reason = reason
             self._pulled.set()
-            live = list(self._sockets)
+            live = [] if self._shielded else list(self._sockets)
         for sock in live:
             _shut(sock)
 
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """What must not be left half done: within, a cancel that comes is as if it had not come yet.
+
+        :raises Canceled: when it came before.
+        """
+        with self._lock:
+            if not self._pulled.is_set():
+                self._shielded = True
+        self.check()
+        try:
+            yield
+        finally:
+            self._shielded = False
+
     def check(self) -> None:
         """:raises Canceled: once :meth:`cancel` was called."""
-        if self._pulled.is_set():
+        if self._pulled.is_set() and not self._shielded:
             raise Canceled(self.reason)
 
     def wait(self, seconds: float) -> None:
@@ -45,7 +64,10 @@ class CancelToken:
 
         :raises Canceled:
         """
-        self._pulled.wait(max(0.0, seconds))
+        if self._shielded:
+            time.sleep(max(0.0, seconds))
+        else:
+            self._pulled.wait(max(0.0, seconds))
         self.check()
 
     def watch(self, sock: socket.socket) -> None:
@@ -54,7 +76,7 @@ class CancelToken:
         :raises Canceled: when it already was.
         """
         with self._lock:
-            if not self._pulled.is_set():
+            if not self._pulled.is_set() or self._shielded:
                 self._sockets.add(sock)
                 return
         _shut(sock)

@@ -16,7 +16,7 @@ from oci.egress import Door, split_host_port
 from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Role
 from oci.http import Transport
-from oci.limits import CHILDREN, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
+from oci.limits import CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
 from oci.manifest import Descriptor, Manifest
 from oci.manifests import ManifestHead
 from oci.ratelimit import LocalRateLimits, RateLimit, RateLimitStore
@@ -59,6 +59,7 @@ class RegistryClient:
         tries: int | None = None,
         stall_seconds: float = STALL_SECONDS,
         headers_seconds: float = HEADERS_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
         on_wait: OnWait = no_wait_shown,
         on_retry: Callable[[], None] = lambda: None,
         rate_limits: RateLimitStore | None = None,
@@ -71,7 +72,11 @@ class RegistryClient:
             template = gettext_noop("The sign-in is for %(host)s and is not used at %(other)s.")
             raise OciError("unauthorized", template, host=credential.host, other=registry)
         self._transport = Transport(
-            door=door, cancel=self.cancel, stall_seconds=stall_seconds, headers_seconds=headers_seconds
+            door=door,
+            cancel=self.cancel,
+            stall_seconds=stall_seconds,
+            headers_seconds=headers_seconds,
+            connect_seconds=connect_seconds,
         )
         base, self._prefix = _base(registry, base_url, door)
         site = Site(base, role=role, transport=self._transport, user_agent=user_agent)
@@ -108,6 +113,7 @@ class RegistryClient:
             tries=1,
             stall_seconds=5.0,
             headers_seconds=5.0,
+            connect_seconds=5.0,
         )
 
     @property
@@ -202,10 +208,7 @@ class RegistryClient:
         return self.retrier.run(partial(manifests.delete, self.session, name, digest, scopes=scopes))
 
     def delete_tag(self, repository: str, tag: str) -> bool:
-        """Delete one tag and leave the manifest, where the registry can (Distribution 3, zot, Harbor).
-
-        Distribution 2 answers 400 or 405: the caller decides whether the manifest may go with all its tags.
-        """
+        """Delete one tag and leave the manifest, where the registry can; Distribution 2 answers 400 or 405."""
         return self.delete_manifest(repository, tag)
 
     # --- lists -------------------------------------------------------------------------------------------
@@ -213,56 +216,37 @@ class RegistryClient:
     def list_tags(self, repository: str) -> Iterator[str]:
         """All tags, page by page; none where the repository does not exist."""
         name = self.name(repository)
-        path = f"/v2/{name}/tags/list?n={listing.PAGE_NAMES}"
-        return self._names(path, "tags", self.scopes(repository), name)
+        return listing.all_names(
+            self.session,
+            self.retrier,
+            f"/v2/{name}/tags/list",
+            "tags",
+            scopes=self.scopes(repository),
+            what=name,
+        )
 
     def catalog(self) -> Iterator[str]:
         """All repositories, where the registry lets us see them."""
-        return self._names(
-            f"/v2/_catalog?n={listing.PAGE_NAMES}", "repositories", ("registry:catalog:*",), "_catalog"
+        return listing.all_names(
+            self.session,
+            self.retrier,
+            "/v2/_catalog",
+            "repositories",
+            scopes=("registry:catalog:*",),
+            what="_catalog",
         )
-
-    def _names(self, path: str, key: str, scopes: tuple[str, ...], what: str) -> Iterator[str]:
-        seen: set[str] = set()
-        url: Url | None = self.session.url(path)
-        for _ in range(listing.PAGES):
-            if url is None:
-                return
-            page = self.retrier.run(
-                partial(listing.names_page, self.session, url, key, scopes=scopes, what=what)
-            )
-            fresh = listing.fresh_names(page.names, seen)
-            yield from fresh
-            url = page.next if fresh else None
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """What refers to a manifest: by the referrers API, else by the tag that stands in for it."""
         if self.has_referrers_api is not False:
-            found = self._referrers_by_api(repository, digest)
+            path = f"/v2/{self.name(repository)}/referrers/{digest}"
+            scopes = self.scopes(repository)
+            found = listing.all_referrers(self.session, self.retrier, path, scopes=scopes, what=digest)
             self.has_referrers_api = found is not None
             if found is not None:
                 return found
         index = self.find_manifest(repository, referrers_tag(digest))
         return index.manifests if index is not None and index.is_index else ()
-
-    def _referrers_by_api(self, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
-        name = self.name(repository)
-        url: Url | None = self.session.url(f"/v2/{name}/referrers/{digest}")
-        found: dict[str, Descriptor] = {}
-        while url is not None and len(found) < CHILDREN:
-            page = self.retrier.run(
-                partial(
-                    listing.referrers_page, self.session, url, scopes=self.scopes(repository), what=digest
-                )
-            )
-            if page is None:
-                return None
-            fresh = {
-                descriptor.digest: descriptor for descriptor in page[0] if descriptor.digest not in found
-            }
-            found |= fresh
-            url = page[1] if fresh else None
-        return tuple(found.values())
 
     # --- blobs -------------------------------------------------------------------------------------------
 

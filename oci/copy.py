@@ -1,5 +1,4 @@
-"""One image from one registry to another, in phases: sign in, blobs, target reference, manifests, the tag
-last.
+"""One image from registry to registry, in phases: sign in, blobs, target reference, manifests, the tag last.
 
 Whatever fails before the tag is put leaves the target's tag as it was. The tag is resolved once; everything
 after goes by digest.
@@ -7,8 +6,11 @@ after goes by digest.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
@@ -30,6 +32,9 @@ from oci.publish import Publisher
 from oci.reading import Image, ImageReader
 from oci.source import Source
 from oci.tree import Tree, collect_blobs
+from oci.uploads import Upload
+
+log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +179,7 @@ class ImageCopier:
         self._publisher.put_attached(image.attached)
         blobs = image.blobs()
         self._publisher.check_blobs(blobs.values())
-        self._cancel.check()
-        self._confirm()
-        self._publisher.put_tag(self._tag, root)
+        self._publisher.put_tag(self._tag, root, self._confirm)
         return CopyResult(
             digest=root.digest,
             source_digest=self.source_digest,
@@ -198,8 +201,11 @@ class ImageCopier:
         client = self._target.detached()
         for upload in left:
             upload.session = client.session
-            upload.delete()
+        with ThreadPoolExecutor(max_workers=len(left), thread_name_prefix="cleanup") as pool:
+            deleted = list(pool.map(Upload.delete, left))
         client.close()
+        if not all(deleted):
+            log.warning("%s keeps %d upload sessions of ours", self._target.host, deleted.count(False))
 
     def _pulled(self) -> Image:
         if self._image is None:

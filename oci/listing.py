@@ -1,19 +1,21 @@
-"""Lists at a registry, page by page: tags, repositories, referrers. One try a page."""
+"""Lists at a registry, page by page: tags, repositories, referrers."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from oci.connection import Broken, Malformed, Response
 from oci.errors import OciError, gettext_noop
 from oci.faults import confused
-from oci.limits import MANIFEST_BYTES
+from oci.limits import CHILDREN, MANIFEST_BYTES
 from oci.manifest import Descriptor, parse_manifest
 from oci.media_types import OCI_INDEX, bare_type
+from oci.retry import Retrier
 from oci.session import Scopes, Session
 from oci.urls import Url
 
@@ -96,8 +98,33 @@ def _read_json(session: Session, response: Response) -> object:
     return document
 
 
-def fresh_names(names: Collection[str], seen: set[str]) -> list[str]:
-    """Names that no page had before: a list that goes in circles ends."""
-    fresh = [name for name in dict.fromkeys(names) if name not in seen]
-    seen.update(fresh)
-    return fresh
+def all_names(
+    session: Session, retrier: Retrier, path: str, key: str, *, scopes: Scopes, what: str
+) -> Iterator[str]:
+    """Names of all pages, read as far as someone looks; a list that goes in circles ends."""
+    seen: set[str] = set()
+    url: Url | None = session.url(f"{path}?n={PAGE_NAMES}")
+    for _ in range(PAGES):
+        if url is None:
+            return
+        page = retrier.run(partial(names_page, session, url, key, scopes=scopes, what=what))
+        fresh = [name for name in dict.fromkeys(page.names) if name not in seen]
+        seen.update(fresh)
+        yield from fresh
+        url = page.next if fresh else None
+
+
+def all_referrers(
+    session: Session, retrier: Retrier, path: str, *, scopes: Scopes, what: str
+) -> tuple[Descriptor, ...] | None:
+    """Referrers of all pages; None where the registry has no such API."""
+    found: dict[str, Descriptor] = {}
+    url: Url | None = session.url(path)
+    while url is not None and len(found) < CHILDREN:
+        page = retrier.run(partial(referrers_page, session, url, scopes=scopes, what=what))
+        if page is None:
+            return None
+        fresh = {each.digest: each for each in page[0] if each.digest not in found}
+        found |= fresh
+        url = page[1] if fresh else None
+    return tuple(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from oci import manifests
 from oci.attached import Attached
 from oci.cancel import CancelToken
 from oci.client import RegistryClient, referrers_tag
@@ -20,7 +22,11 @@ from oci.manifest import Descriptor, Manifest, parse_manifest
 from oci.media_types import OCI_INDEX
 from oci.tree import Tree
 
+log: Final = logging.getLogger(__name__)
+
 _READ_BACK_PAUSE: Final = 0.5
+#: So long a blob may be hidden from reading before it is brought again.
+_LAG_SECONDS: Final = 1.5
 #: Codes by which a registry says that something a manifest names is not there.
 _UNKNOWN: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 #: Statuses by which a registry refuses an index some of whose children it lacks.
@@ -85,28 +91,53 @@ class Publisher:
 
         :raises OciError: ``target_error``, it loses them faster than we bring them.
         """
-        lost = self._lost(blobs)
+        lost = self._lost_for(_LAG_SECONDS, blobs)
         if not lost:
             return
         self.bring(lost)
-        lost = self._lost(lost)
+        lost = self._lost_for(READ_BACK_SECONDS, lost)
         if lost:
             template = gettext_noop("The target registry %(host)s lost %(digest)s right after it was put.")
             raise OciError(
                 "target_error", template, retryable=True, host=self.target.host, digest=lost[0].digest
             )
 
-    def put_tag(self, tag: str, root: Manifest) -> None:
+    def _lost_for(self, seconds: float, blobs: Iterable[Descriptor]) -> list[Descriptor]:
+        """What the target does not show for so long: reading may lag behind writing."""
+        deadline = time.monotonic() + seconds
+        lost = self._lost(blobs)
+        while lost and time.monotonic() < deadline:
+            self.cancel.wait(_READ_BACK_PAUSE)
+            lost = self._lost(lost)
+        return lost
+
+    def put_tag(self, tag: str, root: Manifest, confirm: Callable[[], None]) -> None:
         """The commit point: put the tag, then see that it names what was put.
 
+        Once it began it is carried through, whatever is canceled meanwhile: who is told of a failure finds the
+        tag as it was.
+
+        :param confirm: called before each try; raises when this attempt has lost its right to put the tag.
         :raises OciError: ``target_error``.
         """
-        self.target.put_manifest(self.repository, tag, root)
+
+        def once() -> None:
+            confirm()
+            name, scopes = self.target.name(self.repository), self.target.scopes(self.repository)
+            manifests.put(self.target.session, name, tag, root, scopes=scopes)
+
+        with self.cancel.shielded():
+            try:
+                self.target.retrier.run(once)
+            except OciError:
+                # The answer may have been lost and the tag not.
+                if not self._shows(tag, root):
+                    raise
+            self._await_tag(tag, root)
+
+    def _await_tag(self, tag: str, root: Manifest) -> None:
         deadline = time.monotonic() + READ_BACK_SECONDS
-        while True:
-            found = self.target.find_manifest(self.repository, tag)
-            if found is not None and found.body == root.body:
-                return
+        while not self._shows(tag, root):
             if time.monotonic() > deadline:
                 template = gettext_noop(
                     "The target registry %(host)s does not show the tag %(tag)s as it was put."
@@ -114,16 +145,36 @@ class Publisher:
                 raise OciError("target_error", template, retryable=True, host=self.target.host, tag=tag)
             self.cancel.wait(_READ_BACK_PAUSE)
 
-    def _put(self, manifest: Manifest) -> None:
-        """By digest; what the target lost meanwhile is brought once more."""
+    def _shows(self, tag: str, root: Manifest) -> bool:
         try:
-            self._put_once(manifest)
-        except Answered as refusal:
-            if not _UNKNOWN.intersection(refusal.codes):
-                raise
-            lost = self._lost(manifest.blobs)
-            self.bring(lost or manifest.blobs)
-            self._put_once(manifest)
+            found = self.target.find_manifest(self.repository, tag)
+        except OciError as error:
+            log.warning("%s does not show the tag that was put: %s", self.target.host, error)
+            return False
+        return found is not None and found.body == root.body
+
+    def _put(self, manifest: Manifest) -> None:
+        """By digest. What the target lost meanwhile is brought once more; what it only does not see yet is
+        waited for.
+        """
+        deadline = time.monotonic() + READ_BACK_SECONDS
+        brought = False
+        while True:
+            try:
+                self._put_once(manifest)
+            except Answered as refusal:
+                if not _UNKNOWN.intersection(refusal.codes) or time.monotonic() > deadline:
+                    raise
+                lost = self._lost(manifest.blobs)
+                if lost and brought:
+                    raise
+                if lost:
+                    self.bring(lost)
+                    brought = True
+                else:
+                    self.cancel.wait(_READ_BACK_PAUSE)
+            else:
+                return
 
     def _put_once(self, manifest: Manifest) -> None:
         self.cancel.check()

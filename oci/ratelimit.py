@@ -30,7 +30,7 @@ class RateLimitStore(Protocol):
     """
 
     def seen(
-        self, registry: str, account: str, limit: int, remaining: int, window: int, reset_at: float | None
+        self, registry: str, account: str, *, limit: int, remaining: int, window: int, reset_at: float | None
     ) -> None:
         """What an answer said. ``reset_at``: seconds since the epoch, None when unknown."""
 
@@ -50,7 +50,7 @@ class LocalRateLimits:
         self._until: dict[tuple[str, str], float] = {}
 
     def seen(
-        self, registry: str, account: str, limit: int, remaining: int, window: int, reset_at: float | None
+        self, registry: str, account: str, *, limit: int, remaining: int, window: int, reset_at: float | None
     ) -> None:
         with self._lock:
             self._limits[registry, account] = RateLimit(limit, remaining, window)

@@ -167,5 +167,10 @@ class Session:
         self.rate_limit = seen
         reset_at = time.time() + seen.window if seen.window else None
         self._rate_limits.seen(
-            self.registry, self.sign_in.account, seen.limit, seen.remaining, seen.window, reset_at
+            self.registry,
+            self.sign_in.account,
+            limit=seen.limit,
+            remaining=seen.remaining,
+            window=seen.window,
+            reset_at=reset_at,
         )

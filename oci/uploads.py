@@ -1,4 +1,7 @@
-"""Upload sessions at a registry: begun, fed, asked how far they are, committed or deleted. One try each."""
+"""Upload sessions at a registry: begun, fed, asked how far they are, committed or deleted. One try each.
+
+Each request carries all bytes that are left, so a minimum size of chunks (``OCI-Chunk-Min-Length``) never binds.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,11 @@ class Mounted:
 class Upload:
     """One session. ``location`` is always the latest that the registry named; ``offset`` what it holds."""
 
-    def __init__(
-        self, session: Session, scopes: Scopes, location: Url, *, what: str, min_chunk: int = 0
-    ) -> None:
+    def __init__(self, session: Session, scopes: Scopes, location: Url, *, what: str) -> None:
         self.session = session
         self.scopes = scopes
         self.location = location
         self.offset = 0
-        self.min_chunk = min_chunk
         self._what = what
         self._redirected: Url | None = None
         #: Set when the last answer was a redirect that is still to be followed.
@@ -186,10 +186,8 @@ def start_upload(
         response.discard()
         raise confused(session.site.role, session.site.host, "it begins an upload without a Location")
     goal = session.follow(response.url, location)
-    min_chunk = response.header("OCI-Chunk-Min-Length") or ""
     response.discard()
-    least = int(min_chunk) if min_chunk.isascii() and min_chunk.isdigit() and len(min_chunk) < 10 else 0
-    return Upload(session, scopes, goal, what=digest, min_chunk=least)
+    return Upload(session, scopes, goal, what=digest)
 
 
 class OpenUploads:

@@ -193,7 +193,10 @@ def test_blobs_that_the_target_lost_meanwhile_are_brought_once_more(
     assert target.repository("team/app").blobs.keys() == {blob.digest for blob in IMAGE.blobs}
 
 
-def test_a_target_that_keeps_losing_blobs_fails(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+def test_a_target_that_keeps_losing_blobs_fails(
+    source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oci.publish.READ_BACK_SECONDS", 0.7)
     source.add_image("library/app", "v1", IMAGE)
     target.rule("PUT", "/manifests/", refuse(400, "MANIFEST_BLOB_UNKNOWN"))
     with pytest.raises(OciError) as caught:

@@ -1,0 +1,91 @@
+"""Whether a blob is there, and where an upload may be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from oci.errors import OciError
+from stack.sample import random_image
+from tests.oci.copying import client, copier, run
+from tests.support.scripted_http import Reply, Request
+from tests.support.scripted_registry import ScriptedRegistry, digest_of, redirect, refuse
+
+DATA = b"some bytes of a layer"
+DIGEST = digest_of(DATA)
+Make = Callable[..., ScriptedRegistry]
+
+
+def test_a_blob_that_is_there_tells_its_size(source: ScriptedRegistry) -> None:
+    source.add_blob("library/app", DATA)
+    assert client(source).head_blob("library/app", DIGEST) == len(DATA)
+    assert client(source).head_blob("library/app", digest_of(b"other")) is None
+
+
+def test_storage_that_signs_for_get_only_is_asked_for_one_byte(
+    source: ScriptedRegistry, make_scripted: Make
+) -> None:
+    storage = make_scripted(host="127.0.0.2")
+    storage.add_blob("library/app", DATA)
+    storage.rule("HEAD", "/blobs/", Reply(403))
+    source.rule("", "/blobs/", redirect(storage.url + "{path}?signature=1"))
+    assert client(source).head_blob("library/app", DIGEST) == len(DATA)
+    assert storage.seen("GET")[0].headers["range"] == "bytes=0-0"
+
+
+def test_a_403_of_the_registry_itself_is_a_refusal(source: ScriptedRegistry) -> None:
+    source.rule("HEAD", "/blobs/", refuse(403, "DENIED"))
+    with pytest.raises(OciError) as caught:
+        client(source).head_blob("library/app", DIGEST)
+    assert caught.value.code == "forbidden"
+
+
+def test_a_blob_that_the_registry_remembers_and_cannot_read_is_not_intact(source: ScriptedRegistry) -> None:
+    source.add_blob("library/app", DATA)
+    reader = client(source)
+    assert reader.is_intact("library/app", DIGEST, len(DATA))
+    assert not reader.is_intact("library/app", DIGEST, len(DATA) + 1)
+    source.rule(
+        "GET",
+        "/blobs/",
+        Reply(206, [("Content-Range", f"bytes 20-20/{len(DATA)}")], b"", length=1, close=True),
+    )
+    assert not reader.is_intact("library/app", DIGEST, len(DATA))
+
+
+def test_an_empty_blob_can_be_intact(source: ScriptedRegistry) -> None:
+    digest = source.add_blob("library/app", b"")
+    assert client(source).is_intact("library/app", digest, 0)
+
+
+def test_a_small_blob_is_read_whole_and_checked(source: ScriptedRegistry) -> None:
+    source.add_blob("library/app", DATA)
+    assert client(source).read_blob("library/app", DIGEST, len(DATA)) == DATA
+    source.rule("GET", "/blobs/", Reply(body=DATA[::-1]))
+    with pytest.raises(OciError) as caught:
+        client(source).read_blob("library/app", DIGEST, len(DATA))
+    assert caught.value.code == "digest_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("http://169.254.169.254/upload", "blocked_address"),
+        ("http://10.0.0.1:5000/upload", "blocked_address"),
+        ("ftp://127.0.0.1/upload", "target_error"),
+        ("", "target_error"),
+    ],
+)
+def test_an_upload_goes_nowhere_that_the_policy_forbids(
+    source: ScriptedRegistry, target: ScriptedRegistry, location: str, code: str
+) -> None:
+    source.add_image("library/app", "v1", random_image([4_096], seed=151))
+
+    def astray(_request: Request, _proceed: object) -> Reply:
+        return Reply(202, [("Location", location)] if location else [])
+
+    target.rule("POST", "/blobs/uploads/", astray)  # type: ignore[arg-type]
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == code
