@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -21,7 +21,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def follow(task_id: UUID, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[ImportTask]:
+def follow(task_id: UUID) -> Iterator[ImportTask]:
     """The task as it is now, again and again; the last one has ended.
 
     :raises OperationalError, InterfaceError: the database stayed away for longer than :data:`PATIENCE`.
@@ -34,10 +34,10 @@ def follow(task_id: UUID, *, sleep: Callable[[float], None] = time.sleep) -> Ite
             if time.monotonic() - seen > PATIENCE:
                 raise
             close_old_connections()
-            sleep(1.0)
+            time.sleep(1.0)
             continue
         seen = time.monotonic()
         yield task
         if task.is_terminal:
             return
-        sleep(INTERVAL)
+        time.sleep(INTERVAL)
