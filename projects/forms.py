@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.styled import Styled, StyledForm
 from projects.models import PROJECT_NAME, Project, Robot, Role
@@ -20,13 +20,13 @@ class ProjectForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
         model = Project
         fields = ("name", "description", "visibility")
         labels = {
-            "name": lazy("Project name"),
-            "description": lazy("Description"),
-            "visibility": lazy("Visibility"),
+            "name": _("Project name"),
+            "description": _("Description"),
+            "visibility": _("Visibility"),
         }
         help_texts = {
-            "name": lazy("Part of every image's address, so it can't be changed later."),
-            "visibility": lazy("A public project is read by everyone who can sign in."),
+            "name": _("Part of every image's address, so it can't be changed later."),
+            "visibility": _("A public project is read by everyone who can sign in."),
         }
         widgets = {"visibility": forms.RadioSelect, "name": forms.TextInput(attrs={"autofocus": True})}
 
@@ -37,7 +37,7 @@ class ProjectDetailsForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Project
         fields = ("description", "visibility")
-        labels = {"description": lazy("Description"), "visibility": lazy("Visibility")}
+        labels = {"description": _("Description"), "visibility": _("Visibility")}
         widgets = {"visibility": forms.RadioSelect}
 
 
@@ -49,21 +49,21 @@ class ConfirmForm(StyledForm):
     def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.expected = expected
-        self.fields["confirm"].label = _("Type %(name)s to confirm") % {"name": expected}
+        self.fields["confirm"].label = gettext("Type %(name)s to confirm") % {"name": expected}
         self.fields["confirm"].widget.attrs |= {"autocomplete": "off", "autofocus": True}
 
     def clean_confirm(self) -> str:
         typed = str(self.cleaned_data["confirm"]).strip()
         if typed != self.expected:
-            raise forms.ValidationError(_("This is not the name: %(name)s") % {"name": self.expected})
+            raise forms.ValidationError(gettext("This is not the name: %(name)s") % {"name": self.expected})
         return typed
 
 
 class MemberForm(StyledForm):
     """Someone who joins, by user name."""
 
-    username = forms.CharField(label=lazy("User name"), max_length=150)
-    role = forms.ChoiceField(label=lazy("Role"))
+    username = forms.CharField(label=_("User name"), max_length=150)
+    role = forms.ChoiceField(label=_("Role"))
 
     def __init__(self, *args: Any, names_owners: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,21 +75,21 @@ class MemberForm(StyledForm):
         name = str(self.cleaned_data["username"]).strip()
         user = User.objects.filter(username=name, is_active=True).first()
         if user is None:
-            raise forms.ValidationError(_("There is no user of this name."))
+            raise forms.ValidationError(gettext("There is no user of this name."))
         return user
 
 
 class RobotForm(StyledForm):
     """A robot account for CI or a cluster."""
 
-    name = forms.CharField(label=lazy("Robot name"), max_length=60, validators=[PROJECT_NAME])
-    access = forms.ChoiceField(label=lazy("Access"), choices=Robot.Access.choices)
+    name = forms.CharField(label=_("Robot name"), max_length=60, validators=[PROJECT_NAME])
+    access = forms.ChoiceField(label=_("Access"), choices=Robot.Access.choices)
     expires_in_days = forms.IntegerField(
-        label=lazy("Days until it expires"),
+        label=_("Days until it expires"),
         required=False,
         min_value=1,
         max_value=3650,
-        help_text=lazy("Empty: never."),
+        help_text=_("Empty: never."),
     )
 
 

@@ -27,6 +27,11 @@ class Page:
     size: int
 
     @property
+    def is_all(self) -> bool:
+        """Everything is on this page, and would be on a smaller one."""
+        return self.first and not self.older and self.size == SIZES[0]
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return SIZES
 

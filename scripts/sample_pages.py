@@ -25,8 +25,6 @@ class Shot:
     act: Callable[[Any], None] = _nothing
     #: The whole page, or what the window shows.
     whole: bool = True
-    #: It asks again and again, so it never comes to rest.
-    polls: bool = False
 
 
 def _open_import(page: Any) -> None:
@@ -73,17 +71,17 @@ PAGES: Final = (
     Shot("login-refused", "/accounts/login/", user="", act=_wrong_password),
     Shot("projects", "/"),
     Shot("project-new", "/", act=_click(".head-actions .btn-primary"), whole=False),
-    Shot("project", _P, polls=True),
+    Shot("project", _P),
     Shot("project-empty", "/projects/fresh/"),
-    Shot("project-no-match", f"{_P}?search=zzz", polls=True),
-    Shot("project-push-and-pull", _P, act=_click(".head-actions summary"), whole=False, polls=True),
-    Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False, polls=True),
-    Shot("import-dialog", _P, act=_type, whole=False, polls=True),
-    Shot("import-dialog-wrong", _P, act=_type_wrong, whole=False, polls=True),
-    Shot("import-dialog-many", _P, act=_many, whole=False, polls=True),
+    Shot("project-no-match", f"{_P}?search=zzz"),
+    Shot("project-push-and-pull", _P, act=_click(".head-actions summary"), whole=False),
+    Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False),
+    Shot("import-dialog", _P, act=_type, whole=False),
+    Shot("import-dialog-wrong", _P, act=_type_wrong, whole=False),
+    Shot("import-dialog-many", _P, act=_many, whole=False),
     Shot("import-page", f"{_P}import/"),
-    Shot("import-running", _P + "imports/{running}/", polls=True),
-    Shot("import-waiting", _P + "imports/{pending}/", polls=True),
+    Shot("import-running", _P + "imports/{running}/"),
+    Shot("import-waiting", _P + "imports/{pending}/"),
     Shot("import-failed", _P + "imports/{failed}/"),
     Shot("import-done", _P + "imports/{success}/"),
     Shot("history", f"{_P}imports/"),

@@ -87,7 +87,7 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
         _sign(page, camera.url, shot.user)
         page.goto(
             camera.url + shot.path.format(**camera.ids),
-            wait_until="networkidle" if not shot.polls else "load",
+            wait_until="load",
         )
         shot.act(page)
         page.wait_for_timeout(250)
@@ -140,7 +140,9 @@ def _site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         [*python, "shell", "-v0", "-c", _FILL], env=env, check=True, cwd=ROOT, capture_output=True, text=True
     )
     ids = json.loads(said.stdout.strip().splitlines()[-1])
-    gunicorn = [BIN / "gunicorn", "-c", "/dev/null", "-b", f"127.0.0.1:{port}", "--threads", "4"]
+    plain = directory / "gunicorn_plain.py"
+    plain.write_text("loglevel = 'error'\n", encoding="utf-8")
+    gunicorn = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "4"]
     server = subprocess.Popen([*gunicorn, "registry_portal.wsgi"], env=env, cwd=ROOT)
     try:
         _wait(f"http://127.0.0.1:{port}/healthz")

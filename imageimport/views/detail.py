@@ -77,7 +77,7 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
 def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     """Start it again as a new import; asks for credentials where the old ones are gone."""
     task = _task(project, task_id)
-    form = AgainForm(request.POST or None, auto_id="again-%s")
+    form = AgainForm(request.POST if request.method == "POST" else None, auto_id="again-%s")
     problem: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:

@@ -23,6 +23,7 @@ from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.paging import page_of
 from projects.pulling import address, pull_command
+from projects.reach import registry_answers
 from projects.selectors import images_of, search_images
 from projects.web import project_view, rights_in
 
@@ -74,6 +75,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "samples": SAMPLES,
         "commands": client_commands(project),
         "kubernetes": kubernetes_secret(project),
+        "registry_away": not registry_answers(),
         "form": ImportForm(project=project) if rights.develop else None,
         **_images(request, project),
     }

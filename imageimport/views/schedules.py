@@ -100,7 +100,12 @@ def delete(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpRes
 
 
 def _edit(request: HttpRequest, project: Project, row: Schedule | None) -> HttpResponse:
-    form = ScheduleForm(request.POST or None, project=project, schedule=row, auto_id="schedule-%s")
+    form = ScheduleForm(
+        request.POST if request.method == "POST" else None,
+        project=project,
+        schedule=row,
+        auto_id="schedule-%s",
+    )
     back = (
         reverse("schedule", args=[project.name, row.pk]) if row else reverse("schedules", args=[project.name])
     )

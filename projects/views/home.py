@@ -49,7 +49,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @signed_in
 def new_project(request: HttpRequest) -> HttpResponse:
     """Make a project; its maker owns it."""
-    form = ProjectForm(request.POST or None)
+    form = ProjectForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             project = services.create_project(user=user_of(request), request=request, **form.cleaned_data)

@@ -24,7 +24,7 @@ from projects.web import asked, go, project_view, user_of
 def delete_image(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Says what else goes, asks for the typed name, and removes the tag."""
     image = get_object_or_404(images_of(project), pk=image_id)
-    form = ConfirmForm(request.POST or None, expected=str(image))
+    form = ConfirmForm(request.POST if request.method == "POST" else None, expected=str(image))
     back = reverse("project", args=[project.name])
     if request.method == "POST" and form.is_valid():
         try:

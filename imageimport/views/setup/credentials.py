@@ -66,7 +66,9 @@ def delete(request: HttpRequest, project: Project, credential_id: UUID) -> HttpR
 
 
 def _edit(request: HttpRequest, project: Project, credential: Credential | None) -> HttpResponse:
-    form = CredentialForm(request.POST or None, credential=credential, auto_id="credential-%s")
+    form = CredentialForm(
+        request.POST if request.method == "POST" else None, credential=credential, auto_id="credential-%s"
+    )
     back = settings_of(project, "credentials")
     if request.method == "POST" and form.is_valid():
         user = user_of(request)

@@ -22,7 +22,9 @@ from projects.web import asked, go, project_view, rights_in, user_of
 def add(request: HttpRequest, project: Project) -> HttpResponse:
     """Someone joins, by user name."""
     rights = rights_in(project)
-    form = MemberForm(request.POST or None, names_owners=rights.own, auto_id="member-%s")
+    form = MemberForm(
+        request.POST if request.method == "POST" else None, names_owners=rights.own, auto_id="member-%s"
+    )
     back = settings_of(project, "members")
     if request.method == "POST" and form.is_valid():
         user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])

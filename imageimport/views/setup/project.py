@@ -23,7 +23,9 @@ from projects.web import asked, go, project_view, user_of
 @project_view(Role.OWNER)
 def edit(request: HttpRequest, project: Project) -> HttpResponse:
     """Description and visibility."""
-    form = ProjectDetailsForm(request.POST or None, instance=project, auto_id="project-%s")
+    form = ProjectDetailsForm(
+        request.POST if request.method == "POST" else None, instance=project, auto_id="project-%s"
+    )
     back = settings_of(project, "general")
     if request.method == "POST" and form.is_valid():
         services.update_project(
@@ -41,7 +43,7 @@ def edit(request: HttpRequest, project: Project) -> HttpResponse:
 @project_view(Role.OWNER)
 def delete(request: HttpRequest, project: Project) -> HttpResponse:
     """Says what goes, asks for the typed name, and deletes the project with its images."""
-    form = ConfirmForm(request.POST or None, expected=project.name)
+    form = ConfirmForm(request.POST if request.method == "POST" else None, expected=project.name)
     back = settings_of(project, "danger")
     running = ImportTask.objects.filter(project=project, status__in=ACTIVE).count()
     if request.method == "POST" and form.is_valid():

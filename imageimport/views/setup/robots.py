@@ -23,7 +23,7 @@ from projects.web import asked, project_view, user_of
 @project_view(Role.MAINTAINER)
 def add(request: HttpRequest, project: Project) -> HttpResponse:
     """A new robot; the answer shows its secret, this once."""
-    form = RobotForm(request.POST or None, auto_id="robot-%s")
+    form = RobotForm(request.POST if request.method == "POST" else None, auto_id="robot-%s")
     back = settings_of(project, "robots")
     context = {"form": form, "project": project}
     if request.method == "POST" and form.is_valid():

@@ -79,7 +79,9 @@ def delete(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResp
 
 
 def _edit(request: HttpRequest, project: Project, webhook: Webhook | None) -> HttpResponse:
-    form = WebhookForm(request.POST or None, webhook=webhook, auto_id="webhook-%s")
+    form = WebhookForm(
+        request.POST if request.method == "POST" else None, webhook=webhook, auto_id="webhook-%s"
+    )
     back = settings_of(project, "webhooks")
     if request.method == "POST" and form.is_valid():
         user = user_of(request)

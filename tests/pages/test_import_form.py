@@ -1,0 +1,128 @@
+"""Asking for an import: the form with and without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from imageimport.models import ImportBatch, ImportTask
+from tests.pages.conftest import htmx
+from tests.support.factories import CredentialFactory, TaskFactory
+from tests.support.people import Team
+
+As = Callable[..., Client]
+FORM = "/projects/team/import/"
+READING = "/projects/team/import/reading/"
+pytestmark = pytest.mark.django_db
+
+
+def asked(**fields: object) -> dict[str, object]:
+    return {"mode": "one", "overwrite": "on", "include_referrers": "on", **fields}
+
+
+def test_without_scripts_the_form_leads_to_the_import(as_: As) -> None:
+    answer = as_("developer").post(FORM, asked(image_url="ghcr.io/owner/app:v1"))
+    task = ImportTask.objects.get()
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/projects/team/imports/{task.pk}/"
+    assert (task.target_name, task.target_tag, task.overwrite) == ("owner/app", "v1", True)
+
+
+def test_in_the_dialog_the_answer_is_the_progress_itself(as_: As) -> None:
+    answer = htmx(as_("developer"), "post", FORM, asked(image_url="nginx", target_name="web", target_tag="2"))
+    page = answer.content.decode()
+    assert answer["HX-Retarget"] == "#imports-live"
+    assert "import-started" in answer["HX-Trigger-After-Settle"]
+    assert "web:2" in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+def test_errors_stand_under_their_field_and_no_password_comes_back(as_: As) -> None:
+    answer = as_("developer").post(
+        FORM, asked(image_url="Not An Image", target_tag="!!", username="someone", password="hunter22-canary")
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="import-image_url-error"' in page
+    assert 'value="Not An Image"' in page
+    assert 'value="someone"' in page
+    assert "hunter22-canary" not in page
+    assert not ImportTask.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"target_name": "Not/Lower"}, "target_name"),
+        ({"target_tag": "-x"}, "target_tag"),
+        ({"username": "someone"}, "password"),
+    ],
+)
+def test_each_field_has_its_own_error(as_: As, fields: dict[str, str], field: str) -> None:
+    page = as_("developer").post(FORM, asked(image_url="nginx", **fields)).content.decode()
+    assert f'id="import-{field}-error"' in page
+
+
+def test_platforms_are_ticked_and_typed(as_: As) -> None:
+    as_("developer").post(FORM, asked(image_url="nginx", platforms=["linux/amd64", "linux/arm64, linux/s390x"]))
+    assert ImportTask.objects.get().platforms == ["linux/amd64", "linux/arm64", "linux/s390x"]
+
+
+def test_a_saved_credential_is_taken_and_one_of_another_project_is_not_offered(as_: As, team: Team) -> None:
+    mine = CredentialFactory(project=team.project, registry="ghcr.io")
+    other = CredentialFactory(registry="ghcr.io")
+    client = as_("developer")
+    assert other.name not in client.get(FORM).content.decode()
+    assert client.post(FORM, asked(image_url="ghcr.io/a/b", credential=str(other.pk))).status_code == 422
+    client.post(FORM, asked(image_url="ghcr.io/a/b", credential=str(mine.pk)))
+    assert ImportTask.objects.get().credential == mine
+
+
+def test_a_busy_target_names_the_import_that_has_it(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, target_name="nginx", target_tag="latest")
+    page = as_("developer").post(FORM, asked(image_url="nginx")).content.decode()
+    assert "under way" in page
+    assert f"/projects/team/imports/{task.pk}/" in page
+
+
+def test_many_images_become_a_batch(as_: As) -> None:
+    text = "nginx:1.27\ndocker pull redis:7\n"
+    answer = as_("developer").post(FORM, asked(mode="many", images=text, batch_name="Two"))
+    batch = ImportBatch.objects.get()
+    assert answer["Location"] == f"/projects/team/batches/{batch.pk}/"
+    assert sorted(batch.tasks.values_list("target_name", flat=True)) == ["nginx", "redis"]
+
+
+def test_a_bad_line_of_many_is_named_and_nothing_is_made(as_: As) -> None:
+    page = as_("developer").post(FORM, asked(mode="many", images="nginx\nNOT//ok\n"))
+    assert page.status_code == 422
+    assert "Line 2" in page.content.decode()
+    assert not ImportBatch.objects.exists()
+
+
+def test_the_reading_says_registry_repository_tag_and_goal(as_: As) -> None:
+    page = as_("developer").get(READING, {"image_url": "docker pull ghcr.io/owner/app:v1"}).content.decode()
+    for words in ("ghcr.io", "owner/app", "v1", "docker pull", "/team/owner/app:v1"):
+        assert words in page, words
+    assert 'data-target_name="owner/app"' in page
+    assert 'data-target_tag="v1"' in page
+
+
+def test_the_reading_says_what_is_wrong(as_: As) -> None:
+    page = as_("developer", language="zh-hans").get(READING, {"image_url": "ghcr.io/Upper/x"}).content.decode()
+    assert "镜像名称应为小写" in page
+
+
+def test_the_reading_of_many_counts_and_names_bad_lines(as_: As) -> None:
+    client = as_("developer")
+    page = client.post("/projects/team/import/reading-many/", {"images": "nginx\nredis\nBAD//x"}).content.decode()
+    assert "2 images found." in page
+    assert "Line 3:" in page
+
+
+def test_a_shared_link_fills_the_form(as_: As) -> None:
+    page = as_("developer").get(FORM, {"image_url": "nginx:1.27"}).content.decode()
+    assert 'value="nginx:1.27"' in page
+    assert "/team/nginx:1.27" in page

@@ -1,0 +1,111 @@
+"""One import: its page, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.test import Client
+from django.utils import timezone
+
+from imageimport.choices import Outcome, Status
+from imageimport.models import ImportAttempt, ImportLayer, ImportTask
+from imageimport.sentences import parts
+from tests.pages.conftest import htmx
+from tests.support.factories import TaskFactory, ended_task
+from tests.support.people import Team
+
+As = Callable[..., Client]
+
+
+def address(task: ImportTask, rest: str = "") -> str:
+    return f"/projects/team/imports/{task.pk}/{rest}"
+
+
+def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
+    for position, state in enumerate(("waiting", "exists", "mounted", "copying", "done", "failed")):
+        ImportLayer.objects.create(
+            task=task, position=position, digest=f"sha256:{position:064}", size=100, bytes_done=43, state=state
+        )
+    now = timezone.now()
+    ImportAttempt.objects.create(
+        task=task, attempt=1, fence=1, outcome=Outcome.LOST, started_at=now, ended_at=now, error="Gone."
+    )
+    page = as_("viewer").get(address(task)).content.decode()
+    for words in ("Waiting", "Already here", "Mounted", "Copying", "43 %", "Attempt 1", "Worker lost", "Gone."):
+        assert words in page, words
+    assert 'aria-current="step"' in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+def test_an_ended_import_does_not_poll_and_says_its_digest(as_: As, team: Team) -> None:
+    task = ended_task(Status.SUCCESS, project=team.project, digest="sha256:" + "c" * 64)
+    page = as_("viewer").get(address(task)).content.decode()
+    assert "every 2s" not in page
+    assert task.digest in page
+    assert f"docker pull {task.target_image}" in page
+
+
+def test_the_last_poll_announces_the_end(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project, target_name="app", target_tag="1")
+    page = htmx(as_("viewer"), "get", address(task, "live/")).content.decode()
+    assert 'data-announce="The import of app:1 failed."' in page
+    assert "every 2s" not in page
+
+
+def test_cancel_asks_on_a_page_of_its_own_without_scripts(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project)
+    client = as_("developer")
+    assert "Cancel import?" in client.get(address(task, "cancel/")).content.decode()
+    task.refresh_from_db()
+    assert task.status == Status.PENDING
+    assert client.post(address(task, "cancel/"))["Location"] == address(task)
+    task.refresh_from_db()
+    assert task.status == Status.CANCELED
+
+
+def test_cancel_on_the_project_page_answers_with_what_runs(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project)
+    answer = htmx(as_("developer"), "post", address(task, "cancel/"), hx_target="imports-live")
+    assert 'id="imports-live"' in answer.content.decode()
+
+
+def test_what_can_not_be_canceled_any_more_is_said(as_: As, team: Team) -> None:
+    task = ended_task(Status.SUCCESS, project=team.project)
+    page = htmx(as_("developer"), "post", address(task, "cancel/"), hx_target="import-live").content.decode()
+    assert "ended already" in page
+
+
+def test_retry_makes_a_new_import_and_leads_to_it(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project)
+    answer = as_("developer").post(address(task, "retry/"))
+    new = ImportTask.objects.exclude(pk=task.pk).get()
+    assert answer["Location"] == address(new)
+    assert new.retry_of == task
+    assert f'href="{address(new)}"' in as_("viewer").get(address(task)).content.decode()
+
+
+def test_retry_asks_for_erased_credentials_and_shows_no_password(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project, credentials_erased=True)
+    client = as_("developer")
+    assert "Enter them again." in client.get(address(task, "retry/")).content.decode()
+    answer = client.post(address(task, "retry/"), {"username": "someone", "password": ""})
+    assert answer.status_code == 422
+    answer = client.post(address(task, "retry/"), {"username": "someone", "password": "hunter22-canary"})
+    new = ImportTask.objects.exclude(pk=task.pk).get()
+    assert new.password.reveal() == "hunter22-canary"
+    assert "hunter22" not in client.get(address(new)).content.decode()
+
+
+def test_sentences_are_in_the_readers_language(as_: As, team: Team) -> None:
+    task = ended_task(
+        Status.FAILED,
+        project=team.project,
+        error="There is no host with the name r.example.",
+        error_parts=parts("There is no host with the name %(host)s.", {"host": "r.example"}),
+        error_code="unreachable",
+    )
+    page = as_("viewer", language="zh-hans").get(address(task)).content.decode()
+    assert "没有名为 r.example 的主机。" in page
+    assert "There is no host" not in page
+    assert "请检查仓库名称" in page

@@ -1,0 +1,148 @@
+"""The project page: what runs now on top, images below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.test import Client
+from django.utils import timezone
+
+from imageimport.choices import Status
+from imageimport.models import ImportTask
+from projects import reach
+from tests.pages.conftest import htmx
+from tests.support.factories import ImageFactory, TaskFactory, ended_task
+from tests.support.people import Team
+
+As = Callable[..., Client]
+PAGE = "/projects/team/"
+LIVE = "/projects/team/imports/live/"
+
+
+def text(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]
+
+
+def test_what_polls_carries_address_and_clock_on_one_element_and_only_while_something_moves(
+    as_: As, team: Team
+) -> None:
+    client = as_("developer")
+    assert "every 2s" not in text(client.get(PAGE))
+    task = TaskFactory(project=team.project)
+    tag = re.search(r"<section id=\"imports-live\"[^>]*>", text(client.get(PAGE)))
+    assert tag is not None
+    assert 'hx-trigger="every 2s"' in tag[0]
+    assert f'hx-get="{LIVE}?active={task.pk.hex}"' in tag[0]
+    ImportTask.objects.update(status=Status.SUCCESS, completed_at=timezone.now())
+    assert "every 2s" not in text(client.get(LIVE))
+
+
+def test_the_end_of_an_import_refreshes_the_images_and_is_announced(as_: As, team: Team) -> None:
+    client = as_("developer")
+    task = TaskFactory(project=team.project, target_name="app", target_tag="1")
+    still = client.get(LIVE, {"active": task.pk.hex})
+    assert "HX-Trigger" not in still
+    ImportTask.objects.update(status=Status.SUCCESS, completed_at=timezone.now())
+    ended = client.get(LIVE, {"active": task.pk.hex})
+    assert ended["HX-Trigger"] == "images-changed"
+    assert 'data-announce="app:1 was imported."' in text(ended)
+    assert f"docker pull {task.target_image}" in text(ended)
+
+
+def test_a_failure_stays_until_it_is_dismissed(as_: As, team: Team) -> None:
+    client = as_("developer")
+    task = ended_task(
+        Status.FAILED, project=team.project, error="ghcr.io has no such thing.", error_code="not_found"
+    )
+    page = text(client.get(PAGE))
+    assert "ghcr.io has no such thing." in page
+    assert "Check name and tag." in page
+    assert 'role="button"' not in page
+    client.post(f"/projects/team/imports/{task.pk}/dismiss/")
+    assert "ghcr.io has no such thing." not in text(client.get(PAGE))
+
+
+def test_a_wait_says_what_for_and_until_when(as_: As, team: Team) -> None:
+    until = timezone.now() + timezone.timedelta(minutes=10)
+    TaskFactory(project=team.project, not_before=until, message="docker.io limits the rate.")
+    page = text(as_("viewer").get(PAGE))
+    assert "docker.io limits the rate." in page
+    assert "goes on at" in page
+    assert f'datetime="{until.isoformat()}"' in page
+
+
+def test_running_numbers_are_bytes_rate_and_time_left(as_: As, team: Team) -> None:
+    TaskFactory(
+        project=team.project,
+        status=Status.RUNNING,
+        stage="pull",
+        progress=45,
+        bytes_total=100 * 1024 * 1024,
+        bytes_done=50 * 1024 * 1024,
+        rate=5 * 1024 * 1024,
+        eta_seconds=10,
+        message="Pulling the image",
+    )
+    page = text(as_("viewer").get(LIVE))
+    for words in ("Pulling the image", "50.0 MiB of 100 MiB", "50 %", "5.0 MiB/s", "10 s left", "Running"):
+        assert words in page, words
+    assert re.search(r'<progress [^>]*max="100" value="50" data-progress="45"', page)
+
+
+def test_images_are_searched_by_name_tag_and_digest(as_: As, team: Team) -> None:
+    ImageFactory(project=team.project, repository="nginx", tag="1.27")
+    ImageFactory(project=team.project, repository="redis", tag="7", digest="sha256:" + "ab" * 32)
+    client = as_("viewer")
+    for search in ("red", "sha256:abab", "redis:7"):
+        page = text(client.get(PAGE, {"search": search}))
+        assert "<bdi>redis</bdi>" in page, search
+        assert "<bdi>nginx</bdi>" not in page, search
+    answer = htmx(client, "get", "/projects/team/images/", {"search": "red"})
+    assert "<html" not in text(answer)
+    assert answer["HX-Replace-Url"] == "/projects/team/?search=red"
+
+
+def test_each_empty_list_says_why_it_is_empty(as_: As, team: Team) -> None:
+    client = as_("developer")
+    assert "No image here yet" in text(client.get(PAGE))
+    ImageFactory(project=team.project)
+    assert "No image matches" in text(client.get(PAGE, {"search": "zzz"}))
+
+
+def test_a_registry_out_of_reach_is_said(as_: As, team: Team, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(reach, "_knock", lambda _url: False)
+    reach.forget()
+    assert "The private registry does not answer" in text(as_("viewer").get(PAGE))
+
+
+def test_pages_of_images_go_on_where_the_last_one_ended(as_: As, team: Team) -> None:
+    now = timezone.now()
+    for number in range(30):
+        ImageFactory(project=team.project, repository=f"app{number:02}", updated_at=now)
+    client = as_("viewer")
+    first = text(client.get(PAGE))
+    names = set(re.findall(r"<bdi>(app\d\d)</bdi>", first))
+    older = re.search(r'href="(\?before=[^"]+)"', first)
+    assert older is not None
+    second = text(client.get(PAGE + older[1]))
+    rest = set(re.findall(r"<bdi>(app\d\d)</bdi>", second))
+    assert len(names) == 25
+    assert len(rest) == 5
+    assert not names & rest
+    assert "Newest" in second
+
+
+def test_the_page_size_is_kept(as_: As, team: Team) -> None:
+    for _ in range(30):
+        ImageFactory(project=team.project)
+    client = as_("viewer")
+    assert "Older" not in text(client.get(PAGE, {"page_size": "50"}))
+    assert "Older" not in text(client.get(PAGE))
+
+
+def test_names_with_markup_stay_text(as_: As, team: Team) -> None:
+    ended_task(Status.FAILED, project=team.project, error="<script>alert(1)</script>", image_url="<b>x</b>")
+    page = text(as_("viewer").get(PAGE))
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
