@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import requests
 
 from stack.sample import Image, random_image
 from tests.support import invariants
@@ -144,6 +148,31 @@ class House:
                 return found[0]
             time.sleep(0.1)
         raise AssertionError(f"no worker comes up\n{self.said()}")
+
+    def kill(self, pid: int) -> None:
+        """Kill a process that may be gone already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def until_web(self, *, timeout: float = 30.0) -> None:
+        """Until the web process answers (again)."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.portal.url}/healthz", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f"the web process does not answer\n{self.said()}")
+
+    def until_counts(self, *, timeout: float = 30.0, **wanted: int) -> None:
+        """Until so many imports are in these states."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = Counter(task.status for task in self.rows.tasks().values())
+            if all(found[status] == count for status, count in wanted.items()):
+                return
+            assert time.monotonic() < deadline, f"{dict(found)} instead of {wanted}\n{self.said()}"
+            time.sleep(0.05)
 
     def kill_runner_of(self, identifier: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to the process that works at this import; its id."""
