@@ -1,0 +1,158 @@
+"""Making, finding and changing projects."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from oci.errors import OciError
+from projects import removal
+from projects.models import AuditEvent, Image, Membership, Project
+from tests.support.people import Team, bearer, call, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_whoever_makes_a_project_owns_it() -> None:
+    user = make_user("ann")
+    answer = call("POST", "/projects", {"name": "web", "description": "d", "visibility": "public"}, bearer(user))
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body.keys() == {"id", "name", "description", "visibility", "role", "image_count", "created_at"}
+    assert (body["role"], body["image_count"], body["visibility"]) == ("owner", 0, "public")
+    assert body["created_at"].endswith("Z")
+    assert Membership.objects.get().user == user
+    assert AuditEvent.objects.get().action == "project.created"
+
+
+def test_a_project_is_private_unless_said_otherwise() -> None:
+    answer = call("POST", "/projects", {"name": "web"}, bearer(make_user("ann")))
+    assert answer.json()["visibility"] == "private"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Upper", "a b", "-a", "a-", "a..b", "a___b", "a/b", "ä", "a" * 64, "a\nb", "\u2460", "a._b", None, True, ["a"]],
+)
+def test_a_name_that_no_repository_can_have_is_a_field_error(name: object) -> None:
+    answer = call("POST", "/projects", {"name": name}, bearer(make_user("ann")))
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["name"]
+    assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["a", "7", "a-b", "a--b", "a.b", "a_b", "a__b", "a" * 63])
+def test_a_name_that_repositories_can_have_is_fine(name: str) -> None:
+    assert call("POST", "/projects", {"name": name}, bearer(make_user("ann"))).status_code == 201
+
+
+def test_a_name_is_given_once() -> None:
+    Team.make("web")
+    answer = call("POST", "/projects", {"name": "web"}, bearer(make_user("ann")))
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["name"]
+
+
+@pytest.mark.parametrize("extra", [{"role": "owner"}, {"id": "x"}, {"created_by": 1}, {"quota_images": 9}])
+def test_what_is_not_the_callers_to_set_is_not_set(extra: dict[str, object]) -> None:
+    body = {"name": "web", **extra}
+    assert call("POST", "/projects", body, bearer(make_user("ann"))).status_code == 201
+    assert Project.objects.get().quota_images is None
+
+
+def test_a_project_keeps_its_name() -> None:
+    team = Team.make("web")
+    path, owner = f"/projects/{team.project.pk}", team.bearer("owner")
+    answer = call("PATCH", path, {"name": "other"}, owner)
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["name"]
+    assert call("PATCH", path, {"name": "web", "visibility": "public"}, owner).json()["visibility"] == "public"
+
+
+def test_everyone_lists_what_he_may_read() -> None:
+    private, public = Team.make("private"), Team.make("public", visibility="public")
+    private.image()
+    private.image(tag="2")
+    seen = {
+        caller: {row["name"]: row for row in call("GET", "/projects", headers=private.bearer(caller)).json()["results"]}
+        for caller in ("stranger", "viewer", "superuser")
+    }
+    assert seen["stranger"].keys() == {"public"}
+    assert seen["stranger"]["public"]["role"] is None
+    assert seen["viewer"].keys() == {"private", "public"}
+    assert (seen["viewer"]["private"]["role"], seen["viewer"]["private"]["image_count"]) == ("viewer", 2)
+    assert {row["role"] for row in seen["superuser"].values()} == {"owner"}
+    assert public.project.pk
+
+
+def test_a_blocked_member_sees_nothing() -> None:
+    team = Team.make()
+    headers = team.bearer("owner")
+    team.users["owner"].is_active = False
+    team.users["owner"].save()
+    assert call("GET", f"/projects/{team.project.pk}", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [("search=eb", {"web"}), ("search=shop", {"web"}), ("name=api", {"api"}), ("visibility=public", {"api"})],
+)
+def test_the_list_is_filtered(query: str, names: set[str]) -> None:
+    user = make_user("ann")
+    headers = bearer(user)
+    call("POST", "/projects", {"name": "web", "description": "the shop"}, headers)
+    call("POST", "/projects", {"name": "api", "visibility": "public"}, headers)
+    found = call("GET", f"/projects?{query}", headers=headers).json()["results"]
+    assert {row["name"] for row in found} == names
+
+
+@pytest.mark.parametrize("query", ["search=%00", "visibility=none", "name=%00"])
+def test_a_filter_that_makes_no_sense_is_a_field_error(query: str) -> None:
+    answer = call("GET", f"/projects?{query}", headers=bearer(make_user("ann")))
+    assert answer.status_code == 400
+    assert list(answer.json()) == [query.partition("=")[0]]
+
+
+def test_a_longer_list_takes_no_more_queries() -> None:
+    user = make_user("ann")
+    headers = bearer(user)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert call("GET", "/projects", headers=headers).status_code == 200
+        return len(captured)
+
+    queries()
+    for number in range(3):
+        call("POST", "/projects", {"name": f"p{number}"}, headers)
+    few = queries()
+    for number in range(20):
+        call("POST", "/projects", {"name": f"q{number}"}, headers)
+    assert queries() == few
+
+
+def test_a_project_that_the_registry_does_not_let_go_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    team = Team.make()
+    team.image()
+
+    def refuse(**_: object) -> None:
+        raise OciError("target_error", "%(host)s is away.", retryable=True, host="registry.test")
+
+    monkeypatch.setattr(removal, "repositories_of", lambda _: ["team/app"])
+    monkeypatch.setattr(removal, "tags_of", lambda _: ["1"])
+    monkeypatch.setattr(removal, "delete_tag", refuse)
+    answer = call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner"))
+    assert answer.status_code == 503
+    assert answer.json() == {"code": "target_error", "detail": "registry.test is away."}
+    assert int(answer.headers["Retry-After"]) > 0
+    assert Project.objects.filter(pk=team.project.pk).exists()
+    assert Image.objects.count() == 1
+
+
+def test_a_project_that_is_gone_leaves_its_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    team = Team.make()
+    monkeypatch.setattr(removal, "repositories_of", lambda _: [])
+    assert call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner")).status_code == 204
+    assert call("GET", f"/projects/{team.project.pk}", headers=team.bearer("superuser")).status_code == 404
+    assert AuditEvent.objects.get(action="project.deleted").subject == "team"
