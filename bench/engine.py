@@ -30,6 +30,7 @@ from stack.sample import index_of, random_image
 from tests.support.processes import Running
 
 MEGABYTE = 1_000_000
+LINE = "{layers:>7}  engine {engine_seconds:6.2f} s  skopeo {skopeo_seconds:6.2f} s  ratio {ratio:.2f}"
 
 
 def shape(text: str) -> list[int]:
@@ -151,8 +152,7 @@ def main() -> None:
                 if options.json:
                     print(json.dumps(result), flush=True)
                 else:
-                    line = "{layers:>7}  engine {engine_seconds:6.2f} s  skopeo {skopeo_seconds:6.2f} s  ratio {ratio:.2f}"
-                    print(line.format(**result), flush=True)
+                    print(LINE.format(**result), flush=True)
         finally:
             source.running.stop()
             target.running.stop()

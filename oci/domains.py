@@ -13,9 +13,27 @@ from oci.hosts import literal_address
 
 #: Second levels under which countries register names (``co.uk``, ``com.cn``).
 _SECOND_LEVELS: Final = frozenset(
-    ("ac", "ad", "asn", "asso", "biz", "co", "com", "ed", "edu", "go", "gob", "gouv", "gov", "govt", "gr")
-    + ("id", "idv", "ind", "info", "lg", "ltd", "mil", "muni", "name", "ne", "net", "nhs", "nic", "nom")
-    + ("or", "org", "plc", "police", "pro", "sch", "school", "web")
+    [
+        *(
+            "ac",
+            "ad",
+            "asn",
+            "asso",
+            "biz",
+            "co",
+            "com",
+            "ed",
+            "edu",
+            "go",
+            "gob",
+            "gouv",
+            "gov",
+            "govt",
+            "gr",
+        ),
+        *("id", "idv", "ind", "info", "lg", "ltd", "mil", "muni", "name", "ne", "net", "nhs", "nic", "nom"),
+        *("or", "org", "plc", "police", "pro", "sch", "school", "web"),
+    ]
 )
 #: Suffixes under which anyone can get a name: each name below is another owner's.
 _SHARED: Final = (

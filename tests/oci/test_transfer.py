@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -10,9 +11,9 @@ from oci.errors import OciError
 from oci.transfer import RunningHash
 from stack.sample import Image, random_image
 from tests.oci.copying import Recorder, copier, quick_budget, run
-from tests.support.scripted_http import Request
+from tests.oci.endless import EndlessSource, SwallowingTarget
+from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import (
-    Reply,
     ScriptedRegistry,
     chunked,
     corrupt,
@@ -25,6 +26,8 @@ from tests.support.scripted_registry import (
     stall,
 )
 
+Make = Callable[..., ScriptedRegistry]
+Proceed = Callable[[], Reply]
 SIZE = 2_999_808
 IMAGE = random_image([SIZE], seed=21)
 LAYER = IMAGE.blobs[1]
@@ -168,9 +171,9 @@ def test_a_blob_of_another_size_is_refused(
 
 
 def test_storage_behind_a_redirect_sees_no_credentials(
-    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: object
+    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make
 ) -> None:
-    storage = make_scripted(host="127.0.0.2")  # type: ignore[operator]
+    storage = make_scripted(host="127.0.0.2")
     source.add_image("library/app", "v1", IMAGE)
     storage.add_image("library/app", "v1", IMAGE)
     source.rule("GET", BLOB, redirect(storage.url + "{path}?signature=abc"))
@@ -181,9 +184,9 @@ def test_storage_behind_a_redirect_sees_no_credentials(
 
 
 def test_a_presigned_url_that_ran_out_is_asked_for_anew(
-    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: object
+    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make
 ) -> None:
-    storage = make_scripted(host="127.0.0.2")  # type: ignore[operator]
+    storage = make_scripted(host="127.0.0.2")
     source.add_image("library/app", "v1", IMAGE)
     storage.add_image("library/app", "v1", IMAGE)
     storage.rule("GET", BLOB, cut(1_000_000), times=1)
@@ -230,11 +233,11 @@ def test_an_error_after_all_bytes_need_not_mean_that_they_are_lost(
 ) -> None:
     source.add_image("library/app", "v1", IMAGE)
 
-    def commit_then_fail(request: Request, proceed: object) -> Reply:
-        proceed()  # type: ignore[operator]
+    def commit_then_fail(request: Request, proceed: Proceed) -> Reply:
+        proceed()
         return refuse(502, "UNKNOWN")
 
-    target.rule("PUT", "/blobs/uploads/", commit_then_fail, times=1)  # type: ignore[arg-type]
+    target.rule("PUT", "/blobs/uploads/", commit_then_fail, times=1)
     run(copier(source, target, parallel_blobs=1))
     _check(target)
     assert len([each for each in target.seen("PUT", "/blobs/uploads/") if each.body_bytes == SIZE]) == 1
@@ -285,20 +288,20 @@ def test_a_full_disk_is_said_clearly(source: ScriptedRegistry, target: ScriptedR
 
 
 def test_an_upload_that_is_redirected_goes_there_whole(
-    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: object
+    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make
 ) -> None:
-    storage = make_scripted(host="127.0.0.3")  # type: ignore[operator]
+    storage = make_scripted(host="127.0.0.3")
     source.add_image("library/app", "v1", IMAGE)
 
-    def elsewhere(request: Request, proceed: object) -> Reply:
+    def elsewhere(request: Request, proceed: Proceed) -> Reply:
         return Reply(307, [("Location", f"{storage.url}{request.path}?digest={request.asked('digest')}")])
 
-    def take(request: Request, _proceed: object) -> Reply:
+    def take(request: Request, _proceed: Proceed) -> Reply:
         target.add_blob("team/app", request.body)
         return Reply(201)
 
-    target.rule("PUT", "/blobs/uploads/", elsewhere)  # type: ignore[arg-type]
-    storage.rule("PUT", "/blobs/uploads/", take)  # type: ignore[arg-type]
+    target.rule("PUT", "/blobs/uploads/", elsewhere)
+    storage.rule("PUT", "/blobs/uploads/", take)
     run(copier(source, target))
     assert target.repository("team/app").blobs.keys() == {blob.digest for blob in IMAGE.blobs}
     assert not [each for each in storage.requests if each.authorization]
@@ -318,13 +321,13 @@ def test_locations_of_every_form_are_followed_with_their_query(
 ) -> None:
     source.add_image("library/app", "v1", IMAGE)
 
-    def relative(_request: Request, proceed: object) -> Reply:
-        reply = proceed()  # type: ignore[operator]
+    def relative(_request: Request, proceed: Proceed) -> Reply:
+        reply = proceed()
         session = dict(reply.headers)["Location"].rpartition("/")[2].partition("?")[0]
         reply.headers = [("Location", location.format(id=session, host=target.server_name))]
         return reply
 
-    target.rule("POST", "/blobs/uploads/", relative)  # type: ignore[arg-type]
+    target.rule("POST", "/blobs/uploads/", relative)
     run(copier(source, target))
     _check(target)
     if "?" in location:
@@ -334,9 +337,7 @@ def test_locations_of_every_form_are_followed_with_their_query(
 # --- memory and the running hash ---------------------------------------------------------------------------
 
 
-def test_a_layer_of_any_size_takes_the_memory_of_a_buffer(make_scripted: object) -> None:
-    from tests.oci.endless import EndlessSource, SwallowingTarget
-
+def test_a_layer_of_any_size_takes_the_memory_of_a_buffer() -> None:
     size = 400 * 1024 * 1024
     with EndlessSource(size) as source, SwallowingTarget() as target:
         made = copier(source, target, parallel_blobs=1)

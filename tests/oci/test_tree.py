@@ -94,8 +94,8 @@ def test_a_manifest_beyond_the_memory_for_all_is_refused(
     source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("oci.tree.TREE_BYTES", 1000)
-    children = [(random_image([2_048], seed=100 + n), {}) for n in range(5)]
-    source.add_image("library/app", "v1", index(children))
+    children = [random_image([2_048], seed=100 + n) for n in range(5)]
+    source.add_image("library/app", "v1", index([(child, {}) for child in children]))
     with pytest.raises(OciError) as caught:
         run(copier(source, target))
     assert caught.value.code == "limit_exceeded"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qsl
 
 PIECE = 256 * 1024
@@ -110,7 +111,7 @@ class ScriptedServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self.server_name}"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -132,7 +133,7 @@ class ScriptedServer:
             live = list(self._live)
         for connection in live:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join(5)
 
@@ -175,6 +176,8 @@ class ScriptedServer:
         try:
             if self._tls is not None:
                 connection = self._tls.wrap_socket(plain, server_side=True)
+                with self._lock:
+                    self._live.add(connection)
             with connection, connection.makefile("rb") as reader:
                 while not self._stopping.is_set() and self._serve_one(connection, reader):
                     pass
@@ -182,7 +185,7 @@ class ScriptedServer:
             return  # The client went away, which is its right.
         finally:
             with self._lock:
-                self._live.discard(plain)
+                self._live -= {plain, connection}
 
     def _serve_one(self, connection: socket.socket, reader: Iterable[bytes]) -> bool:
         """Read one request and answer it; whether the connection stays."""
