@@ -1,0 +1,96 @@
+"""The journal in the API, and cells that no spreadsheet calculates."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from projects import audit
+from projects.api.tables import neutral
+from projects.models import Role
+from tests.support.people import CALLERS, Team, call
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def team() -> Team:
+    made = Team.make()
+    for subject in ("one", "two", "=cmd|' /C calc'!A0"):
+        audit.record(
+            action="import.created",
+            actor=made.users["developer"],
+            project=made.project,
+            subject=subject,
+            detail={"target": "x"},
+        )
+    audit.record(action="member.added", actor=made.users["owner"], project=made.project, subject="someone")
+    other = Team.make("other")
+    audit.record(action="import.created", actor=other.users["owner"], project=other.project, subject="theirs")
+    return made
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_maintainers_read_it(team: Team, caller: str) -> None:
+    answer = call("GET", f"/projects/{team.project.pk}/audit", None, team.bearer(caller))
+    expected = {"anonymous": 401, "stranger": 404, Role.VIEWER: 403, Role.DEVELOPER: 403}
+    assert answer.status_code == expected.get(caller, 200)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nobody_writes_it(team: Team, method: str) -> None:
+    answer = call(method, f"/projects/{team.project.pk}/audit", {}, team.bearer("superuser"))
+    assert answer.status_code == 405
+
+
+def test_it_is_the_projects_own_newest_first_and_can_be_narrowed(team: Team) -> None:
+    where, headers = f"/projects/{team.project.pk}/audit", team.bearer("maintainer")
+    rows = call("GET", where, None, headers).json()["results"]
+    assert [row["subject"] for row in rows] == ["someone", "=cmd|' /C calc'!A0", "two", "one"]
+    assert set(rows[0]) == {"id", "at", "actor", "action", "subject", "detail", "address"}
+    narrowed = call("GET", f"{where}?action=member.added", None, headers).json()["results"]
+    assert [row["actor"] for row in narrowed] == ["team-owner"]
+    assert len(call("GET", f"{where}?actor=team-developer", None, headers).json()["results"]) == 3
+    assert call("GET", f"{where}?before=2000-01-01T00:00:00Z", None, headers).json()["results"] == []
+    assert call("GET", f"{where}?after=yesterday", None, headers).status_code == 400
+
+
+def test_as_csv_it_is_whole_and_without_formulas(team: Team) -> None:
+    answer = call(
+        "GET", f"/projects/{team.project.pk}/audit?format=csv&page_size=1", None, team.bearer("owner")
+    )
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    assert [row["subject"] for row in rows] == ["someone", "'=cmd|' /C calc'!A0", "two", "one"]
+    assert rows[1]["detail"] == '{"target": "x"}'
+
+
+def test_an_error_asked_for_as_csv_is_still_an_error(team: Team) -> None:
+    answer = call("GET", f"/projects/{team.project.pk}/audit?format=csv", None, team.bearer("viewer"))
+    assert answer.status_code == 403
+    assert "permission_denied" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x", "|x", "%x"],
+)
+def test_what_a_spreadsheet_would_calculate_is_text(cell: str) -> None:
+    assert neutral(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, ""),
+        ("nginx:1", "nginx:1"),
+        (-5, "-5"),
+        (True, "true"),
+        ("a\x00b\x1b[31m", "ab[31m"),
+        ({"a": "ü"}, '{"a": "ü"}'),
+    ],
+)
+def test_everything_else_stays_as_it_is(value: object, cell: str) -> None:
+    assert neutral(value) == cell
