@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
@@ -85,6 +85,8 @@ _NEXT: Final = {
     Stage.CLEANUP: gettext_noop("Next: done"),
 }
 
+#: A message that an import is cleaning up is another word in Chinese than the step of that name.
+_STEP_WORDS: Final = {Stage.CLEANUP: pgettext_lazy("step", "Cleaning up")}
 STEPS: Final = (Stage.LOGIN, Stage.PULL, Stage.TAG, Stage.PUSH, Stage.CLEANUP, Stage.DONE)
 
 
@@ -189,5 +191,5 @@ def steps(task: ImportTask) -> list[dict[str, Any]]:
         state = (
             "past" if done or place < at else "now" if place == at or (at == 0 and place == 1) else "ahead"
         )
-        found.append({"label": stage.label, "state": state})
+        found.append({"label": _STEP_WORDS.get(stage, stage.label), "state": state})
     return found

@@ -49,7 +49,9 @@ def test_each_page_opens_to_its_role_and_those_above(as_: As, path: str, caller:
         assert answer.status_code == (200 if allowed else 403)
 
 
-def test_a_public_project_is_read_by_everyone_who_signed_in_and_changed_by_members_only(as_: As, team: Team) -> None:
+def test_a_public_project_is_read_by_everyone_who_signed_in_and_changed_by_members_only(
+    as_: As, team: Team
+) -> None:
     team.project.visibility = "public"
     team.project.save()
     stranger = as_("stranger")

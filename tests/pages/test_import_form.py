@@ -66,7 +66,9 @@ def test_each_field_has_its_own_error(as_: As, fields: dict[str, str], field: st
 
 
 def test_platforms_are_ticked_and_typed(as_: As) -> None:
-    as_("developer").post(FORM, asked(image_url="nginx", platforms=["linux/amd64", "linux/arm64, linux/s390x"]))
+    as_("developer").post(
+        FORM, asked(image_url="nginx", platforms=["linux/amd64", "linux/arm64, linux/s390x"])
+    )
     assert ImportTask.objects.get().platforms == ["linux/amd64", "linux/arm64", "linux/s390x"]
 
 
@@ -111,13 +113,17 @@ def test_the_reading_says_registry_repository_tag_and_goal(as_: As) -> None:
 
 
 def test_the_reading_says_what_is_wrong(as_: As) -> None:
-    page = as_("developer", language="zh-hans").get(READING, {"image_url": "ghcr.io/Upper/x"}).content.decode()
+    page = (
+        as_("developer", language="zh-hans").get(READING, {"image_url": "ghcr.io/Upper/x"}).content.decode()
+    )
     assert "镜像名称应为小写" in page
 
 
 def test_the_reading_of_many_counts_and_names_bad_lines(as_: As) -> None:
     client = as_("developer")
-    page = client.post("/projects/team/import/reading-many/", {"images": "nginx\nredis\nBAD//x"}).content.decode()
+    page = client.post(
+        "/projects/team/import/reading-many/", {"images": "nginx\nredis\nBAD//x"}
+    ).content.decode()
     assert "2 images found." in page
     assert "Line 3:" in page
 

@@ -25,14 +25,28 @@ def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
     task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
     for position, state in enumerate(("waiting", "exists", "mounted", "copying", "done", "failed")):
         ImportLayer.objects.create(
-            task=task, position=position, digest=f"sha256:{position:064}", size=100, bytes_done=43, state=state
+            task=task,
+            position=position,
+            digest=f"sha256:{position:064}",
+            size=100,
+            bytes_done=43,
+            state=state,
         )
     now = timezone.now()
     ImportAttempt.objects.create(
         task=task, attempt=1, fence=1, outcome=Outcome.LOST, started_at=now, ended_at=now, error="Gone."
     )
     page = as_("viewer").get(address(task)).content.decode()
-    for words in ("Waiting", "Already here", "Mounted", "Copying", "43 %", "Attempt 1", "Worker lost", "Gone."):
+    for words in (
+        "Waiting",
+        "Already here",
+        "Mounted",
+        "Copying",
+        "43 %",
+        "Attempt 1",
+        "Worker lost",
+        "Gone.",
+    ):
         assert words in page, words
     assert 'aria-current="step"' in page
     assert 'hx-trigger="every 2s"' in page
