@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db.models import CharField, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from projects import finding
 from projects.models import Image, Membership, Project, Role
+from projects.trigrams import IMAGES
 
 
 def visible_projects(user: Any) -> QuerySet[Project]:
@@ -42,9 +44,15 @@ def images_of(project: Project) -> QuerySet[Image]:
     return Image.objects.filter(project=project).select_related("project")
 
 
-def search_images(images: QuerySet[Image], text: str) -> QuerySet[Image]:
-    """Those with ``text`` in repository, tag or digest; ``name:tag`` looks for both parts."""
-    name, colon, tag = text.strip().rpartition(":")
-    both = Q(repository__icontains=name, tag__istartswith=tag) if colon else Q()
+def search_images(images: QuerySet[Image], text: str, *, project_id: UUID | None = None) -> QuerySet[Image]:
+    """Those with ``text`` in repository or tag, or at the beginning of the digest; ``name:tag`` looks for both parts.
+
+    :param project_id: the project that ``images`` are of, where they are of one: narrows the index, too.
+    """
+    text = text.strip().replace("\x00", "")
+    name, colon, tag = text.rpartition(":")
     found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__startswith=text)
-    return images.filter(found | both) if colon else images.filter(found)
+    if colon:
+        found |= Q(repository__icontains=name, tag__istartswith=tag)
+    rare = finding.rare(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
+    return images.filter(found) if rare is None else images.filter(pk__in=rare).filter(found)

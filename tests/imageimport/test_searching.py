@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from imageimport import searching
 from imageimport.models import ImportTask
+from imageimport.searchindex import TASKS
 from imageimport.searching import search
+from projects import finding
 from tests.support.factories import ProjectFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +24,7 @@ def found(text: str) -> set[str]:
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the index, and past it as a text that is found too often."""
     if request.param == "many":
-        monkeypatch.setattr(searching, "COMMON", 0)
+        monkeypatch.setattr(finding, "COMMON", 0)
 
 
 @pytest.mark.usefixtures("_both_ways")
@@ -33,6 +35,21 @@ def test_a_part_of_source_or_target_is_found_in_any_case() -> None:
     assert found("zebra") == {"ghcr.io/Owner/Zebra:1", "docker.io/library/nginx:1"}
     assert found("io/library/re") == {"docker.io/library/redis:1"}
     assert found("no such thing") == set()
+    assert found("ZE") == {"ghcr.io/Owner/Zebra:1", "docker.io/library/nginx:1"}
+    assert found(":1") == {"ghcr.io/Owner/Zebra:1", "docker.io/library/nginx:1", "docker.io/library/redis:1"}
+    assert found("q") == found("qj") == set()
+    assert found("d") == {"docker.io/library/nginx:1", "docker.io/library/redis:1"}
+
+
+@pytest.mark.usefixtures("_both_ways")
+def test_a_project_finds_its_own_though_others_have_many() -> None:
+    mine, other = ProjectFactory(), ProjectFactory()
+    TaskFactory(project=mine, source_image="ghcr.io/mine/app:1")
+    for number in range(5):
+        TaskFactory(project=other, source_image=f"ghcr.io/other/app{number}:1")
+    tasks = ImportTask.objects.filter(project=mine)
+    assert [task.source_image for task in search(tasks, "ghcr.io", project_id=mine.pk)] == ["ghcr.io/mine/app:1"]
+    assert not search(tasks, "other", project_id=mine.pk).exists()
 
 
 @pytest.mark.parametrize("text", [chr(34), "x\"\"y", "AND", "images : x", "*", "%", "_", "\\", "'; DROP", "NEAR(a b)"])
@@ -55,14 +72,23 @@ def test_rows_written_in_bulk_and_changed_later_are_found_and_deleted_ones_not()
 
 
 def test_the_index_mends_itself_and_takes_in_what_it_missed() -> None:
-    from django.db import connection
-
-    from imageimport import searchindex
-
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER image_import_search_insert")
     TaskFactory(source_image="ghcr.io/missed/app:1")
-    searchindex.ensure()
+    TASKS.ensure()
     TaskFactory(source_image="ghcr.io/caught/app:1")
     assert found("ghcr.io") == {"ghcr.io/missed/app:1", "ghcr.io/caught/app:1"}
+
+
+def test_an_index_that_was_made_otherwise_is_made_anew() -> None:
+    TaskFactory(source_image="ghcr.io/before/app:1")
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER image_import_search_insert")
+            cursor.execute(
+                "CREATE TRIGGER image_import_search_insert AFTER INSERT ON image_import_tasks BEGIN SELECT 1; END"
+            )
+    TaskFactory(source_image="ghcr.io/unseen/app:1")
+    TASKS.ensure()
+    assert found("ghcr.io") == {"ghcr.io/before/app:1", "ghcr.io/unseen/app:1"}
