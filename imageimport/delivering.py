@@ -27,7 +27,7 @@ from oci.urls import Url
 #: A receiver that takes longer should take the event and work later; seconds.
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
-WHOLE_SECONDS: Final = 20.0
+WHOLE_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)

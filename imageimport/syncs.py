@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS: Final = 120
 CHUNK: Final = 32
 PARALLEL: Final = 4
-#: Runs under comparison at once in the whole installation, so that imports keep their workers.
-MOST_RUNS: Final = 2
+#: Runs under comparison at once in the whole installation: imports and the sweep keep their workers. A comparison
+#: takes a second or two, its imports go on without it.
+MOST_RUNS: Final = 1
 MOST_TRIES: Final = 3
 MOST_ITEMS: Final = 1000
 #: A rate limit is waited for so long in all.

@@ -41,7 +41,7 @@ TRIES: Final = len(PAUSES) + 1
 CLAIM: Final = 60
 #: Deliveries on their way at once, and how long one round goes on, seconds.
 PARALLEL: Final = 8
-ROUND_SECONDS: Final = 30.0
+ROUND_SECONDS: Final = 10.0
 _LOCK: Final = "webhooks:delivering"
 
 

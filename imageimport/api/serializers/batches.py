@@ -21,7 +21,7 @@ from imageimport.sentences import parts, shown
 class EntryField(serializers.Field):
     """Text (what ``image_url`` takes) or an import body; judged together with all others."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def run_validation(self, data: Any = None) -> Any:
         return data
 
     def to_representation(self, value: Any) -> Any:
@@ -35,7 +35,7 @@ class BatchBodySerializer(ImportBodySerializer):
     target_name = None  # type: ignore[assignment]
     target_tag = None  # type: ignore[assignment]
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    images = serializers.ListField(child=EntryField(allow_null=True), min_length=1, max_length=MOST)
+    images = serializers.ListField(child=EntryField(), min_length=1, max_length=MOST)
 
     def to_common(self) -> ImportRequest:
         """What holds for entries that don't say otherwise."""
