@@ -137,6 +137,10 @@ def test_chinese_pages_hold_no_english_text(sample: Sample, path: str, user: str
     assert not left
 
 
+#: Words of the database and of Python.
+_RAW = r"None|True|False|pending|running|canceling|failed|canceled|success|import\.\w+|[a-z]+_[a-z]+"
+
+
 @pytest.mark.parametrize(("path", "user"), ADDRESSES)
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_no_raw_value_reaches_the_eye(sample: Sample, path: str, user: str, language: str) -> None:
