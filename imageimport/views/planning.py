@@ -26,13 +26,13 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
     context: dict[str, Any] = {"project": project, "form": form}
     if form.is_valid():
         try:
-            made = planner.plan(project=project, user=user_of(request), request=form.to_request())
+            made = planner.make_plan(project=project, user=user_of(request), request=form.to_request())
         except FieldErrors as exc:
             context["problem"] = next(iter(exc.errors.values()))[0]
         except OciError as exc:
             context |= {"problem": sentence_of(exc), "code": exc.code}
         else:
-            context |= {"plan": made.plan, "warnings": made.warnings, "task": made.prepared.task}
+            context |= {"plan": made, "warnings": made.warnings, "task": made}
     else:
         context["problem"] = _("Correct the fields first.")
     if request.htmx:
