@@ -42,8 +42,8 @@ log = structlog.get_logger(__name__)
 class LoginView(View):
     """``/accounts/login/``: name and password; a second factor and OIDC are allauth's part.
 
-    Template ``accounts/login.html``: ``form`` (:class:`SignInForm`), ``next`` (safe, may be empty) and
-    ``throttled_seconds`` (0, or how long to wait).
+    Template ``accounts/login.html``: ``form`` (:class:`SignInForm`), ``next`` (safe, may be empty),
+    ``throttled_seconds`` (0, or how long to wait) and ``oidc`` (whether there is an identity provider; ``oidc_name``).
     """
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -78,7 +78,12 @@ class LoginView(View):
         return goal if safe else ""
 
     def _page(self, form: SignInForm, *, status: int = 200, retry_after: int = 0) -> HttpResponse:
-        context = {"form": form, "next": self._next(), "throttled_seconds": retry_after}
+        context = {
+            "form": form,
+            "next": self._next(),
+            "throttled_seconds": retry_after,
+            "oidc": bool(settings.OIDC_SERVER_URL),
+        }
         response = render(self.request, "accounts/login.html", context, status=status)
         if retry_after:
             response.headers["Retry-After"] = str(retry_after)

@@ -85,7 +85,10 @@ def test_changing_the_password_ends_other_sessions_and_not_this_one(client: Clie
     [
         ({"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}, "old_password"),
         ({"old_password": PASSWORD, "new_password1": NEW, "new_password2": "other"}, "new_password2"),
-        ({"old_password": PASSWORD, "new_password1": "12345678", "new_password2": "12345678"}, "new_password2"),
+        (
+            {"old_password": PASSWORD, "new_password1": "12345678", "new_password2": "12345678"},
+            "new_password2",
+        ),
         ({"old_password": PASSWORD, "new_password1": "ann", "new_password2": "ann"}, "new_password2"),
     ],
 )

@@ -36,7 +36,9 @@ def post(**form: str) -> Any:
 
 def test_an_answer_has_what_clients_read() -> None:
     team = Team.make()
-    answer = get("repository:team/app:pull", headers=basic("team-viewer", PASSWORD), service="registry-portal")
+    answer = get(
+        "repository:team/app:pull", headers=basic("team-viewer", PASSWORD), service="registry-portal"
+    )
     body = answer.json()
     assert body["token"] == body["access_token"]
     assert body["expires_in"] == 300
@@ -180,7 +182,11 @@ def test_guessing_refresh_tokens_is_throttled_by_address() -> None:
 def test_a_failed_sign_in_is_written_down_with_name_and_address_and_without_the_password() -> None:
     get(headers={**basic("mallory\0", "p4ssw0rd-guess")})
     event = AuditEvent.objects.get()
-    assert (event.action, event.actor_name, event.address) == ("registry.sign_in_failed", "mallory", "127.0.0.1")
+    assert (event.action, event.actor_name, event.address) == (
+        "registry.sign_in_failed",
+        "mallory",
+        "127.0.0.1",
+    )
     assert "p4ssw0rd" not in str(vars(event))
 
 

@@ -30,7 +30,9 @@ def found(team: Team, query: str) -> set[str]:
 def test_a_row_says_all_that_is_known(settings: Any) -> None:
     settings.REGISTRY_PUBLIC_HOST = "registry.test"
     team = Team.make()
-    team.image(platforms=["linux/amd64"], media_type="x/y", source_image="docker.io/library/app:1", pull_count=3)
+    team.image(
+        platforms=["linux/amd64"], media_type="x/y", source_image="docker.io/library/app:1", pull_count=3
+    )
     (row,) = call("GET", images(team), headers=team.bearer("viewer")).json()["results"]
     assert row.keys() >= {
         "id", "repository", "tag", "digest", "media_type", "size", "platforms", "source_image", "updated_at",

@@ -21,7 +21,10 @@ def test_a_member_is_added_and_listed_by_name() -> None:
     assert answer.status_code == 201
     assert answer.json().keys() == {"id", "username", "role", "created_at"}
     listed = call("GET", members(team), headers=team.bearer("viewer")).json()["results"]
-    assert {(row["username"], row["role"]) for row in listed} >= {("ann", "developer"), ("team-owner", "owner")}
+    assert {(row["username"], row["role"]) for row in listed} >= {
+        ("ann", "developer"),
+        ("team-owner", "owner"),
+    }
     assert AuditEvent.objects.get(action="member.added").detail == {"role": "developer"}
 
 

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 
 def test_whoever_makes_a_project_owns_it() -> None:
     user = make_user("ann")
-    answer = call("POST", "/projects", {"name": "web", "description": "d", "visibility": "public"}, bearer(user))
+    answer = call(
+        "POST", "/projects", {"name": "web", "description": "d", "visibility": "public"}, bearer(user)
+    )
     assert answer.status_code == 201
     body = answer.json()
     assert body.keys() == {"id", "name", "description", "visibility", "role", "image_count", "created_at"}
@@ -33,7 +35,24 @@ def test_a_project_is_private_unless_said_otherwise() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Upper", "a b", "-a", "a-", "a..b", "a___b", "a/b", "ä", "a" * 64, "a\nb", "\u2460", "a._b", None, True, ["a"]],
+    [
+        "",
+        "Upper",
+        "a b",
+        "-a",
+        "a-",
+        "a..b",
+        "a___b",
+        "a/b",
+        "ä",
+        "a" * 64,
+        "a\nb",
+        "\u2460",
+        "a._b",
+        None,
+        True,
+        ["a"],
+    ],
 )
 def test_a_name_that_no_repository_can_have_is_a_field_error(name: object) -> None:
     answer = call("POST", "/projects", {"name": name}, bearer(make_user("ann")))
@@ -67,7 +86,9 @@ def test_a_project_keeps_its_name() -> None:
     answer = call("PATCH", path, {"name": "other"}, owner)
     assert answer.status_code == 400
     assert list(answer.json()) == ["name"]
-    assert call("PATCH", path, {"name": "web", "visibility": "public"}, owner).json()["visibility"] == "public"
+    assert (
+        call("PATCH", path, {"name": "web", "visibility": "public"}, owner).json()["visibility"] == "public"
+    )
 
 
 def test_everyone_lists_what_he_may_read() -> None:
@@ -75,7 +96,10 @@ def test_everyone_lists_what_he_may_read() -> None:
     private.image()
     private.image(tag="2")
     seen = {
-        caller: {row["name"]: row for row in call("GET", "/projects", headers=private.bearer(caller)).json()["results"]}
+        caller: {
+            row["name"]: row
+            for row in call("GET", "/projects", headers=private.bearer(caller)).json()["results"]
+        }
         for caller in ("stranger", "viewer", "superuser")
     }
     assert seen["stranger"].keys() == {"public"}

@@ -1,0 +1,48 @@
+"""The journal."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
+
+from projects import audit
+from projects.models import AuditEvent
+from tests.support.people import Team
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_event_says_who_where_what_and_from_where() -> None:
+    team = Team.make()
+    audit.record(
+        action="thing.done", actor=team.users["owner"], project=team.project, subject="thing",
+        detail={"a": 1}, request=RequestFactory().get("/", REMOTE_ADDR="203.0.113.9"),
+    )  # fmt: skip
+    event = AuditEvent.objects.get()
+    assert (event.actor_name, event.project_name, event.subject) == ("team-owner", "team", "thing")
+    assert (event.address, event.detail) == ("203.0.113.9", {"a": 1})
+
+
+def test_names_stay_when_people_and_projects_go() -> None:
+    team = Team.make()
+    audit.record(action="thing.done", actor=team.users["owner"], project=team.project)
+    team.users["owner"].delete()
+    team.project.delete()
+    event = AuditEvent.objects.get()
+    assert (event.actor, event.project) == (None, None)
+    assert (event.actor_name, event.project_name) == ("team-owner", "team")
+
+
+def test_what_strangers_send_can_be_stored() -> None:
+    audit.record(
+        action="x",
+        actor=AnonymousUser(),
+        project=None,
+        subject="a\0b\ud800" + "c" * 1000,
+        actor_name="\0" * 300,
+    )
+    event = AuditEvent.objects.get()
+    assert event.subject.startswith("ab?c")
+    assert len(event.subject) == 700
+    assert event.actor_name == ""
