@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -12,7 +11,7 @@ from imageimport.ratelimits import SharedRateLimits
 from oci.auth import Credential
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
-from oci.egress import Door, EgressPolicy, split_host_port
+from oci.egress import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
 from oci.mirrors import MIRROR_TRIES, MirroredSource
 from oci.reference import Reference, connect_host
@@ -31,32 +30,34 @@ class Audience(Protocol):
     def retried(self) -> None: ...
 
 
-def import_policy() -> EgressPolicy:
-    """What imports may contact, from the settings."""
+def import_policy(mirror: str = "") -> EgressPolicy:
+    """What imports may contact, from the settings.
+
+    :param mirror: URL of the mirror that is asked. The operator named it, so it may be at a private address; but only
+        what is asked of it goes there: no reference, redirect or realm of anyone else leads to a mirror.
+    """
     return EgressPolicy(
         private_sources=tuple(settings.IMPORT_PRIVATE_SOURCES),
         insecure_sources=tuple(settings.IMPORT_INSECURE_SOURCES),
         own_endpoints=tuple(settings.OWN_ENDPOINTS),
-        trusted_hosts=frozenset(
-            urlsplit(url).netloc for urls in settings.IMPORT_REGISTRY_MIRRORS.values() for url in urls
-        ),
+        trusted_hosts=frozenset({split_url(mirror).authority} if mirror else ()),
         ca_file=settings.IMPORT_CA_FILE or None,
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _door(policy: EgressPolicy) -> Door:
     return Door(policy)
 
 
-def import_door() -> Door:
-    """The door of all imports in this process."""
-    return _door(import_policy())
+def import_door(mirror: str = "") -> Door:
+    """The door of all imports in this process, or that of one mirror."""
+    return _door(import_policy(mirror))
 
 
 def is_own(source: Reference) -> bool:
     """Whether a reference leads to the portal's own registry, by whichever of its names."""
-    return source.host in {settings.REGISTRY_PUBLIC_HOST.lower(), urlsplit(settings.REGISTRY_URL).netloc.lower()}
+    return source.host in {settings.REGISTRY_PUBLIC_HOST.lower(), registry.own_host().lower()}
 
 
 def check_literal_source(source: Reference) -> None:
@@ -113,17 +114,23 @@ def source_places(
         )
     shared: dict[str, Any] = {
         "registry": source.registry,
-        "door": import_door(),
         "budget": budget,
         "stall_seconds": settings.IMPORT_STALL_SECONDS,
         "rate_limits": SharedRateLimits(),
         "cancel": cancel,
         **_told(audience),
     }
-    places = [RegistryClient(base_url=url, tries=MIRROR_TRIES, **shared) for url in mirrors]
+    places = [
+        RegistryClient(base_url=url, door=import_door(url), tries=MIRROR_TRIES, **shared) for url in mirrors
+    ]
     if not never:
         places.append(
-            RegistryClient(credential=credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS, **shared)
+            RegistryClient(
+                door=import_door(),
+                credential=credential,
+                trusted_realms=settings.IMPORT_TRUSTED_REALMS,
+                **shared,
+            )
         )
     return places
 

@@ -43,8 +43,8 @@ def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: st
     :param key: where the names are in the document.
     """
     response = session.request("GET", url, scopes=scopes, what=what, accept=(200,))
-    further = next_page(session, response)
     document = _read_json(session, response)
+    further = next_page(session, response)
     found = document.get(key) if isinstance(document, dict) else None
     if found is None:
         found = []
@@ -75,9 +75,8 @@ def referrers_page(
     if bare_type(response.header("Content-Type")) != OCI_INDEX:
         response.discard()
         return None
-    further = next_page(session, response)
     index = parse_manifest(_read(session, response), OCI_INDEX, expected_digest=None)
-    return index.manifests, further
+    return index.manifests, next_page(session, response)
 
 
 def _read(session: Session, response: Response) -> bytes:

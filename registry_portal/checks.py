@@ -17,7 +17,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from oci.egress import Door, EgressPolicy
+from oci.egress import Door, EgressPolicy, split_url
+from oci.errors import OciError
+from oci.own import OwnEndpoints
 from projects.tokens import signer_of
 
 #: Wider networks than these in IMPORT_PRIVATE_SOURCES open more than anybody means.
@@ -94,11 +96,41 @@ def check_sources(**_: Any) -> Iterable[CheckMessage]:
                 hint="Entries are host, host:port or, for private sources, a network as 10.1.0.0/16.",
                 id="portal.E007",
             )
+    for url in sorted({url for urls in settings.IMPORT_REGISTRY_MIRRORS.values() for url in urls}):
+        yield from _check_mirror(url)
+    try:
+        Door(EgressPolicy(own_endpoints=tuple(settings.OWN_ENDPOINTS)))
+    except ValueError as exc:
+        yield Error(
+            f"An address of the portal's own services can't be read: {exc}",
+            hint="Look at the hosts in REDIS_URL, REGISTRY_URL, REGISTRY_PUBLIC_HOST, DATABASE_URL and HOST.",
+            id="portal.E010",
+        )
     if settings.IMPORT_TRANSPORT not in {"registry", "docker"}:
         yield Error(
             f"IMPORT_TRANSPORT is {settings.IMPORT_TRANSPORT!r}.",
             hint="It is registry or docker.",
             id="portal.E008",
+        )
+
+
+def _check_mirror(url: str) -> Iterable[CheckMessage]:
+    try:
+        mirror = split_url(url)
+        Door(EgressPolicy(trusted_hosts=frozenset({mirror.authority})))
+        own = OwnEndpoints(settings.OWN_ENDPOINTS, lambda _host: ()).has_name(mirror.host, mirror.port)
+    except (OciError, ValueError) as exc:
+        yield Error(
+            f"IMPORT_REGISTRY_MIRRORS can't be read: {exc}",
+            hint="Entries read registry=https://mirror[,https://other], separated by semicolons.",
+            id="portal.E007",
+        )
+        return
+    if own:
+        yield Error(
+            f"IMPORT_REGISTRY_MIRRORS names {mirror.authority}, one of the portal's own services.",
+            hint="The private registry is read by its own name, with the rights of whoever imports.",
+            id="portal.E009",
         )
 
 

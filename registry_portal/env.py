@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from oci.egress import split_url
+from oci.errors import OciError
+from oci.reference import normalise_registry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -65,18 +70,39 @@ def services(data_dir: Path) -> dict[str, Any]:
 def mirrors(text: str) -> dict[str, tuple[str, ...]]:
     """``docker.io=https://a,https://b;ghcr.io=http://c:5000`` as registry to mirror URLs, in order.
 
-    :raises ImproperlyConfigured: an entry has no registry or no http(s) URL.
+    :raises ImproperlyConfigured: an entry has no registry, or something that is no plain http(s) URL.
     """
     result: dict[str, tuple[str, ...]] = {}
     for entry in filter(None, (part.strip() for part in text.split(";"))):
         registry, _, urls = entry.partition("=")
         found = tuple(url.strip().rstrip("/") for url in urls.split(",") if url.strip())
-        if not registry.strip() or not found or any(urlsplit(u).scheme not in {"http", "https"} for u in found):
+        if not registry.strip() or not found:
             raise ImproperlyConfigured(
-                f"IMPORT_REGISTRY_MIRRORS: {entry!r} should read registry=https://mirror[,https://other]."
+                f"IMPORT_REGISTRY_MIRRORS: {_without_userinfo(entry)!r} should read "
+                "registry=https://mirror[,https://other]."
             )
-        result[registry.strip().lower()] = found
+        for url in found:
+            _check_mirror(url)
+        result[normalise_registry(registry.strip()).lower()] = found
     return result
+
+
+def _check_mirror(url: str) -> None:
+    shown = _without_userinfo(url)
+    if shown != url:
+        raise ImproperlyConfigured(
+            f"IMPORT_REGISTRY_MIRRORS: {shown!r} has a user name or password in it. Mirrors are asked anonymously; "
+            "put one that needs a sign-in behind a proxy that signs in, or import from it by its own name."
+        )
+    try:
+        split_url(url)
+    except OciError as exc:
+        raise ImproperlyConfigured(f"IMPORT_REGISTRY_MIRRORS: {url!r} can't be a mirror. {exc}") from None
+
+
+def _without_userinfo(text: str) -> str:
+    """Whatever stands before an ``@`` in an authority, taken out: it may be a password."""
+    return re.sub(r"[^/,;=]*@", "", text)
 
 
 def host_port(url: str, default_port: int) -> tuple[str, int]:
