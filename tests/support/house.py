@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import requests
 
+from stack.reader import ReadError
 from stack.sample import Image, random_image
 from tests.support import invariants
 from tests.support.footprint import upload_sessions
@@ -164,6 +165,13 @@ class House:
             time.sleep(0.2)
         raise AssertionError(f"the web process does not answer\n{self.said()}")
 
+    def until_answers(self, path: str, *, timeout: float = 30.0) -> None:
+        """Until the API answers 200 there (again)."""
+        deadline = time.monotonic() + timeout
+        while (answer := self.portal.call("GET", path)).status_code != 200:
+            assert time.monotonic() < deadline, f"{answer.status_code} {answer.text}\n{self.said()}"
+            time.sleep(0.2)
+
     def until_counts(self, *, timeout: float = 30.0, **wanted: int) -> None:
         """Until so many imports are in these states."""
         deadline = time.monotonic() + timeout
@@ -192,6 +200,16 @@ class House:
         if self.target is not None:
             return self.target.verify(repository, reference).digest
         return self.portal.verify(repository, reference).digest
+
+    def has_tag(self, repository: str, tag: str) -> bool:
+        """Whether the target knows a tag (only a registry of the house's own)."""
+        assert self.target is not None
+        try:
+            return bool(self.target.reader().digest(repository, tag))
+        except ReadError as exc:
+            if "404" not in str(exc):
+                raise
+            return False
 
     def uploads(self, name: str, project: str = PROJECT) -> list[str]:
         """Upload sessions of a repository that are open at the target."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import _portal_factory
 from tests.support.house import QUICK, House, open_house, watch
-from tests.support.services import PostgresServer, start_registry
+from tests.support.services import PostgresServer, RegistryServer, start_registry
 
 MakeHouse = Callable[..., House]
 
@@ -35,14 +35,15 @@ def make_house(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path
         make_portal = _portal_factory(tmp_path_factory, portal_seed, stack)
         watched = []
 
-        def make(*, database_url: str = "", own_target: bool = False, **env: str) -> House:
-            target = None
+        def make(
+            *, database_url: str = "", own_target: bool = False, target: RegistryServer | None = None, **env: str
+        ) -> House:
             if own_target:
                 target = start_registry(tmp_path_factory.mktemp("target"))
                 stack.callback(target.running.stop)
                 env = {"REGISTRY_URL": target.url, "REGISTRY_AUTH": "none", **env}
             if database_url:
-                env["DATABASE_URL"] = database_url
+                env = {"DATABASE_URL": database_url, **env}
             portal = make_portal(**{**QUICK, **env})
             house = open_house(stack, portal, database_url=database_url, target=target)
             watched.append((house, stack.enter_context(watch(house))))

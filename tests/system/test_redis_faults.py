@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
-def house(make_house: MakeHouse, server: RedisServer) -> House:
+def house(server: RedisServer, make_house: MakeHouse) -> House:
     return make_house(
         REDIS_URL=server.url, IMPORT_MAX_RUNNING="2", IMPORT_MAX_RUNNING_PER_PROJECT="2", WORKER_CONCURRENCY="4"
     )
