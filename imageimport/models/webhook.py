@@ -32,7 +32,8 @@ class Webhook(models.Model):
         ordering = ("created_at", "id")
 
     def __str__(self) -> str:
-        return self.url
+        """Without the query, which may hold a receiver's token."""
+        return self.url.partition("?")[0]
 
 
 class WebhookDelivery(models.Model):
