@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from imageimport import events
+from imageimport import counting, events
 from imageimport.choices import OCCUPYING, Outcome, Stage, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import english, parts
@@ -80,6 +80,7 @@ def end(
             return False
         close_attempt(task_id, fence, outcome=outcome or Outcome(status.value), code=code, said=said, now=now)
         _settle_layers(task_id, status)
+        counting.import_ended(task_id)
         _tell(task_id)
     return True
 
@@ -104,13 +105,15 @@ def close_attempt(
     task_id: UUID, fence: int, *, outcome: Outcome, code: str, said: dict[str, Any] | None, now: dt.datetime
 ) -> None:
     """Write the end of the claim with this fence into the history."""
-    ImportAttempt.objects.filter(task_id=task_id, fence=fence, ended_at=None).update(
+    closed = ImportAttempt.objects.filter(task_id=task_id, fence=fence, ended_at=None).update(
         ended_at=now,
         outcome=outcome,
         error_code=code,
         error=english(said) if said and code else "",
         error_parts=said if said and code else {},
     )
+    if closed:
+        counting.attempt_ended(task_id, outcome=outcome, code=code)
 
 
 def _settle_layers(task_id: UUID, status: Status) -> None:

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
 
-from imageimport import endings
+from imageimport import counting, endings
 from imageimport.choices import OCCUPYING, Outcome, Stage, Status
 from imageimport.models import ImportAttempt, ImportTask, ProjectTurn
 from imageimport.sentences import english, parts
@@ -45,6 +45,8 @@ class Lease:
     task_id: UUID
     fence: int
     attempt: int
+    #: Of the request that asked for the import.
+    request_id: str = ""
 
     def rows(self) -> QuerySet[ImportTask]:
         """The task while this lease holds; an update that touches no row means that it was lost."""
@@ -173,7 +175,7 @@ def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | No
 
 def _start(task: ImportTask, *, worker: str) -> Lease | None:
     now = timezone.now()
-    lease = Lease(task_id=task.pk, fence=task.fence + 1, attempt=task.attempts + 1)
+    lease = Lease(task.pk, fence=task.fence + 1, attempt=task.attempts + 1, request_id=task.request_id)
     said = parts(gettext_noop("Starting the import"))
     taken = ImportTask.objects.filter(pk=task.pk, status=Status.PENDING, fence=task.fence).update(
         status=Status.RUNNING,
@@ -199,6 +201,8 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
     if not taken:
         return None
     ImportAttempt.objects.create(task=task, fence=lease.fence, attempt=lease.attempt, worker=worker, started_at=now)
+    if lease.fence == 1:
+        counting.import_begun(task, now)
     ProjectTurn.objects.update_or_create(project_id=task.project_id, defaults={"served_at": now})
     return lease
 

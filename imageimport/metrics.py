@@ -1,21 +1,35 @@
-"""The installation's numbers, read from the rows when Prometheus asks: true whichever process answers."""
+"""The installation's numbers, read from rows when Prometheus asks: the same whichever process answers.
+
+Gauges are small indexed queries over what has not ended; counters and histograms are sums that were kept while things
+happened (:mod:`imageimport.counting`). So the cost does not grow with the imports that have ended.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any, Final
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Sum
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, Min, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from imageimport.choices import OCCUPYING, TERMINAL, Outcome, Status
-from imageimport.models import ImportAttempt, ImportTask, WebhookDelivery
+from imageimport import counting
+from imageimport.choices import OCCUPYING, Outcome, Status
+from imageimport.models import ImportTask, MetricCount, WebhookDelivery
+from imageimport.sweeping import SWEPT
 
-#: What has ended counts for this long in the windowed gauges, seconds.
-WINDOW = 3600
+#: Upper bounds as Prometheus writes them, the last without one.
+_LE: Final = (*(str(float(bound)) for bound in counting.BOUNDS), "+Inf")
+
+_Totals = list[dict[str, Any]]
 
 
 def registry() -> CollectorRegistry:
@@ -26,66 +40,164 @@ def registry() -> CollectorRegistry:
 
 
 class RowCollector(Collector):
-    """Each family is one small, indexed query."""
+    """Half a dozen queries, whatever has happened before."""
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
-        since = now - dt.timedelta(seconds=WINDOW)
-        yield from self._queue(now)
-        yield from self._running()
-        yield from self._ended(since)
-        yield from self._waits(now)
-        yield from self._attempts(since)
-        yield from self._webhooks()
+        yield from _queue(now)
+        yield from _running()
+        yield _held_back(now)
+        yield from _webhooks(now)
+        yield from _sweep()
+        totals: dict[str, _Totals] = defaultdict(list)
+        for row in counting.totals():
+            totals[row["kind"]].append(row)
+        yield from _ended(totals[MetricCount.Kind.ENDED])
+        yield from _begun(totals[MetricCount.Kind.BEGUN])
+        yield from _attempts(totals[MetricCount.Kind.ATTEMPT])
 
-    def _queue(self, now: dt.datetime) -> Iterator[Metric]:
-        waiting = ImportTask.objects.filter(status=Status.PENDING).aggregate(n=Count("pk"), oldest=Min("created_at"))
-        yield _gauge("portal_imports_waiting", "Imports that wait to start.", waiting["n"])
-        age = (now - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0.0
-        yield _gauge("portal_imports_waiting_oldest_seconds", "Age of the import that waits longest.", age)
 
-    def _running(self) -> Iterator[Metric]:
-        busy = ImportTask.objects.filter(status__in=OCCUPYING).aggregate(n=Count("pk"), rate=Sum("rate"))
-        yield _gauge("portal_imports_running", "Imports that hold a place.", busy["n"])
-        yield _gauge("portal_transfer_bytes_per_second", "Bytes a second of all running imports.", busy["rate"] or 0)
+# --- what is now -------------------------------------------------------------------------------------
 
-    def _ended(self, since: dt.datetime) -> Iterator[Metric]:
-        ended = GaugeMetricFamily(
-            "portal_imports_ended_last_hour", "Imports that ended in the last hour.", labels=["status", "error_code"]
-        )
-        moved = GaugeMetricFamily("portal_import_bytes_last_hour", "Bytes of imports that ended.", labels=["kind"])
-        took = GaugeMetricFamily("portal_import_seconds_last_hour", "Mean duration of imports.", labels=["status"])
-        recent = ImportTask.objects.filter(status__in=TERMINAL, completed_at__gte=since).order_by()
-        for row in recent.values("status", "error_code").annotate(n=Count("pk")):
-            ended.add_metric([row["status"], row["error_code"]], row["n"])
-        length = ExpressionWrapper(F("completed_at") - F("started_at"), output_field=DurationField())
-        for row in recent.exclude(started_at=None).values("status").annotate(mean=Avg(length)):
-            took.add_metric([row["status"]], row["mean"].total_seconds())
-        sums = recent.aggregate(done=Sum("bytes_done"), reused=Sum("bytes_reused"))
-        done, reused = sums["done"] or 0, sums["reused"] or 0
-        moved.add_metric(["moved"], max(0, done - reused))
-        moved.add_metric(["reused"], reused)
-        yield from (ended, moved, took)
 
-    def _waits(self, now: dt.datetime) -> Iterator[Metric]:
-        waits = GaugeMetricFamily(
-            "portal_imports_held_back", "Imports that wait for a stated time, by registry.", labels=["registry"]
-        )
-        held = ImportTask.objects.filter(status=Status.PENDING, not_before__gt=now).order_by()
-        for row in held.values("source_registry").annotate(n=Count("pk")):
-            waits.add_metric([row["source_registry"]], row["n"])
-        yield waits
+def _queue(now: dt.datetime) -> Iterator[Metric]:
+    ready = Q(not_before=None) | Q(not_before__lte=now)
+    found = ImportTask.objects.filter(status=Status.PENDING).aggregate(
+        waiting=Count("pk"),
+        ready=Count("pk", filter=ready),
+        oldest=Min("created_at"),
+        oldest_ready=Min(Coalesce("not_before", "created_at"), filter=ready),
+    )
+    yield _gauge("portal_imports_waiting", "Imports that wait to start.", found["waiting"])
+    yield _gauge("portal_imports_ready", "Imports that wait for nothing but a place.", found["ready"])
+    yield _gauge(
+        "portal_imports_waiting_oldest_seconds",
+        "Age of the oldest import that waits.",
+        _age(found["oldest"], now),
+    )
+    yield _gauge(
+        "portal_imports_ready_oldest_seconds",
+        "How long the import that waits longest for a place has waited for it.",
+        _age(found["oldest_ready"], now),
+    )
 
-    def _attempts(self, since: dt.datetime) -> Iterator[Metric]:
-        lost = ImportAttempt.objects.filter(outcome=Outcome.LOST, ended_at__gte=since).count()
-        yield _gauge("portal_lease_takeovers_last_hour", "Attempts whose worker was lost in the last hour.", lost)
 
-    def _webhooks(self) -> Iterator[Metric]:
-        waiting = WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING).count()
-        yield _gauge("portal_webhook_deliveries_waiting", "Webhook deliveries on their way.", waiting)
+def _running() -> Iterator[Metric]:
+    busy = ImportTask.objects.filter(status__in=OCCUPYING).aggregate(n=Count("pk"), rate=Sum("rate"))
+    yield _gauge("portal_imports_running", "Imports that hold a place.", busy["n"])
+    yield _gauge("portal_imports_places", "Imports that may run at once.", settings.IMPORT_MAX_RUNNING)
+    yield _gauge(
+        "portal_transfer_bytes_per_second", "Bytes a second of all running imports.", busy["rate"] or 0
+    )
+
+
+def _held_back(now: dt.datetime) -> Metric:
+    waits = GaugeMetricFamily(
+        "portal_imports_held_back", "Imports that wait until a stated time, by registry.", labels=["registry"]
+    )
+    held = ImportTask.objects.filter(status=Status.PENDING, not_before__gt=now).order_by()
+    found: Counter[str] = Counter()
+    for row in held.values("source_registry").annotate(n=Count("pk")):
+        found[counting.registry_label(row["source_registry"])] += row["n"]
+    for name, number in sorted(found.items()):
+        waits.add_metric([name], number)
+    return waits
+
+
+def _webhooks(now: dt.datetime) -> Iterator[Metric]:
+    due = WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING)
+    found = due.aggregate(n=Count("pk"), oldest=Min("created_at"))
+    yield _gauge("portal_webhook_deliveries_waiting", "Webhook deliveries on their way.", found["n"])
+    yield _gauge(
+        "portal_webhook_deliveries_oldest_seconds", "Age of the oldest of them.", _age(found["oldest"], now)
+    )
+
+
+def _sweep() -> Iterator[Metric]:
+    """Nothing where Redis does not say: an absent number is an alert of its own."""
+    swept = cache.get(SWEPT)
+    if swept is not None:
+        age = max(0.0, time.time() - float(swept))
+        yield _gauge("portal_sweep_age_seconds", "Since beat last had a worker look for what was lost.", age)
+
+
+# --- what has happened -------------------------------------------------------------------------------
+
+
+def _ended(rows: _Totals) -> Iterator[Metric]:
+    labels = ["status", "error_code", "transport"]
+    ended = CounterMetricFamily("portal_imports_ended", "Imports that ended.", labels=labels)
+    counts: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        counts[tuple(row[label] for label in labels)] += row["count_sum"]
+    for values, number in sorted(counts.items()):
+        ended.add_metric(values, number)
+    yield ended
+    took = HistogramMetricFamily(
+        "portal_import_duration_seconds", "From an import's last start to its end.", labels=["status"]
+    )
+    for status in sorted({row["status"] for row in rows}):
+        took.add_metric([status], *_histogram([row for row in rows if row["status"] == status]))
+    yield took
+
+
+def _begun(rows: _Totals) -> Iterator[Metric]:
+    waited = HistogramMetricFamily(
+        "portal_import_queue_seconds", "From an import's submission to its first start.", labels=[]
+    )
+    waited.add_metric([], *_histogram(rows))
+    yield waited
+
+
+def _attempts(rows: _Totals) -> Iterator[Metric]:
+    labels = ["outcome", "error_code"]
+    attempts = CounterMetricFamily("portal_import_attempts", "Attempts that ended.", labels=labels)
+    waits = CounterMetricFamily(
+        "portal_import_waits",
+        "Attempts that ended to wait until a stated time, by registry.",
+        labels=["registry"],
+    )
+    moved = CounterMetricFamily(
+        "portal_import_bytes", "Bytes of attempts that ended, by registry.", labels=["kind", "registry"]
+    )
+    by_outcome: Counter[tuple[str, ...]] = Counter()
+    waited: Counter[str] = Counter()
+    carried: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        by_outcome[row["status"], row["error_code"]] += row["count_sum"]
+        if row["status"] == Outcome.WAITING:
+            waited[row["registry"]] += row["count_sum"]
+        carried["moved", row["registry"]] += row["bytes_moved_sum"]
+        carried["reused", row["registry"]] += row["bytes_reused_sum"]
+    for values, number in sorted(by_outcome.items()):
+        attempts.add_metric(values, number)
+    for name, number in sorted(waited.items()):
+        waits.add_metric([name], number)
+    for values, number in sorted(carried.items()):
+        moved.add_metric(values, number)
+    lost = sum(number for values, number in by_outcome.items() if values[0] == Outcome.LOST)
+    taken = CounterMetricFamily("portal_lease_takeovers", "Attempts whose worker was lost.", value=lost)
+    yield from (attempts, taken, waits, moved)
+
+
+def _histogram(rows: _Totals) -> tuple[list[tuple[str, float]], float]:
+    """Cumulative buckets and the sum, as the client library takes them."""
+    counts: Counter[int] = Counter()
+    for row in rows:
+        counts[row["bucket"]] += row["count_sum"]
+    running = 0
+    buckets: list[tuple[str, float]] = []
+    for place, bound in enumerate(_LE):
+        running += counts[place]
+        buckets.append((bound, running))
+    return buckets, sum(row["seconds_sum"] for row in rows)
+
+
+def _age(since: dt.datetime | None, now: dt.datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

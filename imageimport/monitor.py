@@ -6,6 +6,7 @@ and some grace, it lets the lease run out, and another worker takes over.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from typing import Final
@@ -44,8 +45,13 @@ class Monitor(threading.Thread):
         #: A defect that ended this thread; the attempt ends with it.
         self.broke: Exception | None = None
         self._renewed_at = time.monotonic()
+        #: Its log lines carry the ids of the attempt's.
+        self._context = contextvars.copy_context()
 
     def run(self) -> None:
+        self._context.run(self._watch)
+
+    def _watch(self) -> None:
         try:
             while not self._closed.wait(TICK):
                 self._tick()

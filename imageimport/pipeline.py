@@ -43,7 +43,9 @@ DATABASE_PAUSE: Final = 0.5
 
 def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
-    with structlog.contextvars.bound_contextvars(task_id=str(lease.task_id), attempt=lease.attempt):
+    with structlog.contextvars.bound_contextvars(
+        task_id=str(lease.task_id), attempt=lease.attempt, request_id=lease.request_id
+    ):
         cancel = CancelToken()
         progress = Progress(lease)
         monitor = Monitor(lease=lease, progress=progress, cancel=cancel)
@@ -228,7 +230,9 @@ def _unforeseen(exc: Exception) -> OciError:
     log.error("import.internal_error", incident=incident, exc_info=exc)
     return OciError(
         "internal_error",
-        gettext_noop("Something unforeseen happened in the portal. The operator finds it in the log as %(incident)s."),
+        gettext_noop(
+            "Something unforeseen happened in the portal. The operator finds it in the log as %(incident)s."
+        ),
         incident=incident,
     )
 
@@ -237,7 +241,9 @@ def _seconds_left(task: ImportTask) -> float:
     """What is left of the hard limit after earlier attempts."""
     used = sum(
         (a.ended_at - a.started_at).total_seconds()
-        for a in ImportAttempt.objects.filter(task=task, ended_at__isnull=False).exclude(outcome=Outcome.WAITING)
+        for a in ImportAttempt.objects.filter(task=task, ended_at__isnull=False).exclude(
+            outcome=Outcome.WAITING
+        )
         if a.ended_at
     )
     return max(1.0, settings.IMPORT_TIMEOUT_SECONDS - used)

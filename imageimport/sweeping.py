@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
 
+from imageimport import counting
 from imageimport.choices import OCCUPYING
 from imageimport.leases import eligible, take_over_lost
 from imageimport.models import ImportTask
 
 log = structlog.get_logger(__name__)
+
+#: The cache's key of when the last sweep was, Unix seconds: beat and a worker live.
+SWEPT: Final = "imports:swept"
 
 
 def sweep(*, send: Callable[[int], bool]) -> None:
@@ -21,6 +28,8 @@ def sweep(*, send: Callable[[int], bool]) -> None:
     :param send: sends that many hints to workers.
     """
     lost = take_over_lost()
+    counting.fold()
+    cache.set(SWEPT, time.time(), None)
     free = settings.IMPORT_MAX_RUNNING - ImportTask.objects.filter(status__in=OCCUPYING).count()
     if free <= 0:
         return

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from functools import partial
 from typing import Final
 
@@ -78,7 +79,7 @@ class Ladder:
             self._failed.clear()
             deferred: list[Descriptor] = []
             with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="blobs") as pool:
-                futures = {pool.submit(self._bring_one, blob, anew): blob for blob in todo}
+                futures = {pool.submit(copy_context().run, self._bring_one, blob, anew): blob for blob in todo}
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 if any(future.exception() for future in done):
                     self._failed.set()

@@ -21,7 +21,9 @@ COMMON: Final = 2000
 _FOLLOWING: Final = string.ascii_lowercase + string.digits + string.punctuation + " \n"
 
 
-def rare(index: TrigramIndex, alternatives: Sequence[Sequence[str]], *, project_id: UUID | None) -> list[str] | None:
+def rare(
+    index: TrigramIndex, alternatives: Sequence[Sequence[str]], *, project_id: UUID | None
+) -> list[str] | None:
     """Ids of the rows that contain all texts of one of the alternatives, upper and lower case alike, and perhaps of
     some others; None when there are too many to list, or the index can't tell.
 

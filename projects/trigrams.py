@@ -4,6 +4,7 @@ PostgreSQL has ``pg_trgm``. SQLite gets a full-text table (FTS5, tokenizer ``tri
 that rows written in bulk are found too. Both are made and mended after every ``migrate``: SQLite's schema changes
 rebuild a table, and its triggers go with the old one.
 """
+# ruff: noqa: S608 - statements are made of the names of our own tables
 
 from __future__ import annotations
 
@@ -88,11 +89,11 @@ class TrigramIndex:
     def _missed(self) -> Iterator[str]:
         """Rows written while there were no triggers."""
         yield (
-            f"INSERT INTO {self.name}_rows (item) SELECT id FROM {self.table} "  # noqa: S608 - names of our own tables
+            f"INSERT INTO {self.name}_rows (item) SELECT id FROM {self.table} "
             f"WHERE id NOT IN (SELECT item FROM {self.name}_rows)"
         )
         yield (
-            f"INSERT INTO {self.name} (rowid, project, texts) SELECT k.id, {self._values('t')} "  # noqa: S608
+            f"INSERT INTO {self.name} (rowid, project, texts) SELECT k.id, {self._values('t')} "
             f"FROM {self.name}_rows k JOIN {self.table} t ON t.id = k.item "
             f"WHERE k.id > (SELECT coalesce(max(rowid), 0) FROM {self.name})"
         )

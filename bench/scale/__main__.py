@@ -14,7 +14,9 @@ MOST = 1.5
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    filling = commands.add_parser("fill", help="migrate and fill the database of DATABASE_URL or PORTAL_DATA_DIR")
+    filling = commands.add_parser(
+        "fill", help="migrate and fill the database of DATABASE_URL or PORTAL_DATA_DIR"
+    )
     filling.add_argument("--tasks", type=int, default=1_000_000)
     filling.add_argument("--images", type=int, default=100_000)
     filling.add_argument("--pending", type=int, default=0, help="imports that wait (default: 200 at most)")
@@ -54,7 +56,9 @@ def measure(arguments: argparse.Namespace) -> int:
         grows = result.ratio > MOST
         slower += grows
         queries = f"{result.queries:>3} {result.queries_many:>3}"
-        print(f"{result.few:8.1f} {result.many:8.1f}  {result.ratio:5.2f}  {queries}  {result.name}{' <<<' * grows}")
+        print(
+            f"{result.few:8.1f} {result.many:8.1f}  {result.ratio:5.2f}  {queries}  {result.name}{' <<<' * grows}"
+        )
         if grows and arguments.slowest:
             print(f"    {result.slowest_ms:.1f} ms: {result.slowest}")
     print(f"{slower} cases take more than {MOST} times as long among many rows.")

@@ -86,7 +86,9 @@ def _searches(big: Project, calm: Project) -> dict[str, str]:
             images = f"/api/v1/projects/{project.pk}/images"
             found[f"images, search {kind}, API, {project.name}"] = f"{images}?{query}"
         found[f"history page, search {kind}"] = f"{reverse('imports', args=[big.name])}?{query}"
-        found[f"failed imports, search {kind}, API"] = f"/api/v1/projects/{big.pk}/images/import?status=failed&{query}"
+        found[f"failed imports, search {kind}, API"] = (
+            f"/api/v1/projects/{big.pk}/images/import?status=failed&{query}"
+        )
         found[f"admin, imports, search {kind}"] = f"/admin/imageimport/importtask/?{urlencode({'q': text})}"
         found[f"admin, images, search {kind}"] = f"/admin/projects/image/?{urlencode({'q': text})}"
     return found

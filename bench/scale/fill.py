@@ -74,10 +74,14 @@ def _world(tasks: int) -> World:
         for project in projects
         for user in users[: USERS // 2]
     )
-    batches = [ImportBatch(project=projects[0], name=f"batch {n}") for n in range(max(1, tasks // (10 * rows.BATCH)))]
+    batches = [
+        ImportBatch(project=projects[0], name=f"batch {n}") for n in range(max(1, tasks // (10 * rows.BATCH)))
+    ]
     ImportBatch.objects.bulk_create(batches, batch_size=500)
     schedules = Schedule.objects.bulk_create(
-        Schedule(project=projects[0], image_url="nginx", cron="0 3 * * *", enabled=False, target_name=f"nginx{n}")
+        Schedule(
+            project=projects[0], image_url="nginx", cron="0 3 * * *", enabled=False, target_name=f"nginx{n}"
+        )
         for n in range(20)
     )
     return World(

@@ -78,7 +78,9 @@ class Portal:
         return json.loads(line)
 
 
-def compare(few: Mapping[str, str], many: Mapping[str, str], *, rounds: int, only: str = "") -> Iterator[Result]:
+def compare(
+    few: Mapping[str, str], many: Mapping[str, str], *, rounds: int, only: str = ""
+) -> Iterator[Result]:
     """Every case on both, in turn; the environments name the databases."""
     with Portal(few) as small, Portal(many) as large:
         for name in small.names:

@@ -69,7 +69,9 @@ def tasks(world: World, count: int, *, pending: int = 0) -> Iterator[Row]:
     rare = {count // 3 + i * max(1, count // 100) for i in range(RARE[1])}
     for number in range(count):
         row = _task(world, number, count, noise, name=RARE[0] if number in rare else "")
-        yield row | _state(row, noise, calm=row["project"] == world.projects[1][0], left=count - number, active=active)
+        yield row | _state(
+            row, noise, calm=row["project"] == world.projects[1][0], left=count - number, active=active
+        )
 
 
 def _task(world: World, number: int, count: int, noise: random.Random, *, name: str) -> Row:
@@ -114,8 +116,8 @@ def _state(row: Row, noise: random.Random, *, calm: bool, left: int, active: int
         own = {"target_name": f"{row['target_name']}-{left}"}
         if left <= RUNNING:
             now = row["created_at"]
-            return own | {"status": Status.RUNNING.value, "stage": "pull", "progress": 40, "started_at": now, "attempts": 1,
-                          "fence": 1, "lease_expires_at": now + dt.timedelta(hours=5), "rate": 5_000_000,
+            return own | {"status": Status.RUNNING.value, "stage": "pull", "progress": 40, "started_at": now,
+                          "attempts": 1, "fence": 1, "lease_expires_at": now + dt.timedelta(hours=5), "rate": 5_000_000,
                           "bytes_total": 9_000_000, "bytes_done": 3_000_000}  # fmt: skip
         return own | {"status": Status.PENDING.value, "message": "Waiting to start"}
     size = noise.randrange(1_000_000, 500_000_000)
@@ -140,7 +142,12 @@ def _state(row: Row, noise: random.Random, *, calm: bool, left: int, active: int
         return base | {"status": Status.FAILED.value, "stage": "pull", "progress": 45, "message": "The import failed.",
                        "error": "The registry does not know this image.", "error_code": noise.choice(ERRORS),
                        "dismissed_at": dismissed}  # fmt: skip
-    return base | {"status": Status.CANCELED.value, "stage": "pull", "progress": 35, "message": "The import was canceled."}
+    return base | {
+        "status": Status.CANCELED.value,
+        "stage": "pull",
+        "progress": 35,
+        "message": "The import was canceled.",
+    }
 
 
 def attempt(task: Row) -> Row | None:

@@ -1,6 +1,7 @@
 """The import's rows. One idea a file; the task's life is drawn in :class:`ImportTask`."""
 
 from imageimport.models.batch import ImportBatch
+from imageimport.models.count import MetricCount
 from imageimport.models.credential import Credential
 from imageimport.models.proof import BlobOrigin, IdempotencyKey, TagDigest
 from imageimport.models.schedule import Schedule, ScheduleRun
@@ -15,6 +16,7 @@ __all__ = [
     "ImportBatch",
     "ImportLayer",
     "ImportTask",
+    "MetricCount",
     "ProjectTurn",
     "Schedule",
     "ScheduleRun",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
 from accounts.sealed import SealedTextField
+from accounts.tracing import current_request_id
 from imageimport.choices import (
     ACTIVE,
     RETRYABLE,
@@ -130,6 +131,9 @@ class ImportTask(models.Model):
     )
     #: A failed import stays on the project page until someone dismisses or retries it.
     dismissed_at = models.DateTimeField(null=True, blank=True)
+
+    #: Of the HTTP request that asked for it, for the logs.
+    request_id = models.CharField(max_length=64, blank=True, default=current_request_id, db_default="")
 
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)

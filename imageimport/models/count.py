@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.db import models
+
+
+class MetricCount(models.Model):
+    """A piece of the counters that ``/metrics`` shows: a counter is the sum of all rows with its labels.
+
+    What happens adds a row, in the transaction in which it happens: so a counter is exact whichever process counts,
+    and nobody waits for a row that all would change. From time to time many rows become one (``counting.fold``).
+    """
+
+    class Kind(models.TextChoices):
+        #: An import ended: ``status``, ``error_code``, ``transport``; ``bucket`` and ``seconds`` of its last attempt.
+        ENDED = "ended", "ended"
+        #: An import began for the first time: ``bucket`` and ``seconds`` that it had waited.
+        BEGUN = "begun", "begun"
+        #: An attempt ended: ``status`` (its outcome), ``error_code``, ``registry``, and its bytes.
+        ATTEMPT = "attempt", "attempt"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    status = models.CharField(max_length=12, blank=True, default="")
+    error_code = models.CharField(max_length=32, blank=True, default="")
+    transport = models.CharField(max_length=10, blank=True, default="")
+    #: One of a bounded set of names (``counting.registry_label``), never just any host that someone typed.
+    registry = models.CharField(max_length=255, blank=True, default="")
+    #: Position of the histogram's bucket; the last is beyond all bounds.
+    bucket = models.PositiveSmallIntegerField(default=0)
+    count = models.PositiveBigIntegerField(default=1)
+    seconds = models.FloatField(default=0)
+    bytes_moved = models.PositiveBigIntegerField(default=0)
+    bytes_reused = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "image_import_counts"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.status} {self.count}"
