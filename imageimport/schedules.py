@@ -29,13 +29,13 @@ log = structlog.get_logger(__name__)
 ROUND_SECONDS: Final = 60.0
 MOST_RULES: Final = 200
 #: What decides for whom and from where a schedule reads: who changes it answers for it.
-_ANSWERED_FOR: Final = frozenset({"image_url", "credential", "target_name"})
+_ANSWERED_FOR: Final = frozenset({"image_url", "tags", "exclude_tags", "credential", "target_name"})
 
 
 def create(
     *,
     project: Project,
-    user: User,
+    user: User | None,
     image_url: str,
     cron: str,
     tags: Sequence[str] = (),
@@ -73,7 +73,11 @@ def create(
 
 
 def update(
-    *, schedule: Schedule, user: User, changes: Mapping[str, Any], audit_request: HttpRequest | None = None
+    *,
+    schedule: Schedule,
+    user: User | None,
+    changes: Mapping[str, Any],
+    audit_request: HttpRequest | None = None,
 ) -> Schedule:
     """Change a schedule. Who changes what it reads is from then on the one by whose rights it does.
 
@@ -96,14 +100,16 @@ def update(
     return schedule
 
 
-def delete(*, schedule: Schedule, user: User, audit_request: HttpRequest | None = None) -> None:
+def delete(*, schedule: Schedule, user: User | None, audit_request: HttpRequest | None = None) -> None:
     """Stop syncing. What was imported stays."""
     with transaction.atomic():
         _journal("schedule.deleted", schedule, user, audit_request)
         schedule.delete()
 
 
-def run_now(*, schedule: Schedule, user: User, audit_request: HttpRequest | None = None) -> ScheduleRun:
+def run_now(
+    *, schedule: Schedule, user: User | None, audit_request: HttpRequest | None = None
+) -> ScheduleRun:
     """Run it now, whatever its cron line says, also while it is switched off.
 
     :raises Refused: ``already_running`` (with ``run``).
@@ -204,7 +210,9 @@ def _check_rules(rules: Sequence[str]) -> None:
     TagRules(rules)
 
 
-def _journal(action: str, schedule: Schedule, user: User, request: HttpRequest | None, **detail: Any) -> None:
+def _journal(
+    action: str, schedule: Schedule, user: User | None, request: HttpRequest | None, **detail: Any
+) -> None:
     audit.record(
         action=action,
         actor=user,

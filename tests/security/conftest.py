@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from imageimport import hints
+from imageimport.engine import _door
 from imageimport.transports import registry as registry_transport
+from oci import egress
 from oci.observer import LocalFlights
 from tests.imageimport.conftest import fresh_memory, source, target, work
+from tests.security import forbidden
+from tests.support.canary import Canary
+from tests.support.scripted_registry import ScriptedRegistry
 
 __all__ = ["fresh_memory", "source", "target", "work"]
 
@@ -17,3 +25,50 @@ def redis_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither hints nor shared transfers are asked of Redis: a test that watches connections sees those of imports."""
     monkeypatch.setattr(hints, "after_commit", lambda: None)
     monkeypatch.setattr(registry_transport, "SharedFlights", LocalFlights)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The resolver of these tests; doors that were built with another one are forgotten."""
+    monkeypatch.setattr(egress, "system_resolver", forbidden.resolve)
+    _door.cache_clear()
+    yield
+    _door.cache_clear()
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    """On loopback, where no import may go."""
+    with Canary() as listening:
+        yield listening
+
+
+@pytest.fixture
+def friend(canary: Canary) -> Iterator[Canary]:
+    """On the same port of an address where imports may go, if they like."""
+    with Canary("127.0.0.2", canary.port) as listening:
+        yield listening
+
+
+@pytest.fixture
+def evil(names: None, source: ScriptedRegistry, settings: Any) -> ScriptedRegistry:
+    """The hostile registry. It may be contacted at its own port; nothing else of 127.0.0.1 may."""
+    settings.IMPORT_PRIVATE_SOURCES = [source.server_name, "127.0.0.2/32"]
+    hosts = [
+        *forbidden.NAMES,
+        "127.0.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "169.254.169.254",
+    ]
+    settings.IMPORT_INSECURE_SOURCES = [
+        *hosts,
+        "[64:ff9b::127.0.0.1]",
+        "[2002:7f00:1::]",
+        "127.0.0.2",
+        "168.63.129.16",
+    ]
+    return source

@@ -7,7 +7,7 @@ pipeline. Plain HTTP is allowed everywhere here, so that the address alone is wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,124 +22,13 @@ from oci import egress
 from projects.models import Project
 from stack.sample import random_image
 from tests.oci.attachments import artifact
+from tests.security.forbidden import FORBIDDEN_REFERENCES, FORBIDDEN_URLS
 from tests.support.canary import Canary
 from tests.support.factories import ProjectFactory
 from tests.support.scripted_http import Reply
 from tests.support.scripted_registry import ScriptedRegistry, redirect, unauthorised_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_free")]
-
-#: Names and the addresses that they lead to. 127.0.0.2 is where the operator allows sources in these tests.
-NAMES = {
-    "inside.example": ["127.0.0.1"],
-    "mapped.example": ["::ffff:127.0.0.1"],
-    "both.example": ["127.0.0.2", "127.0.0.1"],
-    "nat64.example": ["64:ff9b::7f00:1"],
-    "metadata.example": ["169.254.169.254"],
-    "allowed.example": ["127.0.0.2"],
-}
-#: Where the forbidden port is knocked at; ``{port}`` is the canary's.
-FORBIDDEN_URLS = (
-    "http://127.0.0.1:{port}/",
-    "http://localhost:{port}/",
-    "http://0.0.0.0:{port}/",
-    "http://[::1]:{port}/",
-    "http://[::]:{port}/",
-    "http://[::ffff:127.0.0.1]:{port}/",
-    "http://[::127.0.0.1]:{port}/",
-    "http://[64:ff9b::127.0.0.1]:{port}/",
-    "http://[2002:7f00:1::]:{port}/",
-    "http://2130706433:{port}/",
-    "http://0x7f000001:{port}/",
-    "http://0177.0.0.1:{port}/",
-    "http://127.1:{port}/",
-    "http://127.0.0.1.:{port}/",
-    "http://user:pw@127.0.0.1:{port}/",
-    "http://{allowed}@127.0.0.1:{port}/",
-    "http://127.0.0.1:{port}\\@{allowed}/",
-    "//127.0.0.1:{port}/",
-    "http://inside.example:{port}/",
-    "http://mapped.example:{port}/",
-    "http://both.example:{port}/",
-    "http://nat64.example:{port}/",
-    "http://metadata.example:{port}/",
-    "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
-    "http://metadata.google.internal/computeMetadata/v1/",
-    "http://168.63.129.16/machine",
-    "http://100.100.100.200/latest/meta-data/",
-    "file:///etc/passwd",
-    "gopher://127.0.0.1:{port}/_SET",
-)
-#: The same as somebody would type it.
-FORBIDDEN_REFERENCES = (
-    *(
-        "127.0.0.1:{port}/app",
-        "localhost:{port}/app",
-        "0.0.0.0:{port}/app",
-        "[::1]:{port}/app",
-        "127.1:{port}/app",
-    ),
-    *("2130706433:{port}/app", "0x7f000001:{port}/app", "0177.0.0.1:{port}/app", "169.254.169.254/app"),
-    *(
-        "inside.example:{port}/app",
-        "both.example:{port}/app",
-        "mapped.example:{port}/app",
-        "Localhost:{port}/app",
-    ),
-    *("metadata.google.internal/app", "metadata.example:{port}/app", "https://127.0.0.1:{port}/app"),
-    *("http://[::ffff:127.0.0.1]:{port}/app", "①②⑦.⓪.⓪.①:{port}/app", "127.0.0.1.:{port}/app"),
-)
-
-
-@pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The resolver of these tests; doors that were built with another one are forgotten."""
-    monkeypatch.setattr(egress, "system_resolver", lambda host: NAMES.get(host) or _nobody(host))
-    _door.cache_clear()
-    yield
-    _door.cache_clear()
-
-
-def _nobody(host: str) -> Sequence[str]:
-    raise OSError(f"no such host {host}")
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    """On loopback, where no import may go."""
-    with Canary() as listening:
-        yield listening
-
-
-@pytest.fixture
-def friend(canary: Canary) -> Iterator[Canary]:
-    """On the same port of an address where imports may go, if they like."""
-    with Canary("127.0.0.2", canary.port) as listening:
-        yield listening
-
-
-@pytest.fixture
-def evil(source: ScriptedRegistry, settings: Any) -> ScriptedRegistry:
-    """The hostile registry. It may be contacted at its own port; nothing else of 127.0.0.1 may."""
-    settings.IMPORT_PRIVATE_SOURCES = [source.server_name, "127.0.0.2/32"]
-    hosts = [
-        *NAMES,
-        "127.0.0.1",
-        "0.0.0.0",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::127.0.0.1]",
-        "169.254.169.254",
-    ]
-    settings.IMPORT_INSECURE_SOURCES = [
-        *hosts,
-        "[64:ff9b::127.0.0.1]",
-        "[2002:7f00:1::]",
-        "127.0.0.2",
-        "168.63.129.16",
-    ]
-    return source
 
 
 @dataclass(frozen=True)
