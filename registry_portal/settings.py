@@ -241,6 +241,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "registry_portal.storage.StaticStorage"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+#: Where nothing was collected (a web process started by hand) files are served from where they are kept.
+WHITENOISE_USE_FINDERS = True
 
 # --- security ---------------------------------------------------------------------------------------
 
