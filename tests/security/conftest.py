@@ -23,7 +23,7 @@ __all__ = ["fresh_memory", "source", "target", "work"]
 @pytest.fixture
 def redis_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither hints nor shared transfers are asked of Redis: a test that watches connections sees those of imports."""
-    monkeypatch.setattr(hints, "after_commit", lambda: None)
+    monkeypatch.setattr(hints, "after_commit", lambda _count=1: None)
     monkeypatch.setattr(registry_transport, "SharedFlights", LocalFlights)
 
 
