@@ -27,6 +27,13 @@ def test_headers_without_end_are_cut_off() -> None:
     assert error.code == "protocol_error"
 
 
+def test_few_headers_of_much_text_are_cut_off() -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 3000) for n in range(80))
+    error = _asked(head + b"Content-Length: 2\r\n\r\n{}")
+    assert error.code == "protocol_error"
+    assert "headers" in str(error)
+
+
 def test_one_endless_header_line_is_cut_off() -> None:
     assert _asked(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1_000_000).code == "protocol_error"
 
@@ -92,8 +99,10 @@ def test_headers_that_drip_run_into_the_deadline() -> None:
 
 def test_nobody_listening_is_unreachable_and_told_within_seconds() -> None:
     started = time.monotonic()
+    retries: list[None] = []
     with pytest.raises(OciError) as caught:
-        client(_At(closed_port())).ping()
+        client(_At(closed_port()), on_retry=lambda: retries.append(None)).ping()
+    assert len(retries) == 2, "a typing error should not take a minute to tell"
     assert caught.value.code == "unreachable"
     assert caught.value.retryable
     assert time.monotonic() - started < 5

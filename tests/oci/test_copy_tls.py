@@ -107,6 +107,18 @@ def test_https_does_not_redirect_to_http(
     assert not plain.requests
 
 
+def test_http_that_came_to_https_does_not_go_back_to_http(
+    source: ScriptedRegistry, secure: ScriptedRegistry, make_scripted: Make, door: Door
+) -> None:
+    plain = make_scripted(host="127.0.0.2")
+    plain.add_image("library/app", "v1", IMAGE)
+    source.rule("GET", "/manifests/", redirect(secure.url + "{path}"))
+    secure.rule("GET", "/manifests/", redirect(plain.url + "{path}"))
+    with pytest.raises(OciError, match="plain HTTP"):
+        client(source, door=door).get_manifest("library/app", "v1")
+    assert secure.requests and not plain.requests
+
+
 def test_a_password_for_https_is_not_shown_to_a_token_server_over_http(
     secure: ScriptedRegistry, door: Door
 ) -> None:

@@ -49,6 +49,27 @@ def test_a_blob_that_shows_a_moment_late_is_not_brought_again(
     assert len(source.seen("GET", "/blobs/")) == len(IMAGE.blobs)
 
 
+def test_a_blob_that_vanishes_after_its_manifest_was_taken_is_brought_again_before_the_tag(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    there = target.repository("team/app")
+
+    def collect_garbage(_request: Request, proceed: Proceed) -> Reply:
+        reply = proceed()
+        del there.blobs[IMAGE.blobs[1].digest]
+        return reply
+
+    target.rule("PUT", f"/manifests/{IMAGE.digest}", collect_garbage, times=1)
+    target.rule("PUT", "/manifests/v1", lambda request, proceed: _only_whole(there.blobs, proceed))
+    run(copier(source, target))
+    assert there.blobs[IMAGE.blobs[1].digest] == IMAGE.blobs[1].data
+
+
+def _only_whole(blobs: dict[str, bytes], proceed: Proceed) -> Reply:
+    assert blobs.keys() >= {blob.digest for blob in IMAGE.blobs}, "the tag came before its blobs"
+    return proceed()
+
+
 def test_a_cancel_after_the_tag_began_to_move_comes_too_late(
     source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:

@@ -107,6 +107,12 @@ def test_a_retry_after_that_the_budget_does_not_hold_frees_the_worker() -> None:
     assert caught.value.retry_after == 50.0
 
 
+def test_more_than_a_minute_is_never_sat_out_however_large_the_budget() -> None:
+    with pytest.raises(OciError) as caught:
+        _retrier(RetryBudget(seconds=1000)).run(_failing(1, lambda: _again(retry_after=61.0)))
+    assert caught.value.code == "rate_limited"
+
+
 def test_a_kind_of_fault_may_have_fewer_tries() -> None:
     with pytest.raises(OciError):
         _retrier().run(_failing(2, lambda: _again(tries=2)))

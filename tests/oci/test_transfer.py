@@ -228,6 +228,15 @@ def test_a_lost_session_is_begun_again(source: ScriptedRegistry, target: Scripte
     assert len(target.seen("POST", "/blobs/uploads/")) == len(IMAGE.blobs) + 1
 
 
+def test_a_session_that_the_target_forgot_at_the_end_is_begun_again(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+    target.rule("PUT", "/blobs/uploads/", refuse(404, "BLOB_UPLOAD_UNKNOWN"), times=1)
+    run(copier(source, target))
+    _check(target)
+
+
 def test_an_error_after_all_bytes_need_not_mean_that_they_are_lost(
     source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
