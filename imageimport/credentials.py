@@ -45,7 +45,7 @@ class Tested:
 def create(
     *,
     project: Project,
-    user: User,
+    user: User | None,
     name: str,
     registry: str,
     username: str,
@@ -74,7 +74,7 @@ def create(
 def update(
     *,
     credential: Credential,
-    user: User,
+    user: User | None,
     changes: Mapping[str, Any],
     audit_request: HttpRequest | None = None,
 ) -> Credential:
@@ -97,7 +97,7 @@ def update(
     return credential
 
 
-def delete(*, credential: Credential, user: User, audit_request: HttpRequest | None = None) -> None:
+def delete(*, credential: Credential, user: User | None, audit_request: HttpRequest | None = None) -> None:
     """Take a credential away.
 
     :raises Refused: ``credential_in_use``: an import that has not ended or a schedule needs it.
@@ -202,7 +202,9 @@ def _failed(error: OciError) -> Tested:
     return Tested(False, error.code, shown("", of_error(error)))
 
 
-def _journal(action: str, saved: Credential, user: User, request: HttpRequest | None, **detail: Any) -> None:
+def _journal(
+    action: str, saved: Credential, user: User | None, request: HttpRequest | None, **detail: Any
+) -> None:
     audit.record(
         action=action,
         actor=user,

@@ -16,7 +16,9 @@ from projects.inspecting import Inspected, inspect
 from projects.models import Image
 
 
-def restore(*, image: Image, digest: str, user: User, audit_request: HttpRequest | None = None) -> Image:
+def restore(
+    *, image: Image, digest: str, user: User | None, audit_request: HttpRequest | None = None
+) -> Image:
     """Put the image's tag on ``digest``, which it named before. Nothing is imported, nothing deleted.
 
     :raises Refused: ``not_in_timeline``; ``digest_gone`` where the target does not hold it any more; ``target_busy``.

@@ -52,7 +52,7 @@ _LOCK: Final = "webhooks:delivering"
 def create(
     *,
     project: Project,
-    user: User,
+    user: User | None,
     url: str,
     secret: str = "",
     events: Iterable[str] = tuple(WebhookEvent.values),
@@ -80,7 +80,11 @@ def create(
 
 @transaction.atomic
 def update(
-    *, webhook: Webhook, user: User, changes: Mapping[str, Any], audit_request: HttpRequest | None = None
+    *,
+    webhook: Webhook,
+    user: User | None,
+    changes: Mapping[str, Any],
+    audit_request: HttpRequest | None = None,
 ) -> Webhook:
     """Change a webhook; ``secret`` stays unless given.
 
@@ -101,7 +105,7 @@ def update(
 
 
 @transaction.atomic
-def delete(*, webhook: Webhook, user: User, audit_request: HttpRequest | None = None) -> None:
+def delete(*, webhook: Webhook, user: User | None, audit_request: HttpRequest | None = None) -> None:
     """Remove a webhook and its log."""
     _journal("webhook.deleted", webhook, user, audit_request)
     webhook.delete()
@@ -109,7 +113,7 @@ def delete(*, webhook: Webhook, user: User, audit_request: HttpRequest | None = 
 
 @transaction.atomic
 def redeliver(
-    *, delivery: WebhookDelivery, user: User, audit_request: HttpRequest | None = None
+    *, delivery: WebhookDelivery, user: User | None, audit_request: HttpRequest | None = None
 ) -> WebhookDelivery:
     """Send an event once more, as a delivery of its own with the same payload."""
     again = WebhookDelivery.objects.create(
@@ -230,7 +234,9 @@ def _checked_events(events: Iterable[str]) -> list[str]:
     return [event for event in WebhookEvent.values if event in asked]
 
 
-def _journal(action: str, hook: Webhook, user: User, request: HttpRequest | None, **detail: Any) -> None:
+def _journal(
+    action: str, hook: Webhook, user: User | None, request: HttpRequest | None, **detail: Any
+) -> None:
     # The query may hold a receiver's token; the journal is read by more people and for longer.
     where = hook.url.partition("?")[0]
     audit.record(

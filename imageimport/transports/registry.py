@@ -10,7 +10,6 @@ from imageimport import engine
 from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
 from imageimport.quotas import WithinQuota
-from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from oci.copy import ImageCopier
 from oci.retry import RetryBudget

@@ -198,8 +198,7 @@ def test_a_retry_takes_the_failed_ones_places(
     failed = batch.tasks.get(status=Status.FAILED)
     source.add_image("app/two", "1", random_image([1000], seed=2))
     assert batches.retry(batch=batch, user=team[0]) == 1
-    batch.refresh_from_db()
-    assert batch.completed_at is None
+    assert ImportBatch.objects.get(completed_at=None) == batch
     assert counts(batch) == {"success": 1, "pending": 1}
     new = batch.tasks.get(status=Status.PENDING)
     assert (new.retry_of, new.batch_index, new.priority) == (failed, 1, Priority.BATCH)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imageimport import credentials
+from imageimport.choices import Status
 from imageimport.models import Credential
 from imageimport.requests import FieldErrors, Refused
 from projects.models import AuditEvent, Role
@@ -103,7 +104,7 @@ def test_a_credential_that_is_needed_stays() -> None:
 
 def test_one_that_only_ended_imports_used_goes() -> None:
     saved = save()
-    task = ended_task("failed", project=saved.project, credential=saved, credential_required=True)
+    task = ended_task(Status.FAILED, project=saved.project, credential=saved, credential_required=True)
     credentials.delete(credential=saved, user=saved.created_by)
     task.refresh_from_db()
     assert (task.credential_id, task.credential_required) == (None, True)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from imageimport import comparing, schedules, settling, syncs
 from imageimport.choices import Priority, Status
 from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest, WebhookDelivery
+from imageimport.requests import Refused
 from projects.models import Image, Project, Role
 from stack.sample import index_of, random_image
 from tests.support.factories import CredentialFactory, TaskFactory, member
@@ -46,6 +47,11 @@ def run(schedule: Schedule, work: Work | None = None) -> ScheduleRun:
     made.refresh_from_db()
     schedule.refresh_from_db()
     return made
+
+
+def counts(schedule: Schedule) -> dict[str, int]:
+    assert schedule.last_result is not None
+    return dict(schedule.last_result)
 
 
 def add(source: ScriptedRegistry, tag: str, seed: int) -> str:
@@ -176,7 +182,7 @@ def test_nothing_is_ever_deleted_because_the_source_is_empty(
     run(schedule, work)
     source.repositories.clear()
     made = run(schedule, work)
-    assert (made.error_code, schedule.last_result["checked"]) == ("not_found", 0)
+    assert (made.error_code, counts(schedule)["checked"]) == ("not_found", 0)
     assert Image.objects.count() == 2
     assert not target.seen("DELETE")
     assert {"1.0", "1.1"} <= set(target.repository(f"{project.name}/app/web").manifests)
@@ -212,7 +218,7 @@ def test_chosen_platforms_are_compared_by_what_they_were_made_from(
     index = source.add_image("app/web", "1.0", index_of(images))
     schedule = keep(project, source, "1.0", platforms=["linux/amd64", "linux/arm64"])
     run(schedule, work)
-    assert schedule.last_result["imported"] == 1
+    assert counts(schedule)["imported"] == 1
     assert Image.objects.get().digest != index
     assert results(run(schedule, work)) == {}
     schedules.update(schedule=schedule, user=project.created_by, changes={"platforms": ["linux/amd64"]})
@@ -264,6 +270,7 @@ def test_a_rate_limit_is_waited_for_and_the_run_goes_on(
     schedule = keep(project, source, "1.0")
     made = run(schedule)
     assert (made.ended_at, made.error_code) == (None, "rate_limited")
+    assert made.lease_expires_at is not None
     assert made.lease_expires_at > timezone.now() + dt.timedelta(seconds=200)
     assert schedules.run_due() == 0, "not before its time"
     ScheduleRun.objects.update(lease_expires_at=timezone.now())
@@ -281,13 +288,14 @@ def test_a_run_does_not_overlap_with_itself(
     add(source, "1.0", 1)
     schedule = keep(project, source, "1.0")
     run(schedule)
-    with pytest.raises(schedules.Refused) as refused:
+    with pytest.raises(Refused) as refused:
         schedules.run_now(schedule=schedule, user=project.created_by)
     assert refused.value.code == "already_running"
     Schedule.objects.update(next_run_at=timezone.now())
     schedules.run_due()
     schedule.refresh_from_db()
     assert ScheduleRun.objects.count() == 1
+    assert schedule.next_run_at is not None
     assert schedule.next_run_at > timezone.now(), "the clock goes on all the same"
 
 
@@ -303,7 +311,7 @@ def test_a_run_whose_worker_was_killed_is_taken_up_and_asks_for_nothing_twice(
         add(source, tag, seed)
     schedule = keep(project, source, "1.0", "1.1", "1.2")
     made = schedules.run_now(schedule=schedule, user=project.created_by)
-    real = syncs.compare
+    real = comparing.compare
 
     def killed(sides: Any, tag: str) -> Any:
         if tag == "1.1":

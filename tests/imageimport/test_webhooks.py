@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -48,8 +48,9 @@ def end(task: Any, status: Status) -> None:
     lease = leases.claim(worker="test:1")
     assert lease is not None
     assert lease.task_id == task.pk
-    failure = {"code": "not_found", "said": parts("Gone.")} if status == Status.FAILED else {}
-    assert endings.end(task.pk, fence=lease.fence, status=status, **failure)
+    failed = status == Status.FAILED
+    code, said = ("not_found", parts("Gone.")) if failed else ("", None)
+    assert endings.end(task.pk, fence=lease.fence, status=status, code=code, said=said)
 
 
 def test_an_import_that_ends_is_told_with_its_facts_and_no_secret(
@@ -229,7 +230,11 @@ def test_the_journal_keeps_no_query_and_no_secret(hook: Webhook) -> None:
 
 def test_the_payload_is_made_only_where_someone_wants_it(hook: Webhook) -> None:
     made: list[int] = []
-    make: Callable[[], dict[str, Any]] = lambda: {"n": made.append(1)}  # noqa: E731
+
+    def make() -> dict[str, Any]:
+        made.append(1)
+        return {}
+
     outbox.enqueue(project=ProjectFactory(), event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
     assert not made
     outbox.enqueue(project=hook.project, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)

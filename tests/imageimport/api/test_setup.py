@@ -111,8 +111,8 @@ def test_run_answers_202_and_not_twice_at_once(api: APIClient, project: Project)
 
 def test_the_history_of_runs_says_what_each_changed(api: APIClient, project: Project) -> None:
     made = api.post(path(project, "schedules"), CRON).json()
-    item = {"tag": "1.2", "digest": "", "was": None, "result": "failed", "task": None, "code": "not_found"}
-    item["error"] = parts("%(host)s has no %(what)s.", {"host": "quay.io", "what": "a/b:1.2"})
+    said = parts("%(host)s has no %(what)s.", {"host": "quay.io", "what": "a/b:1.2"})
+    item = {"tag": "1.2", "digest": "", "was": None, "result": "failed", "code": "not_found", "error": said}
     run = ScheduleRun.objects.create(
         schedule_id=made["id"], ended_at=timezone.now(), checked=12, new=1, moved=2, unchanged=9, items=[item]
     )
