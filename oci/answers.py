@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from typing import Final
@@ -71,11 +72,23 @@ def _registry_errors(text: str) -> tuple[tuple[str, ...], str]:
         if isinstance(message, str):
             words.append(message)
         if isinstance(detail, dict):
-            detail = detail.get("Err") or detail.get("message")
+            detail = _system_error(detail) or detail.get("Err") or detail.get("message")
             detail = json.dumps(detail) if isinstance(detail, dict) else detail
         if isinstance(detail, str) and detail:
             words.append(detail)
     return tuple(codes), "; ".join(words) or ", ".join(codes)
+
+
+def _system_error(detail: object) -> str:
+    """Go writes a system error by its number, several wrappings deep: ``{"Enclosed": {"Op": …, "Err": 28}}``."""
+    for _ in range(4):
+        if not isinstance(detail, dict):
+            return ""
+        number = detail.get("Err")
+        if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 256:
+            return os.strerror(number)
+        detail = detail.get("Enclosed") or number
+    return ""
 
 
 def read_warnings(response: Response) -> list[str]:

@@ -32,6 +32,22 @@ def test_the_registrys_own_message_and_detail_are_told(source: ScriptedRegistry)
     assert "no access; ask Ada; too" in said
 
 
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"DriverName": "filesystem", "Enclosed": {"Op": "write", "Path": "/data/startedat", "Err": 28}},
+        {"Op": "write", "Path": "/data", "Err": 28},
+    ],
+)
+def test_a_full_disk_that_distribution_tells_by_its_number_is_told_in_words(
+    source: ScriptedRegistry, detail: object
+) -> None:
+    errors = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}
+    said = _told(source, json.dumps(errors).encode())
+    assert "unknown error; No space left on device" in said
+    assert "/data" not in said
+
+
 def test_an_html_page_is_told_without_its_markup(source: ScriptedRegistry) -> None:
     page = b"<html><head><script>alert(1)</script><style>b{}</style></head><body><h1>Bad</h1> gateway</body></html>"
     said = _told(source, page)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import requests
 
-from stack.reader import ReadError
+from stack.reader import Reader, ReadError
 from stack.sample import Image, random_image
 from tests.support import invariants
 from tests.support.footprint import upload_sessions
@@ -56,6 +56,8 @@ class House:
     source: ScriptedRegistry
     rows: Rows
     target: RegistryServer | None = None
+    #: Of a target that is no real registry.
+    target_url: str = ""
     accepted: list[str] = field(default_factory=list)
     before: dict[invariants.Target, str] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
@@ -67,7 +69,9 @@ class House:
     def image(self, name: str, sizes: Sequence[int], *, tag: str = "1") -> Image:
         """A new image at the source, with layers of these sizes."""
         self._seed += 1
-        image = self.images[name] = random_image(sizes, seed=self._seed * 7919 + zlib.crc32(name.encode()) % 7919)
+        image = self.images[name] = random_image(
+            sizes, seed=self._seed * 7919 + zlib.crc32(name.encode()) % 7919
+        )
         self.source.add_image(name, tag, image)
         return image
 
@@ -110,7 +114,9 @@ class House:
         )
 
     def until_ended(self, identifier: str, *, timeout: float = 45.0) -> Task:
-        return self.until(identifier, lambda task: task.status in ENDED, timeout=timeout, what="has not ended")
+        return self.until(
+            identifier, lambda task: task.status in ENDED, timeout=timeout, what="has not ended"
+        )
 
     def succeed(self, identifier: str, *, timeout: float = 45.0) -> Task:
         """The row once it has succeeded and the target has it whole."""
@@ -199,6 +205,8 @@ class House:
         """Read an image of the target and every byte below it; its digest."""
         if self.target is not None:
             return self.target.verify(repository, reference).digest
+        if self.target_url:
+            return Reader(self.target_url).verify(repository, reference).digest
         return self.portal.verify(repository, reference).digest
 
     def has_tag(self, repository: str, tag: str) -> bool:
@@ -236,12 +244,17 @@ class House:
 
 
 def open_house(
-    stack: ExitStack, portal: PortalProcess, *, database_url: str = "", target: RegistryServer | None = None
+    stack: ExitStack,
+    portal: PortalProcess,
+    *,
+    database_url: str = "",
+    target: RegistryServer | None = None,
+    target_url: str = "",
 ) -> House:
-    """A house around a portal (which need not be up); the source and the watch end with ``stack``."""
+    """A house around a portal (which need not be up); the source ends with ``stack``."""
     source = stack.enter_context(ScriptedRegistry())
     rows = Rows(database_url or str(portal.data_dir / "portal.sqlite3"))
-    return House(portal, source, rows, target)
+    return House(portal, source, rows, target, target_url)
 
 
 def watch(house: House, **limits: int) -> Watch:

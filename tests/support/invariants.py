@@ -28,13 +28,30 @@ Verify = Callable[[str, str], str]
 CODES: Final = frozenset(
     {
         *("invalid_reference", "blocked_address", "unauthorized", "forbidden", "not_found", "rate_limited"),
-        *("unreachable", "tls_error", "digest_mismatch", "unsupported_manifest", "limit_exceeded", "protocol_error"),
-        *("source_error", "target_error", "quota_exceeded", "tag_exists", "stalled", "timeout", "worker_lost"),
+        *(
+            "unreachable",
+            "tls_error",
+            "digest_mismatch",
+            "unsupported_manifest",
+            "limit_exceeded",
+            "protocol_error",
+        ),
+        *(
+            "source_error",
+            "target_error",
+            "quota_exceeded",
+            "tag_exists",
+            "stalled",
+            "timeout",
+            "worker_lost",
+        ),
         *("docker_unavailable", "no_space", "credential_unreadable", "internal_error"),
     }
 )
 #: Text that is no sentence for people.
-_RAW: Final = re.compile(r"Traceback|File \"|%\(\w+\)s|object at 0x|psycopg|sqlite3|\bNone\b|Exception\b|Errno")
+_RAW: Final = re.compile(
+    r"Traceback|File \"|%\(\w+\)s|object at 0x|psycopg|sqlite3|\bNone\b|Exception\b|Errno"
+)
 #: The engine's tries of one request, and the bytes after which a cut counts as the first again (ENGINE.md).
 _TRIES: Final = 5
 _FORGIVING: Final = 8 * 1024 * 1024
@@ -73,7 +90,9 @@ def histories_are_whole(rows: Rows) -> list[str]:
 def _last_attempt_fits(task: Task, history: Sequence[Attempt]) -> list[str]:
     outcomes = {"success": {"success"}, "failed": {"failed", "lost"}}
     if task.status in outcomes and (not history or history[-1].outcome not in outcomes[task.status]):
-        return [f"{task.id}: {task.status}, but its last attempt {history[-1].outcome if history else 'is missing'}"]
+        return [
+            f"{task.id}: {task.status}, but its last attempt {history[-1].outcome if history else 'is missing'}"
+        ]
     return []
 
 
@@ -114,7 +133,9 @@ def targets_have_one_writer(rows: Rows) -> list[str]:
     return [f"{target}: two writers at once" for target, found in lives.items() if _most_at_once(found) > 1]
 
 
-def tags_are_as_the_rows_say(rows: Rows, verify: Verify, before: Mapping[Target, str] | None = None) -> list[str]:
+def tags_are_as_the_rows_say(
+    rows: Rows, verify: Verify, before: Mapping[Target, str] | None = None
+) -> list[str]:
     """3 and 4: a tag names what the last success recorded, whole; where nothing succeeded, what it named before.
 
     :param before: digests of the tags that stood before the first import; a target not in it had no tag.
@@ -148,7 +169,9 @@ def failures_speak(rows: Rows) -> list[str]:
             wrong.append(f"{task.id}: {task.status} with the error {task.error_code!r} {task.error!r}")
         wrong += [f"{task.id}: raw text {text!r}" for text in (task.error, task.message) if _RAW.search(text)]
     for attempt in rows.attempts():
-        if attempt.outcome in {"failed", "lost"} and (attempt.error_code not in CODES or not attempt.error.strip()):
+        if attempt.outcome in {"failed", "lost"} and (
+            attempt.error_code not in CODES or not attempt.error.strip()
+        ):
             wrong.append(f"{attempt.task} #{attempt.fence}: {attempt.outcome} without code or sentence")
         if _RAW.search(attempt.error):
             wrong.append(f"{attempt.task} #{attempt.fence}: raw text {attempt.error!r}")
@@ -157,7 +180,11 @@ def failures_speak(rows: Rows) -> list[str]:
 
 def no_internal_errors(rows: Rows) -> list[str]:
     """No fault from outside may look like a defect of ours."""
-    return [f"{t.id} ({t.target_name}): {t.error}" for t in rows.tasks().values() if t.error_code == "internal_error"]
+    return [
+        f"{t.id} ({t.target_name}): {t.error}"
+        for t in rows.tasks().values()
+        if t.error_code == "internal_error"
+    ]
 
 
 def source_was_spared(source: ScriptedRegistry, rows: Rows) -> list[str]:
@@ -185,7 +212,12 @@ def _blob_size(source: ScriptedRegistry, path: str) -> int:
 
 
 def secrets_are_hidden(
-    secrets: Iterable[str], *, rows: Rows, redis_url: str = "", texts: Iterable[str] = (), pids: Iterable[int] = ()
+    secrets: Iterable[str],
+    *,
+    rows: Rows,
+    redis_url: str = "",
+    texts: Iterable[str] = (),
+    pids: Iterable[int] = (),
 ) -> list[str]:
     """5: planted secrets are nowhere in clear.
 
@@ -197,7 +229,9 @@ def secrets_are_hidden(
         places += [("Redis", text) for text in _redis_texts(redis_url)]
     for pid in pids:
         places += [(f"/proc/{pid}/{name}", _proc(pid, name)) for name in ("cmdline", "environ")]
-    return sorted({f"{place} holds a secret" for place, text in places for secret in wanted if secret in text})
+    return sorted(
+        {f"{place} holds a secret" for place, text in places for secret in wanted if secret in text}
+    )
 
 
 def _redis_texts(url: str) -> list[str]:

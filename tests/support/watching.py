@@ -28,7 +28,9 @@ class Watch(threading.Thread):
     :param most_running: of the installation and of one project.
     """
 
-    def __init__(self, rows: Rows, *, most_running: int | None = None, most_of_project: int | None = None) -> None:
+    def __init__(
+        self, rows: Rows, *, most_running: int | None = None, most_of_project: int | None = None
+    ) -> None:
         super().__init__(name="watch", daemon=True)
         self._rows = rows
         self._most_running = most_running
@@ -67,7 +69,9 @@ class Watch(threading.Thread):
         if before.status in ENDED:
             changed = [name for name in _KEPT if getattr(before, name) != getattr(after, name)]
             if changed:
-                what = ", ".join(f"{name}: {getattr(before, name)!r} to {getattr(after, name)!r}" for name in changed)
+                what = ", ".join(
+                    f"{name}: {getattr(before, name)!r} to {getattr(after, name)!r}" for name in changed
+                )
                 self._note(after, f"changed after its end: {what}")
         if after.fence < before.fence:
             self._note(after, f"fence went back from {before.fence}")

@@ -26,7 +26,9 @@ def new_database(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def make_house(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]) -> Iterator[MakeHouse]:
+def make_house(
+    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
+) -> Iterator[MakeHouse]:
     """Starts a portal with short times, a scripted source before it, and a watch over its rows.
 
     When the module ends, everything that was accepted must have ended, and every invariant must hold.
@@ -36,7 +38,12 @@ def make_house(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path
         watched = []
 
         def make(
-            *, database_url: str = "", own_target: bool = False, target: RegistryServer | None = None, **env: str
+            *,
+            database_url: str = "",
+            own_target: bool = False,
+            target: RegistryServer | None = None,
+            target_url: str = "",
+            **env: str,
         ) -> House:
             if own_target:
                 target = start_registry(tmp_path_factory.mktemp("target"))
@@ -45,7 +52,7 @@ def make_house(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path
             if database_url:
                 env = {"DATABASE_URL": database_url, **env}
             portal = make_portal(**{**QUICK, **env})
-            house = open_house(stack, portal, database_url=database_url, target=target)
+            house = open_house(stack, portal, database_url=database_url, target=target, target_url=target_url)
             watched.append((house, stack.enter_context(watch(house))))
             return house
 

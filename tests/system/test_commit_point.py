@@ -70,7 +70,9 @@ class Once:
         self.done.set()
 
 
-def begin(house: House, wire: TcpProxy, name: str, pattern: bytes, act: Callable[[str], object], **when: bool) -> str:
+def begin(
+    house: House, wire: TcpProxy, name: str, pattern: bytes, act: Callable[[str], object], **when: bool
+) -> str:
     """Submit an import and act in the middle of one of its requests; its id once that is done."""
     once = Once(act)
     wire.trip(pattern, once, **when)
@@ -147,7 +149,9 @@ def test_a_stop_while_the_tag_is_put_lets_it_be_put(house: House, wire: TcpProxy
 
 
 def test_a_lost_answer_to_the_tag_is_asked_again(house: House, wire: TcpProxy) -> None:
-    task = begin(house, wire, "answer/lost", put_of_tag("answer/lost"), lambda _task: wire.reset_all(), answered=True)
+    task = begin(
+        house, wire, "answer/lost", put_of_tag("answer/lost"), lambda _task: wire.reset_all(), answered=True
+    )
     house.succeed(task)
     assert house.outcomes(task) == [(1, "success")]
 
@@ -155,7 +159,9 @@ def test_a_lost_answer_to_the_tag_is_asked_again(house: House, wire: TcpProxy) -
 def test_a_target_that_dies_at_the_tag_is_waited_for(house: House, wire: TcpProxy) -> None:
     """The tag may have moved: saying failed would be a guess."""
     house.portal.call("GET", "/projects")
-    task = begin(house, wire, "target/dies", put_of_tag("target/dies"), lambda _task: wire.refuse(), answered=True)
+    task = begin(
+        house, wire, "target/dies", put_of_tag("target/dies"), lambda _task: wire.refuse(), answered=True
+    )
     row = house.until(task, lambda row: "cannot be reached" in row.message or "trying again" in row.message)
     assert row.status in {"running", "pending"}
     wire.accept()

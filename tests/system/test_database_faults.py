@@ -32,7 +32,9 @@ def wire(server: PostgresServer) -> Iterator[TcpProxy]:
 @pytest.fixture(scope="module")
 def house(server: PostgresServer, wire: TcpProxy, make_house: MakeHouse) -> House:
     url = new_database(server)
-    house = make_house(database_url=url, own_target=True, DATABASE_URL=url.replace(str(server.port), str(wire.port)))
+    house = make_house(
+        database_url=url, own_target=True, DATABASE_URL=url.replace(str(server.port), str(wire.port))
+    )
     house.project()
     return house
 

@@ -77,14 +77,18 @@ def test_a_missing_image_and_a_wrong_password_fail_with_their_codes(
     image = f"{basic_registry.host}/engine/secret:1"
     wrong = dockered.run_import(project, image, transport="docker", username=username, password="wrong")
     assert (wrong["status"], wrong["error_code"]) == ("failed", "unauthorized"), wrong
-    right = dockered.run_import(project, image, transport="docker", username=username, password=password, timeout=120)
+    right = dockered.run_import(
+        project, image, transport="docker", username=username, password=password, timeout=120
+    )
     assert right["status"] == "success", right
 
 
 def test_a_missing_engine_fails_cleanly_and_only_this_transport(
     make_portal: Callable[..., PortalProcess], registry: RegistryServer
 ) -> None:
-    portal = make_portal(IMPORT_DOCKER_ENABLED="1", DOCKER_HOST="unix:///nonexistent.sock", IMPORT_MAX_ATTEMPTS="1")
+    portal = make_portal(
+        IMPORT_DOCKER_ENABLED="1", DOCKER_HOST="unix:///nonexistent.sock", IMPORT_MAX_ATTEMPTS="1"
+    )
     registry.push("engine/other", "1", image_of([random_layer(10_000, seed=53)]))
     project = portal.project("engine-missing")
     image = f"{registry.host}/engine/other:1"

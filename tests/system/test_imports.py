@@ -33,9 +33,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]
 
 
 @pytest.fixture(scope="module")
-def mirrored(
-    make_module_portal: Callable[..., PortalProcess], mirror: RegistryServer
-) -> PortalProcess:
+def mirrored(make_module_portal: Callable[..., PortalProcess], mirror: RegistryServer) -> PortalProcess:
     """A portal that reaches the public registries only through a mirror on loopback."""
     return make_module_portal(
         IMPORT_REGISTRY_MIRRORS=";".join(f"{name}={mirror.url}" for name in REGISTRIES),
@@ -75,7 +73,9 @@ def test_a_digest_reference_lands_as_latest_and_with_a_tag_as_that_tag(
     assert mirrored.verify("digests/redis", "7").digest == digest
 
 
-def test_stages_progress_and_history_are_those_of_the_report(mirrored: PortalProcess, mirror: RegistryServer) -> None:
+def test_stages_progress_and_history_are_those_of_the_report(
+    mirrored: PortalProcess, mirror: RegistryServer
+) -> None:
     mirror.push("library/alpine", "3", sample_image())
     task = mirrored.run_import(mirrored.project("progress"), "alpine:3")
     assert (task["stage"], task["progress"], task["message"]) == ("done", 100, "Done")
@@ -105,7 +105,9 @@ def test_a_missing_image_and_an_unreachable_host_fail_with_their_codes(
 ) -> None:
     project = portal.project("failures")
     missing = portal.run_import(project, f"{registry.host}/no/such:image")
-    assert (missing["status"], missing["error_code"], missing["attempts"]) == ("failed", "not_found", 1), missing
+    assert (missing["status"], missing["error_code"], missing["attempts"]) == ("failed", "not_found", 1), (
+        missing
+    )
     with ExitStack() as stack:
         port = stack.enter_context(_closed_port())
         gone = portal.run_import(project, f"127.0.0.1:{port}/any/thing", timeout=150)
@@ -153,4 +155,3 @@ def test_repeating_an_import_moves_no_blob_byte(portal: PortalProcess, registry:
 
 def _closed_port() -> Any:
     return silent_port()
-

@@ -32,7 +32,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def house(server: RedisServer, make_house: MakeHouse) -> House:
     return make_house(
-        REDIS_URL=server.url, IMPORT_MAX_RUNNING="2", IMPORT_MAX_RUNNING_PER_PROJECT="2", WORKER_CONCURRENCY="4"
+        REDIS_URL=server.url,
+        IMPORT_MAX_RUNNING="2",
+        IMPORT_MAX_RUNNING_PER_PROJECT="2",
+        WORKER_CONCURRENCY="4",
     )
 
 
@@ -65,7 +68,9 @@ def timed(house: House, name: str) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed", "frozen"])
-def test_with_redis_away_everything_is_answered_and_runs_later(house: House, server: RedisServer, how: str) -> None:
+def test_with_redis_away_everything_is_answered_and_runs_later(
+    house: House, server: RedisServer, how: str
+) -> None:
     house.portal.call("GET", "/projects")
     with away(server, how):
         task, seconds = timed(house, f"away/{how}")

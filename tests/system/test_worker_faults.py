@@ -137,7 +137,9 @@ def test_two_beats_and_two_workers_do_no_harm(house: House) -> None:
     celery = [str(BIN / "celery"), "--quiet", "-A", "registry_portal"]
     env = house.portal.environment() | {"WORKER_CONCURRENCY": "3"}
     second = [
-        subprocess.Popen([*celery, *arguments], env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        subprocess.Popen(
+            [*celery, *arguments], env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
         for arguments in (["beat", "--pidfile="], ["worker", "--without-mingle", "--hostname", "second@%h"])
     ]
     try:
