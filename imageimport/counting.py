@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from imageimport.choices import Outcome
-from imageimport.models import ImportAttempt, ImportTask, MetricCount
+from imageimport.models import ImportTask, MetricCount
 from projects import registry as own_registry
 
 #: Upper bounds of the histograms' buckets, seconds.

@@ -67,6 +67,10 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
             }
         },
+        "filters": {
+            "quiet_polls": {"()": "registry_portal.requestlog.QuietPolls"},
+            "no_traceback": {"()": "registry_portal.requestlog.WithoutTraceback"},
+        },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "scrubbed"}},
         "root": {"handlers": ["console"], "level": "WARNING"},
         "loggers": {
@@ -78,7 +82,12 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             # Every 404 of a crawler is no warning; 5xx come as errors.
             "django.request": {"level": "ERROR"},
             "django.server": {"level": "INFO", "handlers": [], "propagate": True},
+            # A scanner with a made-up Host header is no error of ours.
+            "django.security.DisallowedHost": {"filters": ["no_traceback"]},
             "django_structlog": {"level": level},
+            "django_structlog.middlewares.request": {"filters": ["quiet_polls"]},
+            # The web server's own handler would not scrub: its tracebacks come through ours.
+            "gunicorn.error": {"handlers": ["console"], "propagate": False},
             "celery": {"level": "INFO"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -394,5 +395,11 @@ LOG_FORMAT: str = env.str("LOG_FORMAT", default="console")
 LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+#: Ids come from outside only where a proxy of ours stands in front; registry_portal.requestlog cleans them.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = TRUSTED_PROXIES > 0
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+#: What a client does wrong is no trouble of ours.
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 SILENCED_SYSTEM_CHECKS: list[str] = []
 SENTRY_DSN = secret("SENTRY_DSN")

@@ -1,0 +1,131 @@
+"""The log: an object a line, ids that lead from a request to the worker, no noise, no secrets."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from imageimport import leases, pipeline
+from imageimport.models import ImportTask
+from oci import scrub
+from oci.errors import OciError
+from projects.models import Role
+from registry_portal.logs import logging_config
+from tests.support.factories import TaskFactory, member
+from tests.support.fresh import fresh_memory
+
+__all__ = ["fresh_memory"]
+
+Lines = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What the JSON log says at the usual level, line by line; ``event`` picks."""
+    config = logging_config("INFO", "json")
+    options = dict(config["formatters"]["scrubbed"])
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(options.pop("()")(**options))
+    root = logging.getLogger()
+    root.addHandler(handler)
+
+    def read(event: str = "") -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in out.getvalue().splitlines()]
+        return [line for line in found if not event or line["event"] == event]
+
+    yield read
+    root.removeHandler(handler)
+
+
+@pytest.mark.django_db
+def test_a_request_is_one_line_whose_id_goes_back(client: Client, lines: Lines) -> None:
+    user, project = member(Role.VIEWER)
+    client.force_login(user)
+    response = client.get(reverse("imports", args=[project.name]) + "?status=failed")
+    (line,) = lines("request_finished")
+    assert line["request"] == f"GET /projects/{project.name}/imports/?status=failed"
+    assert (line["code"], line["user_id"], line["level"]) == (200, user.pk, "info")
+    assert line["ms"] > 0
+    assert response["X-Request-ID"] == line["request_id"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_probes_that_go_well_say_nothing(client: Client, lines: Lines, path: str) -> None:
+    assert client.get(path).status_code == 200
+    assert lines("request_finished") == []
+
+
+@pytest.mark.django_db
+def test_a_poll_says_something_only_when_it_fails(client: Client, lines: Lines) -> None:
+    user, project = member(Role.VIEWER)
+    task = TaskFactory(project=project)
+    client.force_login(user)
+    assert client.get(reverse("import-live", args=[project.name, task.pk])).status_code == 200
+    assert lines("request_finished") == []
+    assert client.get(reverse("import-live", args=["other", task.pk])).status_code == 404
+    assert [line["code"] for line in lines("request_finished")] == [404]
+
+
+@pytest.mark.django_db
+def test_ids_from_outside_count_behind_a_trusted_proxy_only_and_do_no_harm(
+    client: Client, lines: Lines, settings: Any
+) -> None:
+    outside = "abc-1\x1b[31m" + "x" * 500
+    client.get("/accounts/login/", HTTP_X_REQUEST_ID=outside)
+    settings.DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+    client.get("/accounts/login/", HTTP_X_REQUEST_ID=outside)
+    own, theirs = (line["request_id"] for line in lines("request_finished"))
+    assert len(own) == 36
+    assert theirs == ("abc-131m" + "x" * 500)[:64]
+
+
+@pytest.mark.django_db
+def test_a_made_up_host_is_a_line_without_a_traceback(client: Client, lines: Lines, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["portal.example"]
+    assert client.get("/healthz", HTTP_HOST="evil.example").status_code == 400
+    assert not [line for line in lines() if "exception" in line]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_says_the_id_of_the_request_that_asked(
+    client: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, project = member(Role.DEVELOPER)
+    client.force_login(user)
+    response = client.post(
+        f"/api/v1/projects/{project.pk}/images/import",
+        {"image_url": "ghcr.io/owner/app:1"},
+        "application/json",
+    )
+    task = ImportTask.objects.get(pk=response.json()["id"])
+    assert task.request_id == response["X-Request-ID"]
+
+    def refuse(_job: object) -> None:
+        raise OciError("not_found", "Not there.")
+
+    monkeypatch.setattr(pipeline, "open_transport", refuse)
+    lease = leases.claim(worker="test:1")
+    assert lease is not None
+    pipeline.run(lease)
+    (failed,) = lines("import.failed")
+    assert (failed["request_id"], failed["task_id"], failed["attempt"]) == (task.request_id, str(task.pk), 1)
+
+
+def test_secrets_are_taken_out_of_messages_and_tracebacks(lines: Lines) -> None:
+    with scrub.remember("hunter2-planted", "someone"):
+        try:
+            raise ValueError("the password is hunter2-planted")
+        except ValueError:
+            logging.getLogger("imageimport.test").exception("failed with %s", "hunter2-planted")
+    (line,) = lines()
+    assert "ValueError" in line["exception"]
+    assert "hunter2" not in json.dumps(line)
