@@ -13,7 +13,7 @@ OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--python-
 
 def main(arguments: list[str]) -> int:
     """Both locks; ``--upgrade`` moves every version as far as pyproject.toml lets it."""
-    uv = BIN / "uv"
+    uv = str(BIN / "uv")
     for lock, extra in LOCKS.items():
         # The runtime's versions are the same in both, so that what is tested is what runs.
         pins = [] if lock == "requirements.lock" else ["--constraint", "requirements.lock"]

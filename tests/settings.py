@@ -13,6 +13,8 @@ _data_dir = tempfile.mkdtemp(prefix="portal-tests-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 os.environ["PORTAL_DATA_DIR"] = _data_dir
 os.environ["PORTAL_DOTENV"] = ""
+# The same in every process, so that parallel workers collect tests of the same names.
+os.environ["REGISTRY_NOTIFICATION_TOKEN"] = "notification-token-of-the-tests"
 if "TEST_DATABASE_URL" in os.environ:
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
