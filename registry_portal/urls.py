@@ -18,7 +18,7 @@ urlpatterns = [
     path("api/v1", include(api)),
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
-    re_path(r"^api(?:/.*)?$", NoSuchAddress.as_view()),
+    re_path(r"^api(?:/|$)", NoSuchAddress.as_view()),
     path("", include("projects.service_urls")),
     path("", include("accounts.urls")),
     path("", include("projects.urls")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.fields import Text
 from accounts.models import ApiToken
 from accounts.tokens import MAX_DAYS
 
@@ -22,11 +23,9 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 class SignInSerializer(serializers.Serializer[Any]):
     """What a new token takes."""
 
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(
-        max_length=4096, write_only=True, trim_whitespace=False, style={"input_type": "password"}
-    )
-    otp = serializers.CharField(
+    username = Text(max_length=150)
+    password = Text(max_length=4096, write_only=True, trim_whitespace=False, style={"input_type": "password"})
+    otp = Text(
         max_length=32,
         required=False,
         default="",
@@ -34,7 +33,7 @@ class SignInSerializer(serializers.Serializer[Any]):
         write_only=True,
         help_text="The code of the second factor, where the account has one.",
     )
-    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    name = Text(max_length=100, required=False, default="", allow_blank=True)
     expires_in_days = serializers.IntegerField(
         min_value=1, max_value=MAX_DAYS, required=False, default=None, allow_null=True
     )

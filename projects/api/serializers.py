@@ -8,12 +8,13 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from accounts.api.fields import StrictModelSerializer, Text
 from accounts.tokens import MAX_DAYS
 from projects.models import Image, Membership, Project, Robot, Role
 from projects.pulling import pull_command
 
 
-class ProjectSerializer(serializers.ModelSerializer[Project]):
+class ProjectSerializer(StrictModelSerializer):
     """A project with the caller's own role; null: he reads it because it is public."""
 
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, allow_null=True)
@@ -32,10 +33,10 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         return name
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(StrictModelSerializer):
     """A member. The user is named when he is added, and stays the same."""
 
-    username = serializers.CharField(source="user.username", max_length=150)
+    username = Text(source="user.username", max_length=150)
 
     class Meta:
         model = Membership
@@ -60,7 +61,7 @@ class ChildSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class ImageSerializer(serializers.ModelSerializer[Image]):
+class ImageSerializer(StrictModelSerializer):
     """One tag."""
 
     platforms = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -88,7 +89,7 @@ class ImageDetailSerializer(ImageSerializer):
         read_only_fields = fields  # type: ignore[assignment]
 
 
-class RobotSerializer(serializers.ModelSerializer[Robot]):
+class RobotSerializer(StrictModelSerializer):
     """A robot account; ``username`` is what ``docker login -u`` takes."""
 
     username = serializers.CharField(source="login", read_only=True)

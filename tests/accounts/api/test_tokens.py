@@ -209,6 +209,7 @@ def test_what_is_no_address_is_answered_in_the_apis_shape() -> None:
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
     assert call("GET", "/projects/not-a-uuid").status_code == 401
+    assert call("GET", "/projects/a%0Ab", headers=headers).json()["code"] == "not_found"
 
 
 def test_a_session_needs_the_csrf_token_and_a_bearer_does_not() -> None:
