@@ -175,6 +175,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=("project", "-at", "-id"), name="audit_newest"),
             models.Index(fields=("action", "-at"), name="audit_action"),
+            models.Index(fields=("project", "action", "-at", "-id"), name="audit_project_action"),
         ]
 
     def __str__(self) -> str:

@@ -174,6 +174,13 @@ class ImportTask(models.Model):
                 fields=("completed_at",), condition=~Q(password=""), name="task_holds_secret"
             ),
             models.Index(fields=("-created_at", "-id"), name="task_newest_all"),
+            models.Index(
+                fields=("project", "status", "-created_at", "-id"),
+                condition=Q(dismissed_at__isnull=True),
+                name="task_undismissed",
+            ),
+            models.Index(fields=("project", "-completed_at"), name="task_ended"),
+            models.Index(fields=("project", "target_name", "target_tag", "-created_at", "-id"), name="task_target"),
         ]
 
     def __str__(self) -> str:

@@ -54,10 +54,11 @@ class Cards:
 
 def cards_of(project: Project) -> Cards:
     """Running ones first, then those that wait, failures, and what has just arrived."""
-    found = list(selectors.shown_on_project_page(project)[: MOST_CARDS + 1])
+    found = selectors.shown_on_project_page(project, MOST_CARDS + 1)
     order = [Status.RUNNING, Status.CANCELING, Status.PENDING, Status.FAILED, Status.SUCCESS, Status.CANCELED]
-    tasks = sorted(found[:MOST_CARDS], key=lambda task: order.index(Status(task.status)))
-    return Cards(tasks, len(found) > MOST_CARDS)
+    found.sort(key=lambda task: (task.created_at, task.pk), reverse=True)
+    found.sort(key=lambda task: order.index(Status(task.status)))
+    return Cards(found[:MOST_CARDS], len(found) > MOST_CARDS)
 
 
 @require_GET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
@@ -20,6 +21,7 @@ _ENGLISH_TIME = "j M Y H:i"
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str, css: str = "") -> SafeString:
     """An icon of the sprite; decoration only, so a word must stand beside it."""
     return format_html(
