@@ -21,7 +21,7 @@ install: ## .venv with the locked dependencies, and missing system packages
 	@$(INSTALL) run
 
 test: ## install what the tests need, and run the whole suite
-	@$(INSTALL) test && exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(INSTALL) test && exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: ## style, types, import rules, migrations, translations, OpenAPI, links, licences
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.lint

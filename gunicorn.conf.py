@@ -16,6 +16,6 @@ keepalive = 15
 max_requests = 20_000
 max_requests_jitter = 2_000
 # The heartbeat file must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
+worker_tmp_dir = next((path for path in ["/dev/shm"] if pathlib.Path(path).is_dir()), None)  # noqa: S108
 loglevel = os.environ.get("LOG_LEVEL", "warning").lower()
 control_socket_disable = True

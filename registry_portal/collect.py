@@ -9,11 +9,12 @@ from typing import TextIO
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.core.management.base import OutputWrapper
 
 FINGERPRINT = ".collected"
 
 
-def collect_if_changed(*, output: TextIO) -> bool:
+def collect_if_changed(*, output: TextIO | OutputWrapper) -> bool:
     """Bring ``STATIC_ROOT`` up to date; whether there was anything to do."""
     mark = Path(settings.STATIC_ROOT) / FINGERPRINT
     wanted = fingerprint()

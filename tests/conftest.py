@@ -32,11 +32,25 @@ from tests.support.services import (
 #: The account of `basic_registry`.
 ACCOUNT = ("puller", "correct horse")
 
+#: What only tests of the whole product stand on.
+HEAVY = {"portal_seed", "docker_engine"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Translations are compiled from their sources, as `make run` does."""
     for command in compile_catalogues():
         subprocess.run(command, check=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole product go to one of the parallel workers, one after the other, and begin at once: two
+    portals at a time would only slow each other down, and they are the longest part."""
+    whole = [item for item in items if HEAVY & set(getattr(item, "fixturenames", ()))]
+    for item in whole:
+        item.add_marker(pytest.mark.xdist_group("whole"))
+    chosen = set(whole)
+    items[:] = [*whole, *(item for item in items if item not in chosen)]
 
 
 @pytest.fixture(scope="session")

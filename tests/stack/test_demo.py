@@ -13,7 +13,7 @@ from stack.paths import ROOT
 from stack.sample import sample_image
 from tests.support.portal import FOREIGN, PortalProcess, descendants
 
-pytestmark = pytest.mark.xdist_group("run")
+pytestmark = pytest.mark.xdist_group("whole")
 
 
 def test_the_demo_succeeds_says_the_digest_and_leaves_nothing() -> None:
@@ -54,8 +54,6 @@ def test_the_first_start_imports_the_sample_with_its_progress_shown(
 def test_a_sample_that_cannot_arrive_does_not_keep_the_portal_down(
     make_portal: Callable[..., PortalProcess],
 ) -> None:
-    portal = make_portal(
-        PORTAL_SAMPLE="1", IMPORT_MIRRORS_ONLY="127.0.0.1", REGISTRY_URL="http://127.0.0.1:1"
-    )
+    portal = make_portal(PORTAL_SAMPLE="1", IMPORT_MAX_ATTEMPTS="1", REGISTRY_URL="http://127.0.0.1:1")
     assert "the sample did not arrive" in portal.output()
     assert "Ctrl-C stops everything" in portal.output()

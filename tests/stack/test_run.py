@@ -24,8 +24,6 @@ MakePortal = Callable[..., PortalProcess]
 WORKER = "celery --quiet -A registry_portal worker"
 SERVICES = ("redis-server", "docker-registry", "gunicorn", WORKER, "registry_portal beat")
 
-pytestmark = pytest.mark.xdist_group("run")
-
 
 def gone(pids: dict[int, str], *, seconds: float = 10.0) -> dict[int, str]:
     """Those of the processes that still run after a while."""

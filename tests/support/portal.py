@@ -79,7 +79,7 @@ class PortalProcess:
                 start_new_session=True,
             )
 
-    def start(self, *, timeout: float = 90.0) -> Self:
+    def start(self, *, timeout: float = 180.0) -> Self:
         """Start it and wait until its banner says that it is up."""
         said_before = self.output().count("Ctrl-C stops everything")
         self.launch()
