@@ -18,8 +18,9 @@ from django.db.models.expressions import OrderBy
 from django.template import loader
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import BasePagination, _positive_int
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -104,6 +105,7 @@ class CursorPages(BasePagination):
         """One page.
 
         :raises NotFound: the cursor is not one of ours.
+        :raises ValidationError: the page size is no positive number.
         """
         self.base_url = request.build_absolute_uri()
         size = self.get_page_size(request)
@@ -124,11 +126,12 @@ class CursorPages(BasePagination):
         return rows
 
     def get_page_size(self, request: Request) -> int:
-        try:
-            asked = request.query_params.get(self.page_size_query_param, str(self.page_size))
-            return _positive_int(asked, strict=True, cutoff=self.max_page_size)
-        except ValueError:
-            return self.page_size
+        asked = request.query_params.get(self.page_size_query_param) or str(self.page_size)
+        if not asked.isascii() or not asked.isdigit() or not asked.strip("0"):
+            raise serializers.ValidationError(
+                {self.page_size_query_param: [_("A whole number, at least 1.")]}
+            )
+        return min(int(asked.lstrip("0")[:6]), self.max_page_size)
 
     def _columns(self, queryset: QuerySet[Any]) -> list[Column]:
         terms = [term for term in queryset.query.order_by if isinstance(term, str)]
@@ -187,8 +190,8 @@ class CursorPages(BasePagination):
                 "name": self.page_size_query_param,
                 "in": "query",
                 "required": False,
-                "description": f"Rows a page; {self.max_page_size} for more, the default for what makes no sense.",
-                "schema": {"type": "integer", "default": self.page_size},
+                "description": f"Rows a page; {self.max_page_size} where more are asked for.",
+                "schema": {"type": "integer", "minimum": 1, "default": self.page_size},
             },
         ]
 

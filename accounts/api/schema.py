@@ -59,7 +59,10 @@ class PortalSchema(AutoSchema):
             if status not in found:
                 found[status] = {
                     "description": _COMMON.get(status, "The request is not valid."),
-                    "content": {"application/json": {"schema": _INVALID if status == "400" else _ERROR}},
+                    "content": {
+                        media_type: {"schema": _INVALID if status == "400" else _ERROR}
+                        for media_type in self.map_renderers("media_type")
+                    },
                 }
         return dict(sorted(found.items()))
 
@@ -69,6 +72,6 @@ class PortalSchema(AutoSchema):
             shared.append("401")
         if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
             shared += ["400", "413", "415"]
-        elif self._get_filter_parameters():  # type: ignore[no-untyped-call]
+        elif self._is_list_view() or self._get_filter_parameters():  # type: ignore[no-untyped-call]
             shared.append("400")
         return shared

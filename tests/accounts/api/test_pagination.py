@@ -74,7 +74,7 @@ def test_rows_that_come_in_meanwhile_shift_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "got"), [("", 50), ("7", 7), ("200", 200), ("9999", 200), ("0", 50), ("-1", 50), ("x", 50)]
+    ("asked", "got"), [("", 50), ("7", 7), ("007", 7), ("200", 200), ("201", 200), ("9" * 5000, 200)]
 )
 def test_the_page_size_is_50_unless_asked_and_at_most_200(asked: str, got: int) -> None:
     user = make_user("ann")
@@ -82,6 +82,13 @@ def test_the_page_size_is_50_unless_asked_and_at_most_200(asked: str, got: int) 
     fill(user, 230)
     query = f"?page_size={asked}" if asked else ""
     assert len(call("GET", f"/auth/tokens{query}", headers=headers).json()["results"]) == got
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "x", "1.5", "٣", "00", "1e2", "null"])
+def test_a_page_size_that_is_no_number_is_named(asked: str) -> None:
+    answer = call("GET", f"/auth/tokens?page_size={asked}", headers=bearer(make_user("ann")))
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["page_size"]
 
 
 def cursor(*values: object) -> str:
