@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def main() -> int:
     problems: list[str] = []
     with (
         tempfile.TemporaryDirectory(prefix="portal-pictures-") as directory,
-        _site(Path(directory)) as (url, ids),
+        site(Path(directory)) as (url, ids),
         sync_playwright() as playwright,
     ):
         chromium = find("chromium", "chromium-browser", "google-chrome")
@@ -84,7 +85,7 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
     page = context.new_page()
     page.on("pageerror", lambda error: problems.append(f"{page.url} {look}: {error}"))
     for shot in shots:
-        _sign(page, camera.url, shot.user)
+        sign_in(page, camera.url, shot.user)
         page.goto(
             camera.url + shot.path.format(**camera.ids),
             wait_until="load",
@@ -101,7 +102,8 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
     return problems
 
 
-def _sign(page: Page, url: str, user: str) -> None:
+def sign_in(page: Page, url: str, user: str) -> None:
+    """Be ``user`` of the sample rows in this page; empty: nobody."""
     if getattr(page, "_signed_in_as", "") == user:
         return
     page.context.clear_cookies()
@@ -115,20 +117,22 @@ def _sign(page: Page, url: str, user: str) -> None:
 
 
 @contextmanager
-def _site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A portal's web process alone, on sample rows; its address and the ids of some rows."""
     port = free_port()
+    # Nobody answers there, but the connection opens: to the pages the registry is there.
+    registry = socket.create_server(("127.0.0.1", 0), backlog=64)
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PORTAL_", "REDIS_", "REGISTRY_"))
+        if not name.startswith(("PORTAL_", "REDIS_", "REGISTRY_", "DATABASE_", "STATIC_", "DJANGO_"))
     }
     env = {
         **kept,
         "PORTAL_DATA_DIR": str(directory / "data"),
         "PORTAL_DOTENV": "",
         "REDIS_URL": "redis://127.0.0.1:1/0",
-        "REGISTRY_URL": "http://127.0.0.1:1",
+        "REGISTRY_URL": f"http://127.0.0.1:{registry.getsockname()[1]}",
         "REGISTRY_PUBLIC_HOST": "registry.example.com",
         "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
         "LOG_LEVEL": "ERROR",
@@ -142,7 +146,7 @@ def _site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     ids = json.loads(said.stdout.strip().splitlines()[-1])
     plain = directory / "gunicorn_plain.py"
     plain.write_text("loglevel = 'error'\n", encoding="utf-8")
-    gunicorn = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "4"]
+    gunicorn = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "8"]
     server = subprocess.Popen([*gunicorn, "registry_portal.wsgi"], env=env, cwd=ROOT)
     try:
         _wait(f"http://127.0.0.1:{port}/healthz")
@@ -150,6 +154,7 @@ def _site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     finally:
         server.terminate()
         server.wait(20)
+        registry.close()
 
 
 def _wait(url: str) -> None:

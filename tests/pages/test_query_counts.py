@@ -35,12 +35,23 @@ def fill(team: Team, times: int) -> dict[str, str]:
     for number in range(times):
         image = ImageFactory(project=project)
         CredentialFactory(project=project)
-        ended_task(Status.FAILED, project=project, batch=batch, batch_index=number + 1, requested_by=team.users["owner"])
+        ended_task(
+            Status.FAILED,
+            project=project,
+            batch=batch,
+            batch_index=number + 1,
+            requested_by=team.users["owner"],
+        )
         BatchFactory(project=project)
         Schedule.objects.create(project=project, image_url=f"redis{number}", cron="0 3 * * *")
         ScheduleRun.objects.create(schedule=schedule, ended_at=timezone.now())
         ImportLayer.objects.create(task=task, position=number, digest=f"sha256:{number:064}")
-    return {"task": str(task.pk), "batch": str(batch.pk), "schedule": str(schedule.pk), "image": str(image.pk)}
+    return {
+        "task": str(task.pk),
+        "batch": str(batch.pk),
+        "schedule": str(schedule.pk),
+        "image": str(image.pk),
+    }
 
 
 PAGES = {
