@@ -6,6 +6,7 @@ its children; what is found may have referrers of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,12 +21,19 @@ from oci.tree import Fetch, Tree, read_tree
 
 _LEFT_OUT: Final = gettext_noop("Something attached to the image was left out: %(reason)s")
 COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
+_ATTACHMENT_TAG: Final = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.(?:sig|att|sbom))?", re.ASCII)
 #: A signature of an SBOM of an image is two deep.
 _DEPTH: Final = 3
 #: Refusals that mean "not for you" or "not here": what is attached is then left out, with a note.
 _SKIPPED: Final = frozenset(
     {"not_found", "unauthorized", "forbidden", "unsupported_manifest", "limit_exceeded"}
 )
+
+
+def is_attachment_tag(tag: str) -> bool:
+    """Whether a tag only holds what is attached to an image: cosign's, or the stand-in for the referrers API
+    (OCI distribution spec 1.1, "Referrers Tag Schema")."""
+    return _ATTACHMENT_TAG.fullmatch(tag) is not None
 
 
 @dataclass(slots=True)

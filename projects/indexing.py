@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
+from oci.attached import is_attachment_tag
 from oci.client import RegistryClient
 from oci.errors import OciError
 from oci.media_types import INDEX_TYPES
@@ -17,9 +18,13 @@ from projects.services import record_image
 def bring_up_to_date(client: RegistryClient, project: Project, repository: str, tag: str) -> Image | None:
     """Make, correct or remove the row of one tag; the row, if there is one then.
 
+    Tags that only hold signatures and the like have none: they are part of the image that they are attached to.
+
     :param repository: inside the project.
     :raises OciError: the registry is away; the row stays as it is.
     """
+    if is_attachment_tag(tag):
+        return None
     row = Image.objects.filter(project=project, repository=repository, tag=tag).first()
     name = f"{project.name}/{repository}"
     head = client.head_manifest(name, tag)

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.once import first_in
 from oci.digest import is_digest
+from oci.attached import is_attachment_tag
 from oci.errors import OciError
 from oci.media_types import is_manifest_type
 from oci.site import USER_AGENT
@@ -135,7 +136,7 @@ def _look_at(repository: str, tag: str, digest: str) -> None:
     """
     where = split_repository(repository)
     project = Project.objects.filter(name=where[0]).first() if where else None
-    if where is None or project is None:
+    if where is None or project is None or is_attachment_tag(tag):
         return
     limits: dict[str, Any] = {
         "tries": 1,

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from django.db.models import F
 
+from oci.attached import is_attachment_tag
 from oci.client import RegistryClient
 from oci.errors import OciError
 from projects.contents import catalog, list_tags
@@ -83,7 +84,7 @@ def _compare_tags(project: Project, inside: str, known: set[str], report: Report
     """Find tags that only one side knows. Each is asked for by itself before its row is made or removed."""
     name = f"{project.name}/{inside}"
     with _noting(report, name), opened(access={name: PULL}) as client:
-        there = set(list_tags(client, name))
+        there = {tag for tag in list_tags(client, name) if not is_attachment_tag(tag)}
         for tag in sorted(there ^ known):
             row = bring_up_to_date(client, project, inside, tag)
             report.found += tag in there and row is not None
