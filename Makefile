@@ -6,7 +6,7 @@ INSTALL = $(PYTHON) -m stack.install
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo install test lint format bench screenshots chaos lock messages
+.PHONY: help run demo install test lint format bench screenshots compose chaos lock messages
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -34,6 +34,9 @@ bench: ## the benchmarks, with their table of ratios
 
 screenshots: ## pictures of the pages, into screenshots/
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.screenshots
+
+compose: ## try docker-compose.yml on a real Docker Engine, with base images made here
+	@$(INSTALL) compose && exec $(BIN)/python -m pytest -m compose --timeout=1800 -p no:randomly tests/system/test_compose.py $(PYTEST_ARGS)
 
 chaos: ## the slow fault tests, beyond what make test does
 	@$(INSTALL) test && exec $(BIN)/python -m pytest -m chaos --timeout=900 $(PYTEST_ARGS)

@@ -1,8 +1,8 @@
 """`make install`: the virtual environment with the locked dependencies, and missing system packages.
 
 Runs with whatever ``python3`` a fresh machine has: standard library only, no pip, no venv module needed beforehand.
-Usage: ``python3 -m stack.install [run|test]``; ``test`` also installs what only the tests need. Safe to repeat, and
-quick when there is nothing to do: the hashes of the lock files are remembered inside the virtual environment.
+Usage: ``python3 -m stack.install [run|test|compose]``; ``test`` also installs what only the tests need, ``compose`` what
+only the trial of docker-compose.yml does. Safe to repeat, and quick when there is nothing to do: the hashes of the lock files are remembered inside the virtual environment.
 """
 
 import sys
@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 
 from stack.install_system import InstallError, install_system_packages
-from stack.install_venv import install_locked
+from stack.install_venv import LOCKS, install_locked
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: list[str]) -> int:
     """Install for ``run`` (default) or ``test``; 0, or 1 with a sentence on what to do by hand."""
     profile = arguments[0] if arguments else "run"
-    if profile not in {"run", "test"}:
-        print(f"Unknown profile {profile!r}: say run or test.", file=sys.stderr)
+    if profile not in LOCKS:
+        print(f"Unknown profile {profile!r}: say {', '.join(LOCKS)}.", file=sys.stderr)
         return 2
     # Two `make run` in one checkout must not build one .venv at once; the lock goes with the process.
     lock = os.open(ROOT, os.O_RDONLY)

@@ -100,6 +100,10 @@ NEEDS_TO_TEST = (
     Need("ip (network namespaces)", on_path("ip"), ["iproute2"]),
     Need("git", on_path("git"), ["git"]),
 )
+NEEDS_TO_COMPOSE = (
+    Need("Docker Compose", on_path("docker-compose"), ["docker-compose"]),
+    Need("debootstrap", on_path("debootstrap"), ["debootstrap"]),
+)
 
 
 def install_system_packages(profile: str) -> None:
@@ -107,7 +111,11 @@ def install_system_packages(profile: str) -> None:
 
     :raises InstallError: something is missing and there is no way to install it.
     """
-    needs = NEEDS_TO_RUN + (NEEDS_TO_TEST if profile == "test" else ())
+    needs: tuple[Need, ...] = NEEDS_TO_RUN
+    if profile in {"test", "compose"}:
+        needs += NEEDS_TO_TEST
+    if profile == "compose":
+        needs += NEEDS_TO_COMPOSE
     missing = [need for need in needs if not need.present()]
     if not missing:
         return

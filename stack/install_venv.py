@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stack.install_system import InstallError
 
-LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
+LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock", "compose": "requirements-dev.lock"}
 STAMP = "installed.json"
 
 
