@@ -1,8 +1,9 @@
 """`make install`: the virtual environment with the locked dependencies, and missing system packages.
 
 Runs with whatever ``python3`` a fresh machine has: standard library only, no pip, no venv module needed beforehand.
-Usage: ``python3 -m stack.install [run|test|compose]``; ``test`` also installs what only the tests need, ``compose`` what
-only the trial of docker-compose.yml does. Safe to repeat, and quick when there is nothing to do: the hashes of the lock files are remembered inside the virtual environment.
+Usage: ``python3 -m stack.install [run|test|compose]``; ``test`` also installs what only the tests need, ``compose``
+what only the trial of docker-compose.yml does. Safe to repeat, and quick when there is nothing to do: the hashes of
+the lock files are remembered inside the virtual environment.
 """
 
 import sys
