@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+_TEMPORARY = str(Path(tempfile.gettempdir()) / tempfile.gettempprefix())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def footprint(pids: Iterable[int]) -> Footprint:
             open_files = [_target(link) for link in (base / "fd").iterdir()]
             descriptors += len(open_files)
             sockets += sum(name.startswith("socket:") for name in open_files)
-            temporary += sum(name.startswith(f"{tempfile.gettempdir()}/") for name in open_files)
+            temporary += sum(name.startswith(_TEMPORARY) for name in open_files)
             processes += 1
     return Footprint(processes, memory, descriptors, sockets, threads, temporary)
 

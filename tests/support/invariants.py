@@ -15,14 +15,14 @@ from typing import Final
 
 import redis
 
-from stack.reader import ReadError
+from stack.reader import Reader, ReadError
 from tests.support.rows import ENDED, OCCUPYING, Attempt, Rows, Task
 from tests.support.scripted_registry import ScriptedRegistry
 
 #: A target: repository in the private registry and tag.
 Target = tuple[str, str]
-#: Reads an image and every byte below it from the target registry; returns its digest, raises ``ReadError``.
-Verify = Callable[[str, str], str]
+#: Makes an independent reader of the target registry.
+MakeReader = Callable[[], Reader]
 
 #: The contract's ``error_code``.
 CODES: Final = frozenset(
@@ -134,28 +134,37 @@ def targets_have_one_writer(rows: Rows) -> list[str]:
 
 
 def tags_are_as_the_rows_say(
-    rows: Rows, verify: Verify, before: Mapping[Target, str] | None = None
+    rows: Rows, reader: MakeReader, before: Mapping[Target, str] | None = None
 ) -> list[str]:
     """3 and 4: a tag names what the last success recorded, whole; where nothing succeeded, what it named before.
 
+    :param reader: makes a reader of the target registry.
     :param before: digests of the tags that stood before the first import; a target not in it had no tag.
     """
-    wrong = []
-    by_target: dict[Target, list[Task]] = defaultdict(list)
+    by_repository: dict[str, dict[str, list[Task]]] = defaultdict(lambda: defaultdict(list))
     for task in rows.tasks().values():
-        by_target[task.repository, task.target_tag].append(task)
-    for target, tasks in by_target.items():
-        succeeded = sorted((t for t in tasks if t.status == "success"), key=lambda t: t.completed_at or 0.0)
-        expected = succeeded[-1].digest if succeeded else (before or {}).get(target)
-        try:
-            found: str | None = verify(*target)
-        except ReadError as exc:
-            if "404" not in str(exc) or expected is not None:
-                wrong.append(f"{target}: {exc} ({len(succeeded)} successes)")
-            continue
-        if found != expected:
-            statuses = Counter(task.status for task in tasks)
-            wrong.append(f"{target} names {found}, the rows say {expected} ({dict(statuses)})")
+        by_repository[task.repository][task.target_tag].append(task)
+    wrong = []
+    for repository, tags in by_repository.items():
+        look, whole = reader(), set[str]()
+        for tag, tasks in tags.items():
+            succeeded = sorted(
+                (t for t in tasks if t.status == "success"), key=lambda t: t.completed_at or 0.0
+            )
+            expected = succeeded[-1].digest if succeeded else (before or {}).get((repository, tag))
+            try:
+                found: str | None = look.digest(repository, tag)
+                if found and found not in whole:
+                    look.verify(repository, found)
+                    whole.add(found)
+            except ReadError as exc:
+                if f"/manifests/{tag}: the registry answered 404" not in str(exc):
+                    wrong.append(f"{repository}:{tag}: {exc}")
+                    continue
+                found = None
+            if found != expected:
+                statuses = dict(Counter(task.status for task in tasks))
+                wrong.append(f"{repository}:{tag} names {found}, the rows say {expected} ({statuses})")
     return wrong
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -133,12 +134,9 @@ class Rows:
             with psycopg.connect(self.url, connect_timeout=5, autocommit=True) as connection:
                 cursor = connection.execute(statement.encode())
                 return _plain([column.name for column in cursor.description or ()], cursor.fetchall())
-        connection = sqlite3.connect(f"file:{self.url}?mode=ro", uri=True, timeout=20)
-        try:
-            found = connection.execute(statement)
+        with closing(sqlite3.connect(f"file:{self.url}?mode=ro", uri=True, timeout=20)) as file:
+            found = file.execute(statement)
             return _plain([column[0] for column in found.description], found.fetchall())
-        finally:
-            connection.close()
 
     @property
     def _is_postgres(self) -> bool:

@@ -43,8 +43,12 @@ class Watch(threading.Thread):
         self.seen: dict[tuple[str, int], list[int]] = {}
 
     def run(self) -> None:
-        while not self._ending.wait(PERIOD):
+        pause = PERIOD
+        while not self._ending.wait(pause):
+            began = time.monotonic()
             self.look()
+            # Many rows take long to read; the portal needs the processor, too.
+            pause = max(PERIOD, 4 * (time.monotonic() - began))
 
     def look(self) -> None:
         """One look; a database that is away is looked at again later."""

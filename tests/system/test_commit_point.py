@@ -83,7 +83,13 @@ def begin(
 
 
 def killed(house: House) -> Callable[[str], object]:
-    return lambda task: (house.kill_runner_of(task), time.sleep(0.2))
+    """The process that works at the import dies, and is dead before the request goes on."""
+
+    def kill(task: str) -> None:
+        house.kill_runner_of(task)
+        time.sleep(0.2)
+
+    return kill
 
 
 def test_killed_between_blobs_and_manifest(house: House, wire: TcpProxy) -> None:
