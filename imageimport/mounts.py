@@ -14,9 +14,11 @@ from typing import Final, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db.models import Subquery
 
 from imageimport.models import BlobOrigin
 from oci.observer import MountCandidate
+from projects.models import Project
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +78,11 @@ class ProvenMounts:
 
     def _find(self, digest: str) -> list[MountCandidate]:
         rows = BlobOrigin.objects.filter(digest=digest).exclude(repository=self._repository).order_by("-id")
-        own = rows.filter(repository__startswith=self._prefix).values_list("repository", flat=True)
+        # What an earlier project of the same name held is not this one's.
+        since = Project.objects.filter(name=self._prefix[:-1]).values("created_at")
+        own = rows.filter(repository__startswith=self._prefix, created_at__gte=Subquery(since)).values_list(
+            "repository", flat=True
+        )
         found = [MountCandidate(each, needs_source_check=False) for each in dict.fromkeys(own[:MOST])]
         if len(found) < MOST:
             others = rows.filter(source_registry=self._source_registry).exclude(repository__startswith=self._prefix)
@@ -87,5 +93,7 @@ class ProvenMounts:
     def _save(self, digest: str, size: int) -> None:
         BlobOrigin.objects.bulk_create(
             [BlobOrigin(digest=digest, source_registry=self._source_registry, repository=self._repository, size=size)],
-            ignore_conflicts=True,
+            update_conflicts=True,
+            unique_fields=["digest", "source_registry", "repository"],
+            update_fields=["created_at"],
         )

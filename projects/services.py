@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.tokens import SECRET_LENGTH, digest_of, expiry, random_text
 from projects import audit
-from projects.models import Image, Membership, Project, Robot, Role
+from projects.models import AuditEvent, Image, Membership, Project, Robot, Role
 
 
 class LastOwner(Exception):
@@ -27,6 +27,10 @@ class Taken(Exception):
     """Another one has this name."""
 
 
+class HeldBack(Taken):
+    """The name was another project's, which somebody else deleted."""
+
+
 @transaction.atomic
 def create_project(
     *,
@@ -39,7 +43,11 @@ def create_project(
     """A new project, owned by ``user``.
 
     :raises Taken: there is a project of that name.
+    :raises HeldBack: there was one. A registry may keep what nothing names any more, to be read by its digest by whoever
+        has the project's repositories; so the name goes only to the one who deleted the project, or to a superuser.
     """
+    if _is_held_back(name, user):
+        raise HeldBack
     try:
         with transaction.atomic():
             project = Project.objects.create(
@@ -50,6 +58,12 @@ def create_project(
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
     audit.record(action="project.created", actor=user, project=project, subject=name, request=request)
     return project
+
+
+def _is_held_back(name: str, user: User) -> bool:
+    deleted = AuditEvent.objects.filter(action="project.deleted", subject=name).order_by("-at", "-id")
+    last = deleted.values_list("actor_id", flat=True)[:1]
+    return any(actor != user.pk for actor in last) and not user.is_superuser
 
 
 @transaction.atomic

@@ -66,6 +66,10 @@ class ProjectViewSet(
         user = cast(User, request.user)
         try:
             made = services.create_project(user=user, request=request._request, **form.validated_data)
+        except services.HeldBack:
+            raise serializers.ValidationError(
+                {"name": [gettext("A project of this name was deleted. Only a superuser can give the name again.")]}
+            ) from None
         except services.Taken:
             raise serializers.ValidationError(
                 {"name": [gettext("There is a project of this name.")]}

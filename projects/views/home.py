@@ -53,6 +53,10 @@ def new_project(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             project = services.create_project(user=user_of(request), request=request, **form.cleaned_data)
+        except services.HeldBack:
+            form.add_error(
+                "name", _("A project of this name was deleted. Only a superuser can give the name again.")
+            )
         except services.Taken:
             form.add_error("name", _("There is a project of this name already."))
         else:
