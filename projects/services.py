@@ -43,8 +43,9 @@ def create_project(
     """A new project, owned by ``user``.
 
     :raises Taken: there is a project of that name.
-    :raises HeldBack: there was one. A registry may keep what nothing names any more, to be read by its digest by whoever
-        has the project's repositories; so the name goes only to the one who deleted the project, or to a superuser.
+    :raises HeldBack: there was one. A registry may keep what nothing names any more, to be read by its digest by
+        whoever has the project's repositories; so the name goes only to the one who deleted the project, or to a
+        superuser.
     """
     if _is_held_back(name, user):
         raise HeldBack
