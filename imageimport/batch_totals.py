@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 from django.utils import timezone
 
-from imageimport.choices import TERMINAL
+from imageimport.choices import TERMINAL, Status
 from imageimport.models import ImportBatch, ImportTask
 from imageimport.selectors import render_error
-from imageimport.settling import batch_counts
 from projects.models import Project
 
 #: Before this share is done, nothing is said about the time left.
@@ -38,24 +38,42 @@ class Totals:
 
 
 def totals_of(batch: ImportBatch) -> Totals:
-    """Two queries, however large the batch."""
-    counts = batch_counts(batch.pk)
+    """One query, however large the batch."""
+    return totals_of_all([batch])[batch.pk]
+
+
+def totals_of_all(batches: Sequence[ImportBatch]) -> dict[UUID, Totals]:
+    """Of each, by one query for all of them."""
+    groups: dict[UUID, list[dict[str, Any]]] = {batch.pk: [] for batch in batches}
+    tasks = ImportTask.objects.filter(batch__in=groups, replaced=False).order_by()
+    for group in tasks.values("batch", "status").annotate(
+        count=Count("pk"),
+        percent=Sum("progress"),
+        bytes_total=Sum("bytes_total"),
+        bytes_done=Sum("bytes_done"),
+        started_at=Min("started_at"),
+    ):
+        groups[group["batch"]].append(group)
+    return {pk: _totals(found) for pk, found in groups.items()}
+
+
+def _totals(groups: Sequence[dict[str, Any]]) -> Totals:
+    counts = {"pending": 0, "running": 0, "success": 0, "failed": 0, "canceled": 0}
+    for group in groups:
+        counts["running" if group["status"] == Status.CANCELING else group["status"]] += group["count"]
     total = sum(counts.values())
-    tasks = current_tasks(batch).order_by()
-    sums: dict[str, Any] = tasks.aggregate(
-        bytes_total=Sum("bytes_total"), bytes_done=Sum("bytes_done"), started_at=Min("started_at")
-    )
-    active = tasks.exclude(status__in=TERMINAL).aggregate(percent=Sum("progress"))["percent"] or 0
+    active = sum(group["percent"] for group in groups if group["status"] not in TERMINAL)
     ended = counts["success"] + counts["failed"] + counts["canceled"]
     share = (ended + active / 100) / total if total else 1.0
+    started_at = min((group["started_at"] for group in groups if group["started_at"]), default=None)
     return Totals(
         total=total,
         counts=counts,
         # Only what has ended entirely is whole.
         progress=100 if ended == total else min(99, int(share * 100)),
-        bytes_total=sums["bytes_total"] or 0,
-        bytes_done=sums["bytes_done"] or 0,
-        eta_seconds=_eta(share, sums["started_at"]) if ended < total else None,
+        bytes_total=sum(group["bytes_total"] for group in groups),
+        bytes_done=sum(group["bytes_done"] for group in groups),
+        eta_seconds=_eta(share, started_at) if ended < total else None,
     )
 
 

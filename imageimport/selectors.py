@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
@@ -58,5 +58,6 @@ def render_error(task: ImportTask | ImportAttempt) -> str:
 
 
 def _for_lists(rows: QuerySet[ImportTask]) -> QuerySet[ImportTask]:
-    """With the name of who asked, without secrets."""
-    return rows.select_related("requested_by").defer("username", "password")
+    """With the name of who asked; without secrets, but with whether there are any."""
+    held = ExpressionWrapper(~Q(password="") | ~Q(username=""), output_field=BooleanField())
+    return rows.select_related("requested_by").defer("username", "password").annotate(holds_secret=held)

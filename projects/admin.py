@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from oci.errors import OciError
-from projects import removal, services
+from projects import removal, services, trigrams
+from projects.adminlists import LongList, ValuesByIndex
 from projects.models import AuditEvent, Image, Membership, Project, Robot, Role
 
 
@@ -92,14 +93,15 @@ class ProjectAdmin(RemovesByService):
 
 
 @admin.register(Image)
-class ImageAdmin(RemovesByService, ReadOnly):
+class ImageAdmin(RemovesByService, ReadOnly, LongList):
     """The image index; the registry is what counts."""
 
     list_display = ("__str__", "project", "digest", "size", "updated_at", "pull_count", "last_pulled_at")
     list_filter = ("project",)
-    search_fields = ("repository", "tag", "digest")
+    index = trigrams.IMAGES
+    search_fields = index.columns
+    sortable_by = ("updated_at",)
     list_select_related = ("project",)
-    show_full_result_count = False
 
     def remove(self, request: HttpRequest, obj: Image) -> None:
         removal.delete_image(image=obj, user=cast(User, request.user), request=request)
@@ -120,14 +122,14 @@ class RobotAdmin(RemovesByService, ReadOnly):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnly):
+class AuditEventAdmin(ReadOnly, LongList):
     """The journal: written once, never changed, never deleted by hand."""
 
     list_display = ("at", "action", "actor_name", "project_name", "subject", "address")
-    list_filter = ("action", "at")
-    search_fields = ("actor_name", "project_name", "subject")
-    show_full_result_count = False
-    date_hierarchy = "at"
+    list_filter = (("action", ValuesByIndex), "at")
+    index = trigrams.EVENTS
+    search_fields = index.columns
+    sortable_by = ("at",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

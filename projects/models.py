@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
@@ -62,6 +63,11 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def image_count(self) -> int:
+        """How many tags it holds; lists of projects bring the number along (``selectors.visible_projects``)."""
+        return self.images.count()
+
 
 class Membership(models.Model):
     """A user's role in a project."""
@@ -111,7 +117,12 @@ class Image(models.Model):
         constraints = [models.UniqueConstraint(fields=("project", "repository", "tag"), name="one_row_a_tag")]
         indexes = [
             models.Index(fields=("project", "-updated_at", "-id"), name="image_newest"),
+            models.Index(fields=("-updated_at", "-id"), name="image_newest_all"),
             models.Index(fields=("project", "digest"), name="image_digest"),
+            # What a project holds is counted and summed up from the index alone.
+            models.Index(fields=("project", "size"), name="image_sizes"),
+            models.Index(fields=("project", "repository", "-updated_at", "-id"), name="image_repository"),
+            models.Index(fields=("project", "tag", "-updated_at", "-id"), name="image_tag"),
         ]
 
     def __str__(self) -> str:
@@ -176,6 +187,8 @@ class AuditEvent(models.Model):
             models.Index(fields=("project", "-at", "-id"), name="audit_newest"),
             models.Index(fields=("action", "-at"), name="audit_action"),
             models.Index(fields=("project", "action", "-at", "-id"), name="audit_project_action"),
+            models.Index(fields=("project", "actor_name", "-at", "-id"), name="audit_project_actor"),
+            models.Index(fields=("-at", "-id"), name="audit_newest_all"),
         ]
 
     def __str__(self) -> str:

@@ -16,6 +16,13 @@ from projects.trigrams import IMAGES
 def visible_projects(user: Any) -> QuerySet[Project]:
     """The projects that ``user`` may read, each with ``role`` (None: reads it because it is public) and
     ``image_count``."""
+    images = Image.objects.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
+    counted = Coalesce(Subquery(images.values("n"), output_field=IntegerField()), 0)
+    return _visible(user).annotate(image_count=counted)  # type: ignore[no-redef]
+
+
+def _visible(user: Any) -> QuerySet[Project]:
+    """Without the count, which a large project takes a while for and few callers want."""
     found = Project.objects.all()
     if not (user.is_authenticated and user.is_active):
         return found.none()
@@ -25,10 +32,7 @@ def visible_projects(user: Any) -> QuerySet[Project]:
         mine = Membership.objects.filter(project=OuterRef("pk"), user_id=user.pk)
         found = found.filter(Q(visibility=Project.Visibility.PUBLIC) | Exists(mine))
         role = Subquery(mine.values("role")[:1])
-    images = Image.objects.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
-    return found.annotate(
-        role=role, image_count=Coalesce(Subquery(images.values("n"), output_field=IntegerField()), 0)
-    )
+    return found.annotate(role=role)
 
 
 def get_project(user: Any, *, project_id: UUID | str | None = None, name: str | None = None) -> Project:
@@ -36,7 +40,7 @@ def get_project(user: Any, *, project_id: UUID | str | None = None, name: str | 
 
     :raises Project.DoesNotExist: there is none, or it is not the user's to see.
     """
-    return visible_projects(user).get(**({"pk": project_id} if name is None else {"name": name}))
+    return _visible(user).get(**({"pk": project_id} if name is None else {"name": name}))
 
 
 def images_of(project: Project) -> QuerySet[Image]:

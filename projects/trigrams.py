@@ -136,8 +136,11 @@ class TrigramIndex:
 
 #: Tags: repository, tag and digest.
 IMAGES: Final = TrigramIndex("projects_image", "image_search", ("repository", "tag", "digest"))
+#: The journal: who, where, and what about.
+EVENTS: Final = TrigramIndex("projects_auditevent", "event_search", ("actor_name", "project_name", "subject"))
 
 
 def ensure(using: str = "default", **_: Any) -> None:
-    """After ``migrate``: the index of images."""
-    IMAGES.ensure(using)
+    """After ``migrate``: the indexes of images and of the journal."""
+    for index in (IMAGES, EVENTS):
+        index.ensure(using)

@@ -53,14 +53,28 @@ class Column:
     def nullable(self) -> bool:
         return self.field is None or self.field.null
 
-    def order(self, *, backwards: bool) -> OrderBy:
-        if self.descending != backwards:
-            return F(self.name).desc(nulls_last=True if self.nullable else None)
-        return F(self.name).asc(nulls_first=True if self.nullable else None)
+    def falls(self, *, backwards: bool) -> bool:
+        """Whether its values get smaller on the way that is gone."""
+        return self.descending != backwards
+
+    def order(self, *, backwards: bool, filled: bool = False) -> OrderBy:
+        """:param filled: the rows have a value; so the order is that of a plain index."""
+        empty = True if self.nullable and not filled else None
+        if self.falls(backwards=backwards):
+            return F(self.name).desc(nulls_last=empty)
+        return F(self.name).asc(nulls_first=empty)
+
+    def has(self, value: bool) -> Q:
+        """Rows that have a value, or those that have none."""
+        return Q(**{f"{self.name}__isnull": not value})
+
+    def from_here(self, value: Any, *, backwards: bool) -> Q:
+        """Rows with ``value`` and what comes after it, of those that have one."""
+        return Q(**{f"{self.name}__{'lte' if self.falls(backwards=backwards) else 'gte'}": value})
 
     def beyond(self, value: Any, *, backwards: bool) -> Q | None:
         """Rows that come after ``value`` in this direction; None: there can be none."""
-        if self.descending != backwards:
+        if self.falls(backwards=backwards):
             if value is None:
                 return None
             below = Q(**{f"{self.name}__lt": value})
@@ -111,10 +125,7 @@ class CursorPages(BasePagination):
         size = self.get_page_size(request)
         columns = self._columns(queryset)
         position, backwards = self._cursor(request, columns)
-        found = queryset.order_by(*(column.order(backwards=backwards) for column in columns))
-        if position is not None:
-            found = found.filter(_after(columns, position, backwards=backwards))
-        rows = list(found[: size + 1])
+        rows = _rows(queryset, columns, position, size + 1, backwards=backwards)
         more, rows = len(rows) > size, rows[:size]
         if backwards:
             rows.reverse()
@@ -210,8 +221,40 @@ def _read(text: str, columns: Sequence[Column]) -> tuple[list[Any], bool]:
     return position, backwards
 
 
+def _rows(
+    queryset: QuerySet[Any],
+    columns: Sequence[Column],
+    position: Sequence[Any] | None,
+    most: int,
+    *,
+    backwards: bool,
+) -> list[Any]:
+    """The first ``most`` rows after ``position``. Where the first column may be empty, rows with a value and rows
+    without are read one after the other: no index serves both at once."""
+    first = columns[0]
+    after = Q() if position is None else _after(columns, position, backwards=backwards)
+    here = position[0] if position is not None else None
+    filled = after if here is None else after & first.from_here(here, backwards=backwards)
+    if not first.nullable:
+        found = queryset.order_by(*(column.order(backwards=backwards) for column in columns))
+        return list(found.filter(filled)[:most])
+    with_value, without = queryset.filter(filled & first.has(True)), queryset.filter(after & first.has(False))
+    orders = [column.order(backwards=backwards) for column in columns[1:]]
+    phases = [
+        with_value.order_by(first.order(backwards=backwards, filled=True), *orders),
+        without.order_by(*orders),
+    ]
+    if not first.falls(backwards=backwards):
+        phases.reverse()  # empty values are the smallest
+    rows: list[Any] = []
+    for phase in phases:
+        if len(rows) < most:
+            rows += phase[: most - len(rows)]
+    return rows
+
+
 def _after(columns: Sequence[Column], position: Sequence[Any], *, backwards: bool) -> Q:
-    """``(a > x) or (a = x and b > y) or …``, led by the first column's bound so that an index serves it."""
+    """``(a > x) or (a = x and b > y) or …``"""
     found, same = Q(pk__in=[]), Q()
     for column, value in zip(columns, position, strict=True):
         beyond = column.beyond(value, backwards=backwards)

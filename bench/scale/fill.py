@@ -22,7 +22,7 @@ from bench.scale.rows import Row, World
 from imageimport.models import ImportAttempt, ImportBatch, ImportLayer, ImportTask, Schedule, TagDigest
 from imageimport.searchindex import TASKS
 from projects.models import AuditEvent, Image, Membership, Project, Role
-from projects.trigrams import IMAGES
+from projects.trigrams import EVENTS, IMAGES
 
 PROJECTS: Final = 20
 USERS: Final = 50
@@ -43,7 +43,7 @@ def fill(*, tasks: int, images: int, pending: int = 0, say: Say = lambda _text: 
         raise SystemExit("There are imports in this database already; fill an empty one.")
     began = time.monotonic()
     world = _world(tasks)
-    for index in (TASKS, IMAGES):
+    for index in (TASKS, IMAGES, EVENTS):
         index.drop()
     with _eager():
         for number, chunk in enumerate(_chunks(rows.tasks(world, tasks, pending=pending))):
@@ -54,7 +54,7 @@ def fill(*, tasks: int, images: int, pending: int = 0, say: Say = lambda _text: 
             _write(Image, chunk)
             _write(TagDigest, [rows.timeline(image, noise) for image in chunk])
         say(f"{images:,} images, {time.monotonic() - began:.0f} s")
-    for index in (TASKS, IMAGES):
+    for index in (TASKS, IMAGES, EVENTS):
         index.ensure()
         say(f"search in {index.table}, {time.monotonic() - began:.0f} s")
     if connection.vendor == "postgresql":
@@ -131,7 +131,7 @@ def _write(model: type[Model], found: list[Row], *, skip: tuple[str, ...] = ()) 
         else:
             marks = ", ".join(["%s"] * len(fields))
             statement = f'INSERT INTO "{table}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of our own models
-            cursor.executemany(statement, (values(row) for row in found))
+            cursor.executemany(statement, [values(row) for row in found])
 
 
 def _text(value: Any) -> Any:

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from imageimport.admin.tasks import Uncounted
 from imageimport.models import (
     Credential,
     ImportBatch,
@@ -19,6 +18,7 @@ from imageimport.models import (
     Webhook,
     WebhookDelivery,
 )
+from projects.adminlists import Uncounted
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

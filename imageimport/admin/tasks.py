@@ -5,13 +5,12 @@ Quick on a million rows: no count of the whole table, search by what has an inde
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -19,18 +18,9 @@ from django.utils.translation import ngettext
 from imageimport import selectors, services
 from imageimport.choices import STATUS_LOOKS, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
+from imageimport.searchindex import TASKS
 from imageimport.services import FieldErrors, Refused
-
-
-class Uncounted(Paginator):
-    """Counts up to a bound and no further: beyond it nobody reads the number, and counting a million rows is slow."""
-
-    BOUND = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[: self.BOUND].count())
+from projects.adminlists import LongList, ValuesByIndex
 
 
 class ReadOnlyInline(admin.TabularInline):
@@ -59,15 +49,29 @@ class LayerInline(ReadOnlyInline):
 
 
 @admin.register(ImportTask)
-class ImportTaskAdmin(admin.ModelAdmin):
-    list_display = ("source_image", "target_image", "look", "progress", "error_code", "attempts", "requested_by", "created_at")
-    list_filter = ("status", "error_code", "transport", "priority", ("created_at", admin.DateFieldListFilter))
-    search_fields = ("source_image", "target_image", "=id")
+class ImportTaskAdmin(LongList):
+    list_display = (
+        "source_image",
+        "target_image",
+        "look",
+        "progress",
+        "error_code",
+        "attempts",
+        "requested_by",
+        "created_at",
+    )
+    list_filter = (
+        "status",
+        ("error_code", ValuesByIndex),
+        "transport",
+        ("created_at", admin.DateFieldListFilter),
+    )
+    index = TASKS
+    search_fields = index.columns
+    sortable_by = ("created_at",)
     search_help_text = _("A part of the source or target image, or an import's id.")
     list_select_related = ("requested_by",)
     list_per_page = 50
-    show_full_result_count = False
-    paginator = Uncounted
     ordering = ("-created_at", "-id")
     inlines = (AttemptInline, LayerInline)
     actions = ("retry_selected", "cancel_selected")
@@ -86,7 +90,11 @@ class ImportTaskAdmin(admin.ModelAdmin):
         ),
         (
             _("What was asked for"),
-            {"fields": ("transport", "platforms", "overwrite", "include_referrers", "priority", "has_secret", "credential")},
+            {
+                "fields": (
+                    "transport", "platforms", "overwrite", "include_referrers", "priority", "has_secret", "credential",
+                )
+            },
         ),
         (
             _("Who works at it"),
@@ -98,6 +106,14 @@ class ImportTaskAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ImportTask | None = None) -> tuple[str, ...]:
         return tuple(name for _title, options in self.fieldsets for name in options["fields"])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(pk=uuid.UUID(search_term.strip())), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -142,5 +158,7 @@ class ImportTaskAdmin(admin.ModelAdmin):
                 said = " ".join(each for found in exc.errors.values() for each in found)
                 self.message_user(request, f"{task}: {said}", messages.WARNING)
         if done:
-            said = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {"count": done}
+            said = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {
+                "count": done
+            }
             self.message_user(request, said, messages.SUCCESS)

@@ -180,6 +180,15 @@ class ImportTask(models.Model):
                 name="task_undismissed",
             ),
             models.Index(fields=("project", "-completed_at"), name="task_ended"),
+            # Orders and filters of the API and of the admin.
+            models.Index(fields=("project", "status", "id"), name="task_by_status"),
+            models.Index(fields=("status", "-created_at", "-id"), name="task_status_all"),
+            models.Index(
+                fields=("error_code", "-created_at", "-id"), condition=~Q(error_code=""), name="task_error_code"
+            ),
+            models.Index(
+                fields=("-created_at", "-id"), condition=Q(transport="docker"), name="task_by_docker"
+            ),
             models.Index(fields=("project", "target_name", "target_tag", "-created_at", "-id"), name="task_target"),
         ]
 
@@ -208,6 +217,10 @@ class ImportTask(models.Model):
 
     @property
     def has_credentials(self) -> bool:
+        """Lists defer the secrets; they say by ``holds_secret`` whether there is one (selectors)."""
+        held = self.__dict__.get("holds_secret")
+        if held is not None:
+            return bool(held) or self.credential_id is not None
         return bool(self.password) or bool(self.username) or self.credential_id is not None
 
 

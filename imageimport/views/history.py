@@ -24,7 +24,7 @@ _KEPT: Final = ("status", "search", "batch", "schedule")
 @project_view(Role.VIEWER)
 def history(request: HttpRequest, project: Project) -> HttpResponse:
     """A page of imports, newest first."""
-    filters = TaskFilter(request.GET, queryset=selectors.tasks_of(project))
+    filters = TaskFilter(request.GET, queryset=selectors.tasks_of(project), project=project)
     valid = filters.form.is_valid()
     found = filters.qs if valid else ImportTask.objects.none()
     cleaned: dict[str, Any] = filters.form.cleaned_data if valid else {}

@@ -148,7 +148,7 @@ def _with_search(url: str, text: str) -> str:
 def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     text = request.GET.get("search", "").strip()
     found = images_of(project)
-    page = page_of(request, search_images(found, text) if text else found, by="updated_at")
+    page = page_of(request, search_images(found, text, project_id=project.pk) if text else found, by="updated_at")
     client = pull_client_of(request)
     for image in page.rows:
         image.pull = pull_command(image, client)

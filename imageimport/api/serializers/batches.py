@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
 from imageimport.batch_entries import NOTHING
-from imageimport.batch_totals import totals_of
+from imageimport.batch_totals import totals_of, totals_of_all
 from imageimport.batches import MOST
 from imageimport.lists import MOST_CHARS, Entry
 from imageimport.models import ImportBatch
@@ -66,6 +66,15 @@ class CountsSerializer(serializers.Serializer[Any]):
     canceled = serializers.IntegerField()
 
 
+class BatchListSerializer(serializers.ListSerializer[Any]):
+    """Several batches, their totals by one query."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        batches = list(data)
+        self.context["totals"] = totals_of_all(batches)
+        return list(super().to_representation(batches))
+
+
 class BatchSerializer(serializers.ModelSerializer[ImportBatch]):
     """A batch with its totals. ``eta_seconds`` is null while nothing can be said."""
 
@@ -81,6 +90,7 @@ class BatchSerializer(serializers.ModelSerializer[ImportBatch]):
 
     class Meta:
         model = ImportBatch
+        list_serializer_class = BatchListSerializer
         fields: tuple[str, ...] = (
             "id", "name", "total", "counts", "progress", "bytes_total", "bytes_done", "eta_seconds", "requested_by",
             "created_at", "completed_at",
@@ -88,7 +98,8 @@ class BatchSerializer(serializers.ModelSerializer[ImportBatch]):
         read_only_fields = fields
 
     def to_representation(self, instance: ImportBatch) -> dict[str, Any]:
-        totals = totals_of(instance)
+        known = self.context.get("totals", {})
+        totals = known.get(instance.pk) or totals_of(instance)
         for name in ("total", "counts", "progress", "bytes_total", "bytes_done", "eta_seconds"):
             setattr(instance, name, getattr(totals, name))
         return super().to_representation(instance)

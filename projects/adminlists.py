@@ -1,0 +1,79 @@
+"""Lists of the admin that stay quick among a million rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from projects import finding
+from projects.trigrams import TrigramIndex
+
+
+class Uncounted(Paginator):
+    """Counts up to a bound and no further: beyond it nobody reads the number, and counting a million rows is slow."""
+
+    BOUND = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.BOUND].count())
+
+
+class LongList(admin.ModelAdmin):
+    """Pages without a count of everything, and a search by the model's trigram index.
+
+    ``search_fields`` are the columns that are searched; each word that is typed must stand in one of them.
+    """
+
+    show_full_result_count = False
+    paginator = Uncounted
+    index: ClassVar[TrigramIndex]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows that contain every word, and that none of them comes twice."""
+        words = search_term.replace("\x00", "").split()
+        if not words:
+            return queryset, False
+        rare = finding.rare(self.index, [words], project_id=None)
+        if rare is not None:
+            queryset = queryset.filter(pk__in=rare)
+        for word in words:
+            queryset = queryset.filter(self._contains(word))
+        return queryset, False
+
+    def _contains(self, word: str) -> Q:
+        found = Q(pk__in=[])
+        for column in self.index.columns:
+            found |= Q(**{f"{column}__icontains": word})
+        return found
+
+
+class ValuesByIndex(admin.AllValuesFieldListFilter):
+    """Which values there are, read value by value from an index that begins with the column; the usual filter reads
+    the whole table for them."""
+
+    def __init__(self, field: Any, *args: Any) -> None:
+        super().__init__(field, *args)
+        _request, _params, model, _admin, path = args
+        choices: Any = _values(model, path)
+        self.lookup_choices = choices
+
+
+def _values(model: type[Any], column: str) -> Sequence[Any]:
+    """Its distinct values, the empty one aside."""
+    found: list[Any] = []
+    rows = model._default_manager.order_by(column).values_list(column, flat=True)
+    value = rows.exclude(**{column: ""}).first()
+    while value is not None:
+        found.append(value)
+        value = rows.filter(**{f"{column}__gt": value}).first()
+    return found
