@@ -117,10 +117,23 @@ def target_image(project: Project, name: str, tag: str) -> str:
 
 def _understand(text: str, errors: dict[str, list[str]]) -> Pasted | None:
     try:
-        return read_pasted(text)
+        pasted = read_pasted(text)
     except OciError as exc:
         errors["image_url"] = [shown("", parts(exc.template, exc.params))]
         return None
+    # The longest that the grammar allows is longer than a row keeps; PostgreSQL would refuse it.
+    limits = {text: _longest("image_url"), str(pasted.reference): _longest("source_image")}
+    for kept, limit in limits.items():
+        if len(kept) > limit:
+            errors["image_url"] = [_("An image reference has at most %(limit)d characters.") % {"limit": limit}]
+            return None
+    return pasted
+
+
+def _longest(column: str) -> int:
+    """Characters that a task's column takes."""
+    field: Any = ImportTask._meta.get_field(column)
+    return int(field.max_length)
 
 
 def _check_address(source: Reference, errors: dict[str, list[str]]) -> None:

@@ -270,3 +270,10 @@ def test_the_end_is_told_once(team: tuple[User, Project]) -> None:
     told = WebhookDelivery.objects.get()
     assert told.payload["batch"]["counts"]["canceled"] == told.payload["batch"]["total"] == 2
     assert told.payload["batch"]["name"] == "two"
+
+
+def test_an_entry_that_no_row_can_keep_is_an_error_and_not_a_fault(team: tuple[User, Project]) -> None:
+    with pytest.raises(batches.BatchErrors) as refused:
+        make(team, "nginx", "docker pull " + " " * 2500 + "redis")
+    assert list(refused.value.by_index) == [1]
+    assert "characters" in refused.value.by_index[1][0]
