@@ -23,6 +23,9 @@ JSON_DEPTH: Final = 32
 #: Values in one JSON text; 1000 layers with annotations stay far below, a text of 4 MiB of ``[]`` would
 #: take 100 MiB.
 JSON_VALUES: Final = 100_000
+#: Names of one list of a source, over all its pages; all are remembered so that a circle is noticed. Docker Hub's
+#: largest repositories have some ten thousand tags.
+LIST_NAMES: Final = 50_000
 #: Characters of one JSON number; the largest signed 64-bit integer has 19 digits and a sign.
 JSON_NUMBER_CHARS: Final = 32
 #: The largest size a descriptor may claim: a signed 64-bit integer, as in every registry.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from oci import strict_json
 from oci.connection import Broken, Malformed, Response
 from oci.errors import OciError, gettext_noop
 from oci.faults import confused
-from oci.limits import CHILDREN, MANIFEST_BYTES
+from oci.limits import CHILDREN, LIST_NAMES, MANIFEST_BYTES, REPOSITORY_CHARS
 from oci.manifest import Descriptor, parse_manifest
 from oci.media_types import OCI_INDEX, bare_type
 from oci.retry import Retrier
@@ -48,7 +48,9 @@ def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: st
     found = document.get(key) if isinstance(document, dict) else None
     if found is None:
         found = []
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+    if not isinstance(found, list) or not all(
+        isinstance(name, str) and len(name) <= REPOSITORY_CHARS for name in found
+    ):
         raise confused(session.site.role, session.site.host, "its list is not a list of names")
     return Page(tuple(found), further)
 
@@ -91,16 +93,20 @@ def _read(session: Session, response: Response) -> bytes:
 
 def _read_json(session: Session, response: Response) -> object:
     try:
-        document: object = json.loads(_read(session, response))
-    except (ValueError, RecursionError):
+        return strict_json.load(_read(session, response))
+    except strict_json.BadJsonError as error:
+        if error.too_large:
+            raise OciError("limit_exceeded", error.template) from None
         raise confused(session.site.role, session.site.host, "its list is not readable") from None
-    return document
 
 
 def all_names(
     session: Session, retrier: Retrier, path: str, key: str, *, scopes: Scopes, what: str
 ) -> Iterator[str]:
-    """Names of all pages, read as far as someone looks; a list that goes in circles ends."""
+    """Names of all pages, read as far as someone looks; a list that goes in circles ends.
+
+    :raises OciError: ``limit_exceeded``: a source sends more names than are remembered.
+    """
     seen: set[str] = set()
     url: Url | None = session.url(f"{path}?n={PAGE_NAMES}")
     for _ in range(PAGES):
@@ -108,6 +114,9 @@ def all_names(
             return
         page = retrier.run(partial(names_page, session, url, key, scopes=scopes, what=what))
         fresh = [name for name in dict.fromkeys(page.names) if name not in seen]
+        if len(seen) + len(fresh) > LIST_NAMES and session.site.role == "source":
+            template = gettext_noop("A list at %(host)s has more than %(limit)d names.")
+            raise OciError("limit_exceeded", template, host=session.site.host, limit=LIST_NAMES)
         seen.update(fresh)
         yield from fresh
         url = page.next if fresh else None

@@ -9,7 +9,7 @@ import pytest
 from oci.errors import OciError
 from stack.sample import random_image
 from tests.oci.copying import client
-from tests.support.scripted_http import Reply
+from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import ScriptedRegistry
 
 IMAGE = random_image([2_048], seed=131)
@@ -52,7 +52,13 @@ def test_no_tags_are_no_tags(source: ScriptedRegistry, body: bytes) -> None:
     assert list(client(source).list_tags("library/app")) == []
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"tags": "a"}', b'{"tags": [1]}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"<html>", b'{"tags": "a"}', b'{"tags": [1]}', b'{"tags": [], "tags": ["a"]}', b'{"tags": [NaN]}'),
+        b'{"tags": ["%s"]}' % (b"a" * 256),
+    ],
+)
 def test_what_is_no_list_breaks_the_protocol(source: ScriptedRegistry, body: bytes) -> None:
     source.rule("GET", "/tags/list", Reply(body=body))
     with pytest.raises(OciError) as caught:
@@ -65,3 +71,28 @@ def test_a_page_beyond_all_measure_is_not_read(source: ScriptedRegistry) -> None
     with pytest.raises(OciError) as caught:
         list(client(source).list_tags("library/app"))
     assert caught.value.code == "limit_exceeded"
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"tags": [' + b",".join([b"{}"] * 200_000) + b"]}"])
+def test_a_page_that_would_grow_in_memory_is_not_built(source: ScriptedRegistry, body: bytes) -> None:
+    source.rule("GET", "/tags/list", Reply(body=body))
+    with pytest.raises(OciError) as caught:
+        list(client(source).list_tags("library/app"))
+    assert caught.value.code == "limit_exceeded"
+
+
+def test_a_list_that_never_ends_is_given_up(
+    source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oci.listing.LIST_NAMES", 10)
+
+    def page(request: Request, _proceed: object) -> Reply:
+        number = int(request.asked("last") or "0") + 1
+        link = ("Link", f'</v2/library/app/tags/list?last={number}>; rel="next"')
+        return Reply(headers=[link], body=json.dumps({"tags": [f"a{number}", f"b{number}"]}).encode())
+
+    source.rule("GET", "/tags/list", page)
+    with pytest.raises(OciError) as caught:
+        list(client(source).list_tags("library/app"))
+    assert caught.value.code == "limit_exceeded"
+    assert len(source.seen("GET", "/tags/list")) == 6
