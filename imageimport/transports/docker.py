@@ -17,10 +17,12 @@ from docker.errors import DockerException, ImageNotFound
 
 from imageimport import engine
 from imageimport.choices import LayerState
+from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from imageimport.transports.engine_stream import engine_lost, failure, follow
 from oci.errors import OciError, gettext_noop
 from oci.manifest import Descriptor, Manifest
+from oci.observer import LayerPlan
 from oci.platforms import Platform
 from oci.selection import choose
 from projects import registry as own_registry
@@ -58,7 +60,9 @@ class DockerTransport:
         self._source_digest = manifest.digest
         image = self._one_platform(manifest)
         self._sizes = {layer.digest.partition(":")[2][:12]: layer for layer in image.layers}
-        self._job.progress.layers(list(image.layers))
+        WithinQuota(self._job.progress, self._job.task).layers(
+            [LayerPlan(layer.digest, layer.size, layer.media_type) for layer in image.layers]
+        )
         self._pulled = f"{self._source.host}/{self._source.name(source.repository)}@{image.digest}"
 
     def pull(self) -> None:
