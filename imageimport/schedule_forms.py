@@ -23,7 +23,8 @@ CRON_SAMPLES: Final = (
 )
 ZONE_SAMPLES: Final = (
     "UTC", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Taipei", "Asia/Singapore", "Asia/Tokyo", "Asia/Kolkata",
-    "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "Australia/Sydney",
+    "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "America/Sao_Paulo",
+    "Australia/Sydney",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Addresses of the pages of imports, and of a project's pages that show them."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from imageimport.views import batches, detail, history, images, overview, planning, schedules, submitting
 from imageimport.views.setup import audit, credentials, members, page, robots, webhooks
@@ -49,7 +49,7 @@ _settings = [
     path("robots/new/", robots.add, name="robot-add"),
     path("robots/<uuid:robot_id>/revoke/", robots.remove, name="robot-remove"),
 ]
-_project = [
+_project: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="project"),
     path("images/", overview.images, name="images"),
     path("images/<uuid:image_id>/", images.image, name="image"),

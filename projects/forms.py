@@ -13,7 +13,7 @@ from accounts.styled import Styled, StyledForm
 from projects.models import PROJECT_NAME, Project, Robot, Role
 
 
-class ProjectForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
+class ProjectForm(Styled, forms.ModelForm):
     """A new project."""
 
     class Meta:
@@ -31,7 +31,7 @@ class ProjectForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"visibility": forms.RadioSelect, "name": forms.TextInput(attrs={"autofocus": True})}
 
 
-class ProjectDetailsForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
+class ProjectDetailsForm(Styled, forms.ModelForm):
     """What an owner may change later."""
 
     class Meta:

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from projects.models import Project, Role
 from projects.permissions import reaches
@@ -41,6 +42,11 @@ class Rights:
     @property
     def own(self) -> bool:
         return reaches(self.role, Role.OWNER)
+
+
+def htmx_of(request: HttpRequest) -> HtmxDetails | None:
+    """What htmx says of its request; falsy, or nothing, where it did not make it."""
+    return getattr(request, "htmx", None)
 
 
 def user_of(request: HttpRequest) -> User:
@@ -75,7 +81,7 @@ def project_view(least: Role) -> Callable[[Callable[..., HttpResponse]], Callabl
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
         @signed_in
-        def checked(request: HttpRequest, name: str, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, /, name: str, **kwargs: Any) -> HttpResponse:
             try:
                 project = get_project(request.user, name=name)
             except Project.DoesNotExist:
@@ -94,7 +100,7 @@ def project_view(least: Role) -> Callable[[Callable[..., HttpResponse]], Callabl
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """The sign-in page, and back to the page that the person looks at."""
-    htmx = getattr(request, "htmx", None)
+    htmx = htmx_of(request)
     if htmx:
         here = htmx.current_url_abs_path or "/"
         return HttpResponseClientRedirect(redirect_to_login(here).url)
@@ -103,7 +109,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def go(request: HttpRequest, to: str) -> HttpResponse:
     """Redirect after a post, from a page and from a fragment's request alike."""
-    return HttpResponseClientRedirect(to) if getattr(request, "htmx", False) else redirect(to)
+    return HttpResponseClientRedirect(to) if htmx_of(request) else redirect(to)
 
 
 def asked(
@@ -113,6 +119,6 @@ def asked(
 
     :param back: where the page's way out leads.
     """
-    base = "asked.html" if getattr(request, "htmx", False) else "asked_page.html"
+    base = "asked.html" if htmx_of(request) else "asked_page.html"
     whole = {"asked_base": base, "action": request.path, "back": back, **context}
     return render(request, template, whole, status=status)

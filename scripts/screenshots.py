@@ -137,7 +137,7 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
         "LOG_LEVEL": "ERROR",
     }
-    python = [BIN / "python", ROOT / "manage.py"]
+    python = [str(BIN / "python"), str(ROOT / "manage.py")]
     for command in (["migrate", "-v0"], ["collectstatic", "-v0", "--no-input"]):
         subprocess.run([*python, *command], env=env, check=True, cwd=ROOT)
     said = subprocess.run(
@@ -146,7 +146,7 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     ids = json.loads(said.stdout.strip().splitlines()[-1])
     plain = directory / "gunicorn_plain.py"
     plain.write_text("loglevel = 'error'\n", encoding="utf-8")
-    gunicorn = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "8"]
+    gunicorn: list[str | Path] = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "8"]
     server = subprocess.Popen([*gunicorn, "registry_portal.wsgi"], env=env, cwd=ROOT)
     try:
         _wait(f"http://127.0.0.1:{port}/healthz")

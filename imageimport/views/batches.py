@@ -19,7 +19,7 @@ from imageimport.models import ImportBatch, ImportTask
 from imageimport.requests import Refused
 from projects.models import Project, Role
 from projects.paging import page_of
-from projects.web import project_view, rights_in, user_of
+from projects.web import htmx_of, project_view, rights_in, user_of
 
 #: Rows of one page of a batch; the history shows the others.
 MOST_SHOWN = 200
@@ -46,7 +46,7 @@ def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
 def batch(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
     """One batch; its fragment is asked for every 2 seconds while it runs."""
     row = _batch(project, batch_id)
-    template = "imageimport/_batch.html" if request.htmx else "imageimport/batch.html"
+    template = "imageimport/_batch.html" if htmx_of(request) else "imageimport/batch.html"
     return render(request, template, _context(project, row))
 
 

@@ -22,7 +22,7 @@ from imageimport.models import ImportTask
 from imageimport.requests import FieldErrors, Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
-from projects.web import asked, go, project_view, rights_in, user_of
+from projects.web import asked, go, htmx_of, project_view, rights_in, user_of
 
 #: Rows of the table of layers; an index of many platforms has more.
 MOST_LAYERS: Final = 200
@@ -90,7 +90,8 @@ def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse
         else:
             there = reverse("import-detail", args=[project.name, new.pk])
             return _after(request, project, new, None) or go(request, there)
-    if problem and request.htmx and request.htmx.target != "asked-body":
+    htmx = htmx_of(request)
+    if problem and htmx and htmx.target != "asked-body":
         return _after(request, project, task, problem) or HttpResponse(status=204)
     context = {"form": form, "task": task, "project": project, "problem": problem}
     back = reverse("import-detail", args=[project.name, task.pk])
@@ -112,13 +113,13 @@ def _after(
     request: HttpRequest, project: Project, task: ImportTask, problem: Refused | None
 ) -> HttpResponse | None:
     """The fragment that the button stands in; None where a whole page is to follow."""
-    target = request.htmx.target if request.htmx else None
+    htmx = htmx_of(request)
+    target = htmx.target if htmx else None
     if target == "imports-live":
-        context = {"problem": problem} if problem else {}
-        return render_live(request, project, cards_of(project), **context)
+        return render_live(request, project, cards_of(project), problem=problem)
     if target == "import-live" and (problem or task.status != Status.PENDING or not task.retry_of_id):
-        context = {**_context(project, _with_names(project).get(pk=task.pk)), "problem": problem}
-        return render(request, "imageimport/_import.html", context)
+        whole: dict[str, Any] = _context(project, _with_names(project).get(pk=task.pk))
+        return render(request, "imageimport/_import.html", {**whole, "problem": problem})
     return None
 
 

@@ -25,7 +25,7 @@ from projects.paging import page_of
 from projects.pulling import address, pull_command
 from projects.reach import registry_answers
 from projects.selectors import images_of, search_images
-from projects.web import project_view, rights_in
+from projects.web import htmx_of, project_view, rights_in
 
 #: Cards on top of the page; the history has the others.
 MOST_CARDS: Final = 12
@@ -87,7 +87,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
 @project_view(Role.VIEWER)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
     """The list of images alone: for the search, and when an import has brought one."""
-    if not request.htmx:
+    if not htmx_of(request):
         return overview(request, name=project.name)
     context = {"project": project, "can": rights_in(project), "samples": SAMPLES, **_images(request, project)}
     response = render(request, "imageimport/_images.html", context)
@@ -148,7 +148,9 @@ def _with_search(url: str, text: str) -> str:
 def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     text = request.GET.get("search", "").strip()
     found = images_of(project)
-    page = page_of(request, search_images(found, text, project_id=project.pk) if text else found, by="updated_at")
+    page = page_of(
+        request, search_images(found, text, project_id=project.pk) if text else found, by="updated_at"
+    )
     client = pull_client_of(request)
     for image in page.rows:
         image.pull = pull_command(image, client)

@@ -15,7 +15,7 @@ from imageimport.requests import FieldErrors
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.views.images import sentence_of
-from projects.web import project_view, user_of
+from projects.web import htmx_of, project_view, user_of
 
 
 @require_POST
@@ -35,7 +35,7 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
             context |= {"plan": made, "warnings": made.warnings, "task": made}
     else:
         context["problem"] = _("Correct the fields first.")
-    if request.htmx:
+    if htmx_of(request):
         return render(request, "imageimport/_plan.html", context)
     return render(
         request, "imageimport/import_new.html", {**context, "plan_problem": context.pop("problem", "")}

@@ -20,7 +20,7 @@ from imageimport.schedule_forms import CRON_SAMPLES, ZONE_SAMPLES, ScheduleForm
 from imageimport.sentences import parts, shown
 from projects.models import Project, Role
 from projects.paging import page_of
-from projects.web import asked, go, project_view, rights_in, user_of
+from projects.web import asked, go, htmx_of, project_view, rights_in, user_of
 
 
 @require_GET
@@ -57,7 +57,7 @@ def schedule(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpR
         "runs_now": any(run.ended_at is None for run in page.rows),
         "kept": [],
     }
-    template = "imageimport/_schedule.html" if request.htmx else "imageimport/schedule.html"
+    template = "imageimport/_schedule.html" if htmx_of(request) else "imageimport/schedule.html"
     return render(request, template, context)
 
 

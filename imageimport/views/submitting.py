@@ -22,7 +22,7 @@ from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
 from imageimport.sentences import parts, shown
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
-from projects.web import go, project_view, user_of
+from projects.web import go, htmx_of, project_view, user_of
 
 #: Lines of a list that can't be read and are said one by one.
 _BAD_SHOWN = 5
@@ -130,14 +130,14 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
 def _form(request: HttpRequest, project: Project, form: ImportForm, status: int, **more: Any) -> HttpResponse:
     if form.is_bound and not more.get("reading") and not form["image_url"].errors:
         more |= _reading(project, request, str(form["image_url"].value() or ""))
-    context = {"project": project, "form": form, "in_dialog": bool(request.htmx), **more}
-    template = "imageimport/_form.html" if request.htmx else "imageimport/import_new.html"
+    context = {"project": project, "form": form, "in_dialog": bool(htmx_of(request)), **more}
+    template = "imageimport/_form.html" if htmx_of(request) else "imageimport/import_new.html"
     return render(request, template, context, status=status)
 
 
 def _started(request: HttpRequest, project: Project, task: ImportTask) -> HttpResponse:
     """Its progress, at once: on the project page for the dialog, else on the import's own."""
-    if not request.htmx:
+    if not htmx_of(request):
         return redirect("import-detail", project.name, task.pk)
     said = _("The import of %(image)s has begun.") % {"image": f"{task.target_name}:{task.target_tag}"}
     response = render_live(request, project, cards_of(project), announce=said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +16,7 @@ from projects import services
 from projects.forms import ProjectForm
 from projects.models import Role
 from projects.selectors import visible_projects
-from projects.web import asked, go, signed_in, user_of
+from projects.web import asked, go, htmx_of, signed_in, user_of
 
 #: More than a person reads; the search finds the others.
 MOST_SHOWN = 200
@@ -30,7 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
     found = visible_projects(request.user).order_by("name")
     if text:
         found = found.filter(Q(name__icontains=text) | Q(description__icontains=text))
-    projects = list(found[: MOST_SHOWN + 1])
+    projects: list[Any] = list(found[: MOST_SHOWN + 1])
     more = len(projects) > MOST_SHOWN
     projects = sorted(projects[:MOST_SHOWN], key=lambda project: (project.role is None, project.name))
     for project in projects:
@@ -41,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "more": more,
         "show_search": bool(text) or len(projects) >= SEARCH_FROM,
     }
-    template = "projects/_cards.html" if request.htmx and not request.htmx.boosted else "projects/home.html"
+    template = "projects/_cards.html" if htmx_of(request) else "projects/home.html"
     return render(request, template, context)
 
 

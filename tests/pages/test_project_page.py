@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
@@ -64,7 +66,7 @@ def test_a_failure_stays_until_it_is_dismissed(as_: As, team: Team) -> None:
 
 
 def test_a_wait_says_what_for_and_until_when(as_: As, team: Team) -> None:
-    until = timezone.now() + timezone.timedelta(minutes=10)
+    until = timezone.now() + timedelta(minutes=10)
     TaskFactory(project=team.project, not_before=until, message="docker.io limits the rate.")
     page = text(as_("viewer").get(PAGE))
     assert "docker.io limits the rate." in page
@@ -110,7 +112,7 @@ def test_each_empty_list_says_why_it_is_empty(as_: As, team: Team) -> None:
     assert "No image matches" in text(client.get(PAGE, {"search": "zzz"}))
 
 
-def test_a_registry_out_of_reach_is_said(as_: As, team: Team, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_registry_out_of_reach_is_said(as_: As, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "_knock", lambda _url: False)
     reach.forget()
     assert "The private registry does not answer" in text(as_("viewer").get(PAGE))

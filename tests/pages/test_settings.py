@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from django.test import Client
 
 from imageimport.models import Credential, Webhook, WebhookDelivery
@@ -88,7 +89,9 @@ def test_a_wrong_registry_is_said_under_its_field(as_: As, team: Team) -> None:
     assert 'id="credential-registry-error"' in text(answer)
 
 
-def test_testing_a_credential_says_whether_it_works(as_: As, team: Team, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_testing_a_credential_says_whether_it_works(
+    as_: As, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from imageimport import credentials
 
     saved = CredentialFactory(project=team.project)
@@ -165,7 +168,7 @@ def test_every_action_of_the_journal_has_words() -> None:
     assert used <= set(ACTIONS), used - set(ACTIONS)
 
 
-def test_deleting_a_project_asks_for_its_name(as_: As, team: Team, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_deleting_a_project_asks_for_its_name(as_: As, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "delete_project", lambda *, project, user, request: project.delete())
     client = as_("owner")
     answer = client.post(SETTINGS + "delete/", {"confirm": "taem"})
@@ -184,8 +187,8 @@ def test_an_owner_changes_description_and_visibility(as_: As, team: Team) -> Non
 
 
 def test_deleting_an_image_says_what_else_goes_and_asks_for_its_name(
-    as_: As, team: Team, monkeypatch
-) -> None:  # type: ignore[no-untyped-def]
+    as_: As, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image, _other = team.image("app", "1"), team.image("app", "latest")
     monkeypatch.setattr(removal, "delete_image", lambda *, image, user, request: image.delete())
     client = as_("maintainer")
@@ -195,7 +198,9 @@ def test_deleting_an_image_says_what_else_goes_and_asks_for_its_name(
     assert client.post(url, {"confirm": "app:1"})["Location"] == "/projects/team/"
 
 
-def test_a_registry_that_is_away_keeps_the_image_and_says_so(as_: As, team: Team, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_registry_that_is_away_keeps_the_image_and_says_so(
+    as_: As, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from oci.errors import OciError
 
     def away(**_fields: object) -> None:

@@ -17,7 +17,7 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.settings_forms import CredentialForm
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
-from projects.web import asked, go, project_view, user_of
+from projects.web import asked, go, htmx_of, project_view, user_of
 
 
 @sensitive_post_parameters("password")
@@ -42,7 +42,7 @@ def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
     """Sign in with it, at its own registry."""
     credential = _credential(project, credential_id)
     tested = credentials.test(credential=credential)
-    if request.htmx:
+    if htmx_of(request):
         return render(request, "imageimport/settings/_tested.html", {"tested": tested})
     if tested.ok:
         messages.success(request, tested.detail or _("The registry accepts it."))
