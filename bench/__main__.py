@@ -27,7 +27,9 @@ PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le")
 
 
 def four_platforms() -> Image:
-    return index_of([random_image([10 * MB] * 5, seed=70 + n, platform=each) for n, each in enumerate(PLATFORMS)])
+    return index_of(
+        [random_image([10 * MB] * 5, seed=70 + n, platform=each) for n, each in enumerate(PLATFORMS)]
+    )
 
 
 CASES: dict[str, tuple[str, Callable[[], Image]]] = {
@@ -92,11 +94,15 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--no-engine", action="store_true", help="without docker pull, tag, push")
-    parser.add_argument("--no-warm", action="store_true", help="without the cases that find something at the target")
+    parser.add_argument(
+        "--no-warm", action="store_true", help="without the cases that find something at the target"
+    )
     parser.add_argument("--json", type=Path, help="also write every run's seconds there")
     options = parser.parse_args()
     with World(engine=not options.no_engine) as world:
@@ -106,7 +112,9 @@ def main() -> None:
             print()
             print(warm_cases(world, options.rounds), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({row.name: row.seconds for row in rows}, indent=1), encoding="utf-8")
+        options.json.write_text(
+            json.dumps({row.name: row.seconds for row in rows}, indent=1), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ def portal_many(world: World, repository: str, tags: Sequence[str]) -> float:
     project = world.portal.project("bench")
     began = time.time()
     tasks = [
-        world.portal.submit(project, f"{world.source.host}/{repository}:{tag}", target_name=f"{repository}-{tag}")
+        world.portal.submit(
+            project, f"{world.source.host}/{repository}:{tag}", target_name=f"{repository}-{tag}"
+        )
         for tag in tags
     ]
     return max(_until_success(world, project, task["id"], began) for task in tasks)
@@ -59,7 +61,16 @@ def empty_cycle(world: World) -> float:
 
 def skopeo(world: World, repository: str, tag: str) -> float:
     return _timed(  # an empty HOME: what an earlier run remembers of blobs would let it mount instead of copy
-        ["env", "HOME=/nonexistent", "skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"]
+        [
+            "env",
+            "HOME=/nonexistent",
+            "skopeo",
+            "copy",
+            "--quiet",
+            "--all",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+        ]
         + [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository)]
     )
 
@@ -86,7 +97,11 @@ def floor(world: World, image: Image, repository: str) -> float:
     blobs = image.all_blobs()
     began = time.monotonic()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda blob: _upload(world.target.host, f"floor/{repository}", blob.digest, blob.data), blobs))
+        list(
+            pool.map(
+                lambda blob: _upload(world.target.host, f"floor/{repository}", blob.digest, blob.data), blobs
+            )
+        )
     return time.monotonic() - began
 
 

@@ -89,7 +89,9 @@ def _tell(task_id: UUID) -> None:
     """A defect in what follows from an end must not keep the import from ending."""
     try:
         with transaction.atomic():
-            events.import_ended(ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id))
+            events.import_ended(
+                ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id)
+            )
     except (OperationalError, InterfaceError):
         raise
     except Exception:

@@ -110,7 +110,9 @@ def source_places(
     never = source.host in map(connect_host, settings.IMPORT_MIRRORS_ONLY)
     if never and not mirrors:
         raise OciError(
-            "unreachable", gettext_noop("The operator allows only mirrors of %(host)s, and names none."), host=source.registry
+            "unreachable",
+            gettext_noop("The operator allows only mirrors of %(host)s, and names none."),
+            host=source.registry,
         )
     shared: dict[str, Any] = {
         "registry": source.registry,
@@ -142,7 +144,12 @@ def _told(audience: Audience | None) -> dict[str, Any]:
 def _own_source(source: Reference, user: Any, cancel: CancelToken | None) -> RegistryClient:
     project = Project.objects.filter(name=source.repository.partition("/")[0]).first()
     if project is None or user is None or not permissions.can_read(user, project):
-        raise OciError("not_found", gettext_noop("%(host)s has no %(what)s."), host=source.registry, what=source.repository)
+        raise OciError(
+            "not_found",
+            gettext_noop("%(host)s has no %(what)s."),
+            host=source.registry,
+            what=source.repository,
+        )
     return registry.target_client(access={source.repository: "pull"}, role="source", cancel=cancel)
 
 

@@ -78,11 +78,13 @@ def send(count: int) -> bool:
     app = run_imports.app
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
     try:
-        with app.connection_for_write(connect_timeout=TIMEOUT, transport_options=options) as connection:
-            with app.amqp.Producer(connection, auto_declare=False) as producer:
-                for _ in range(count):
-                    run_imports.apply_async(producer=producer, retry=False, expires=3600)
-    except Exception as exc:  # kombu wraps some of Redis' errors and lets others through
+        with (
+            app.connection_for_write(connect_timeout=TIMEOUT, transport_options=options) as connection,
+            app.amqp.Producer(connection, auto_declare=False) as producer,
+        ):
+            for _ in range(count):
+                run_imports.apply_async(producer=producer, retry=False, expires=3600)
+    except Exception as exc:  # noqa: BLE001 - kombu wraps some of Redis' errors and lets others through
         log.warning("hint.not_sent", error=type(exc).__name__)
         return False
     return True

@@ -31,8 +31,12 @@ def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID
     if not key:
         return make()
     if len(key) > LONGEST_KEY or not key.isprintable():
-        raise Refused("invalid_idempotency_key", _("Idempotency-Key has at most 255 printable characters."), status=400)
-    fingerprint = salted_hmac("idempotency", json.dumps([where, body], sort_keys=True), algorithm="sha256").hexdigest()
+        raise Refused(
+            "invalid_idempotency_key", _("Idempotency-Key has at most 255 printable characters."), status=400
+        )
+    fingerprint = salted_hmac(
+        "idempotency", json.dumps([where, body], sort_keys=True), algorithm="sha256"
+    ).hexdigest()
     with transaction.atomic():
         try:
             with transaction.atomic():

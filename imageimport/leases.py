@@ -164,11 +164,18 @@ def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | No
     """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
     best = ready.order_by().values("project_id").annotate(best=Min("priority"))
     waiting = {row["project_id"]: row["best"] for row in best}
-    served = dict(ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at"))
+    served = dict(
+        ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at")
+    )
     never = dt.datetime.min.replace(tzinfo=dt.UTC)
     return min(
         waiting,
-        key=lambda project: (waiting[project], busy.get(project, 0), served.get(project, never), str(project)),
+        key=lambda project: (
+            waiting[project],
+            busy.get(project, 0),
+            served.get(project, never),
+            str(project),
+        ),
         default=None,
     )
 
@@ -200,7 +207,9 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
     )
     if not taken:
         return None
-    ImportAttempt.objects.create(task=task, fence=lease.fence, attempt=lease.attempt, worker=worker, started_at=now)
+    ImportAttempt.objects.create(
+        task=task, fence=lease.fence, attempt=lease.attempt, worker=worker, started_at=now
+    )
     if lease.fence == 1:
         counting.import_begun(task, now)
     ProjectTurn.objects.update_or_create(project_id=task.project_id, defaults={"served_at": now})
@@ -229,18 +238,22 @@ def _back_to_waiting(
     if outcome == Outcome.WAITING:
         changes["waiting_since"] = _first_wait(lease, now)
     with transaction.atomic():
-        if not lease.rows().filter(status=Status.RUNNING).update(
-            status=Status.PENDING,
-            stage="",
-            message=english(said),
-            message_parts=said,
-            not_before=until,
-            lease_owner="",
-            lease_expires_at=None,
-            rate=0,
-            eta_seconds=None,
-            updated_at=now,
-            **changes,
+        if (
+            not lease.rows()
+            .filter(status=Status.RUNNING)
+            .update(
+                status=Status.PENDING,
+                stage="",
+                message=english(said),
+                message_parts=said,
+                not_before=until,
+                lease_owner="",
+                lease_expires_at=None,
+                rate=0,
+                eta_seconds=None,
+                updated_at=now,
+                **changes,
+            )
         ):
             # Asked to cancel meanwhile: then it does not go back, it ends.
             _end_canceled(lease, now)

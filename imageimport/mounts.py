@@ -85,14 +85,23 @@ class ProvenMounts:
         )
         found = [MountCandidate(each, needs_source_check=False) for each in dict.fromkeys(own[:MOST])]
         if len(found) < MOST:
-            others = rows.filter(source_registry=self._source_registry).exclude(repository__startswith=self._prefix)
+            others = rows.filter(source_registry=self._source_registry).exclude(
+                repository__startswith=self._prefix
+            )
             names = others.values_list("repository", flat=True)[: MOST - len(found)]
             found += [MountCandidate(each, needs_source_check=True) for each in names]
         return found
 
     def _save(self, digest: str, size: int) -> None:
         BlobOrigin.objects.bulk_create(
-            [BlobOrigin(digest=digest, source_registry=self._source_registry, repository=self._repository, size=size)],
+            [
+                BlobOrigin(
+                    digest=digest,
+                    source_registry=self._source_registry,
+                    repository=self._repository,
+                    size=size,
+                )
+            ],
             update_conflicts=True,
             unique_fields=["digest", "source_registry", "repository"],
             update_fields=["created_at"],

@@ -84,7 +84,9 @@ class Progress:
         with self._lock:
             for plan in planned:
                 if plan.digest not in self._layers:
-                    self._layers[plan.digest] = _Layer(len(self._layers), plan.digest, plan.size, plan.media_type)
+                    self._layers[plan.digest] = _Layer(
+                        len(self._layers), plan.digest, plan.size, plan.media_type
+                    )
             self._touch()
 
     def layer(self, digest: str, state: str, bytes_done: int) -> None:

@@ -42,7 +42,9 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
 def erase_credentials(now: dt.datetime) -> int:
     """Failed imports keep their credentials for a retry, but not for longer than CREDENTIAL_RETENTION_HOURS."""
     kept_since = now - dt.timedelta(hours=settings.CREDENTIAL_RETENTION_HOURS)
-    return endings.erase_credentials(ImportTask.objects.filter(status=Status.FAILED, completed_at__lte=kept_since))
+    return endings.erase_credentials(
+        ImportTask.objects.filter(status=Status.FAILED, completed_at__lte=kept_since)
+    )
 
 
 def _delete(rows: QuerySet[Any]) -> int:

@@ -28,7 +28,7 @@ class Seen:
 class SharedRateLimits:
     """:class:`oci.ratelimit.RateLimitStore` in the cache."""
 
-    def seen(
+    def seen(  # noqa: PLR0917 - the protocol's signature
         self, registry: str, account: str, limit: int, remaining: int, window: int, reset_at: float | None
     ) -> None:
         cache.set(_key("seen", registry, account), [limit, remaining, window], REMEMBERED)

@@ -34,7 +34,9 @@ class FieldErrors(Exception):
 class Refused(Exception):
     """A request that is well-formed but can't be done now: a code, a sentence, an HTTP status and more facts."""
 
-    def __init__(self, code: str, detail: str, *, status: int = 409, retry_after: int | None = None, **extra: Any) -> None:
+    def __init__(
+        self, code: str, detail: str, *, status: int = 409, retry_after: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
@@ -107,7 +109,9 @@ def prepare(*, project: Project, user: User | None, request: ImportRequest) -> P
         credential=request.credential,
         credential_required=request.credential is not None,
     )
-    return Prepared(source, task, tuple(shown("", parts(template, params)) for template, params in pasted.notes))
+    return Prepared(
+        source, task, tuple(shown("", parts(template, params)) for template, params in pasted.notes)
+    )
 
 
 def target_image(project: Project, name: str, tag: str) -> str:
@@ -125,7 +129,9 @@ def _understand(text: str, errors: dict[str, list[str]]) -> Pasted | None:
     limits = {text: _longest("image_url"), str(pasted.reference): _longest("source_image")}
     for kept, limit in limits.items():
         if len(kept) > limit:
-            errors["image_url"] = [_("An image reference has at most %(limit)d characters.") % {"limit": limit}]
+            errors["image_url"] = [
+                _("An image reference has at most %(limit)d characters.") % {"limit": limit}
+            ]
             return None
     return pasted
 
@@ -146,7 +152,9 @@ def _check_address(source: Reference, errors: dict[str, list[str]]) -> None:
 def _check_target(project: Project, name: str, tag: str, errors: dict[str, list[str]]) -> None:
     if not valid_target_name(name):
         errors["target_name"] = [
-            _("Use lower-case letters and digits, joined by single dots, underscores or dashes; parts by slashes.")
+            _(
+                "Use lower-case letters and digits, joined by single dots, underscores or dashes; parts by slashes."
+            )
         ]
     elif len(f"{project.name}/{name}") > LONGEST_REPOSITORY:
         errors["target_name"] = [
@@ -154,7 +162,10 @@ def _check_target(project: Project, name: str, tag: str, errors: dict[str, list[
         ]
     if not valid_tag(tag):
         errors["target_tag"] = [
-            _("A tag has letters, digits, dots, underscores and dashes, begins with none of the last two, and is at most 128 long.")
+            _(
+                "A tag has letters, digits, dots, underscores and dashes, begins with none of the last two, "
+                "and is at most 128 long."
+            )
         ]
 
 
@@ -184,7 +195,9 @@ def _platforms(texts: Sequence[str], errors: dict[str, list[str]]) -> list[str]:
         try:
             platform = str(Platform.parse(text))
         except (OciError, ValueError):
-            errors["platforms"] = [_("%(platform)s is no platform; they look like linux/amd64.") % {"platform": text}]
+            errors["platforms"] = [
+                _("%(platform)s is no platform; they look like linux/amd64.") % {"platform": text}
+            ]
             continue
         if platform not in found:
             found.append(platform)

@@ -13,7 +13,9 @@ from oci.scrub import scrub
 
 def parts(template: str, params: Mapping[str, str | int | float] | None = None) -> dict[str, Any]:
     """What a row keeps of a sentence: its template and its values, scrubbed."""
-    values = {name: scrub(value) if isinstance(value, str) else value for name, value in (params or {}).items()}
+    values = {
+        name: scrub(value) if isinstance(value, str) else value for name, value in (params or {}).items()
+    }
     return {"template": template, "params": values}
 
 

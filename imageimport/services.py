@@ -21,7 +21,18 @@ from oci.errors import gettext_noop
 from projects import audit
 from projects.models import Image, Project
 
-__all__ = ["FieldErrors", "ImportRequest", "Prepared", "Refused", "cancel", "create", "dismiss", "prepare", "retry", "submit"]
+__all__ = [
+    "FieldErrors",
+    "ImportRequest",
+    "Prepared",
+    "Refused",
+    "cancel",
+    "create",
+    "dismiss",
+    "prepare",
+    "retry",
+    "submit",
+]
 
 WAITING = gettext_noop("Waiting to start")
 
@@ -91,7 +102,9 @@ def cancel(*, task: ImportTask, user: User | None, audit_request: HttpRequest | 
             if task.is_terminal:
                 raise Refused("not_cancelable", _("This import has ended already."))
             if task.status != Status.CANCELING:
-                raise Refused("not_cancelable", _("This import is being published already; it ends in a moment."))
+                raise Refused(
+                    "not_cancelable", _("This import is being published already; it ends in a moment.")
+                )
         audit.record(
             action="import.canceled",
             actor=user,
@@ -121,7 +134,9 @@ def retry(
     prepared = prepare_retry(task=task, user=user, username=username, password=password)
     with transaction.atomic():
         new = create(prepared, audit_request=audit_request)
-        ImportTask.objects.filter(pk=task.pk).update(replaced=task.batch_id is not None, dismissed_at=timezone.now())
+        ImportTask.objects.filter(pk=task.pk).update(
+            replaced=task.batch_id is not None, dismissed_at=timezone.now()
+        )
         if task.batch_id:
             ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
     return new
@@ -183,7 +198,9 @@ def busy_targets(project: Project, targets: Sequence[tuple[str, str]]) -> dict[t
     """Which of these (name, tag) pairs an active import writes already, and which import that is."""
     names = {name for name, _tag in targets}
     rows = ImportTask.objects.filter(project=project, status__in=ACTIVE, target_name__in=names)
-    active = {(row.target_name, row.target_tag): row.pk for row in rows.only("pk", "target_name", "target_tag")}
+    active = {
+        (row.target_name, row.target_tag): row.pk for row in rows.only("pk", "target_name", "target_tag")
+    }
     return {target: active[target] for target in targets if target in active}
 
 
@@ -205,7 +222,9 @@ def _check_tag(prepared: Prepared) -> None:
     here = Image.objects.filter(project=task.project, repository=task.target_name, tag=task.target_tag)
     digest = here.values_list("digest", flat=True).first()
     if digest and digest != prepared.source.digest:
-        raise Refused("tag_exists", _("%(target)s already names another image.") % {"target": task.target_image})
+        raise Refused(
+            "tag_exists", _("%(target)s already names another image.") % {"target": task.target_image}
+        )
 
 
 def _cancel_waiting(task: ImportTask) -> bool:

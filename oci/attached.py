@@ -21,7 +21,9 @@ from oci.tree import Fetch, Tree, read_tree
 
 _LEFT_OUT: Final = gettext_noop("Something attached to the image was left out: %(reason)s")
 COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
-_ATTACHMENT_TAG: Final = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.(?:sig|att|sbom))?", re.ASCII)
+_ATTACHMENT_TAG: Final = re.compile(
+    r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.(?:sig|att|sbom))?", re.ASCII
+)
 #: A signature of an SBOM of an image is two deep.
 _DEPTH: Final = 3
 #: Refusals that mean "not for you" or "not here": what is attached is then left out, with a note.

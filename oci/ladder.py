@@ -79,7 +79,9 @@ class Ladder:
             self._failed.clear()
             deferred: list[Descriptor] = []
             with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="blobs") as pool:
-                futures = {pool.submit(copy_context().run, self._bring_one, blob, anew): blob for blob in todo}
+                futures = {
+                    pool.submit(copy_context().run, self._bring_one, blob, anew): blob for blob in todo
+                }
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 if any(future.exception() for future in done):
                     self._failed.set()

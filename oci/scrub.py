@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from urllib.parse import quote
 
 MASK = "***"
 
+#: An error is logged within moments of the block that it left.
+LINGER_SECONDS = 60.0
 #: Shorter secrets would blank out ordinary words.
 _SHORTEST = 4
 
@@ -29,6 +32,8 @@ _SHAPES = (
     re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@"),
 )
 _held: Counter[str] = Counter()
+#: Of blocks that ended by an error: until when each is still masked, on the monotonic clock.
+_lingering: dict[str, float] = {}
 _lock = threading.Lock()
 
 
@@ -40,12 +45,19 @@ def _forms(secret: str, username: str) -> set[str]:
 
 @contextmanager
 def remember(secret: str, username: str = "") -> Iterator[None]:
-    """While the block runs, ``secret`` (and its URL-quoted, base64 and Basic forms) is masked by :func:`scrub`."""
+    """While the block runs, ``secret`` (and its URL-quoted, base64 and Basic forms) is masked by :func:`scrub`.
+
+    After an error for :data:`LINGER_SECONDS` more: whoever writes the error down does so outside of the block.
+    """
     forms = _forms(secret, username) if secret else set()
     with _lock:
         _held.update(forms)
     try:
         yield
+    except BaseException:
+        with _lock:
+            _lingering.update(dict.fromkeys(forms, time.monotonic() + LINGER_SECONDS))
+        raise
     finally:
         with _lock:
             _held.subtract(forms)
@@ -57,7 +69,10 @@ def remember(secret: str, username: str = "") -> Iterator[None]:
 def scrub(text: str) -> str:
     """``text`` with every held secret and everything that has a secret's shape replaced by ``***``."""
     with _lock:
-        held = sorted(_held, key=len, reverse=True)
+        now = time.monotonic()
+        for form in [form for form, until in _lingering.items() if until <= now]:
+            del _lingering[form]
+        held = sorted({*_held, *_lingering}, key=len, reverse=True)
     for form in held:
         text = text.replace(form, MASK)
     for index, shape in enumerate(_SHAPES):

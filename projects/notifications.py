@@ -24,8 +24,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.once import first_in
-from oci.digest import is_digest
 from oci.attached import is_attachment_tag
+from oci.digest import is_digest
 from oci.errors import OciError
 from oci.media_types import is_manifest_type
 from oci.site import USER_AGENT

@@ -38,7 +38,9 @@ def secret(name: str, default: str = "") -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as exc:
-            raise ImproperlyConfigured(f"{name}_FILE names {path}, which can't be read: {exc.strerror}") from exc
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {path}, which can't be read: {exc.strerror}"
+            ) from exc
     return str(env.str(name, default=default))
 
 

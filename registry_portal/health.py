@@ -40,7 +40,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for loopback or with ``Authorization: Bearer <METRICS_TOKEN>``."""
     if not (_has_token(request) or _is_local(request)):
-        return HttpResponseForbidden("Metrics are for loopback or with the metrics token.\n", content_type="text/plain")
+        return HttpResponseForbidden(
+            "Metrics are for loopback or with the metrics token.\n", content_type="text/plain"
+        )
     return HttpResponse(generate_latest(metrics_registry()), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -73,7 +75,9 @@ def _registry() -> str:
 
 def _has_token(request: HttpRequest) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(
+        given.encode(), settings.METRICS_TOKEN.encode()
+    )
 
 
 def _is_local(request: HttpRequest) -> bool:

@@ -350,7 +350,11 @@ CELERY_TASK_ROUTES = {"imageimport.tasks.run_imports": {"queue": "imports"}}
 CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"housekeeping": {}, "imports": {}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 15}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 5,
+    "socket_timeout": 30,
+    "health_check_interval": 15,
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 #: Two more than imports may run, so that housekeeping never waits behind long imports.

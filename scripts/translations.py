@@ -49,7 +49,7 @@ def _collected(directory: Path) -> Path:
         ),
     )
     command = [
-        BIN / "python",
+        str(BIN / "python"),
         "manage.py",
         "makemessages",
         "--locale",

@@ -51,7 +51,7 @@ class Portal:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PORTAL_DOTENV": "", **env},
+            env={**os.environ, "PORTAL_DOTENV": "", "LOG_LEVEL": "WARNING", **env},
         )
 
     def __enter__(self) -> Self:

@@ -88,9 +88,14 @@ class ImportTaskViewSet(
                 key=request.headers.get("Idempotency-Key", ""),
                 where=f"POST {request.path}",
                 body=request.data,
-                make=lambda: services.submit(
-                    project=self.project, user=self.user, request=body.to_request(), audit_request=request._request
-                ).pk,
+                make=lambda: (
+                    services.submit(
+                        project=self.project,
+                        user=self.user,
+                        request=body.to_request(),
+                        audit_request=request._request,
+                    ).pk
+                ),
             )
         return self._accepted(selectors.tasks_of(self.project).get(pk=made))
 
@@ -109,7 +114,10 @@ class ImportTaskViewSet(
     @extend_schema(
         summary="Retry a failed or canceled import as a new task",
         request=RetryBodySerializer,
-        responses={202: _ACCEPTED, 409: refused("`not_retryable`, `target_busy`, `tag_exists` or `quota_exceeded`.")},
+        responses={
+            202: _ACCEPTED,
+            409: refused("`not_retryable`, `target_busy`, `tag_exists` or `quota_exceeded`."),
+        },
     )
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **_: Any) -> Response:
@@ -124,8 +132,14 @@ class ImportTaskViewSet(
 
     def _accepted(self, task: ImportTask) -> Response:
         where = reverse(
-            "api-import-detail", kwargs={"project_id": self.project.pk, "task_id": task.pk}, request=self.request
+            "api-import-detail",
+            kwargs={"project_id": self.project.pk, "task_id": task.pk},
+            request=self.request,
         )
-        fresh = ImportTask.objects.prefetch_related("layers", "history").select_related("requested_by").get(pk=task.pk)
+        fresh = (
+            ImportTask.objects.prefetch_related("layers", "history")
+            .select_related("requested_by")
+            .get(pk=task.pk)
+        )
         data = TaskDetailSerializer(fresh, context=self.get_serializer_context()).data
         return Response(data, status=202, headers={"Location": where})

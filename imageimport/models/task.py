@@ -116,7 +116,9 @@ class ImportTask(models.Model):
     waiting_since = models.DateTimeField(null=True, blank=True)
 
     # Where it comes from.
-    retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries")
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
     batch = models.ForeignKey(
         ImportBatch, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks"
     )
@@ -164,15 +166,17 @@ class ImportTask(models.Model):
                 name="task_waiting_project",
             ),
             models.Index(
-                fields=("lease_expires_at",), condition=Q(status__in=("running", "canceling")), name="task_leased"
+                fields=("lease_expires_at",),
+                condition=Q(status__in=("running", "canceling")),
+                name="task_leased",
             ),
-            models.Index(fields=("batch", "batch_index"), condition=Q(batch__isnull=False), name="task_batch"),
+            models.Index(
+                fields=("batch", "batch_index"), condition=Q(batch__isnull=False), name="task_batch"
+            ),
             models.Index(
                 fields=("schedule", "-created_at"), condition=Q(schedule__isnull=False), name="task_schedule"
             ),
-            models.Index(
-                fields=("completed_at",), condition=~Q(password=""), name="task_holds_secret"
-            ),
+            models.Index(fields=("completed_at",), condition=~Q(password=""), name="task_holds_secret"),
             models.Index(fields=("-created_at", "-id"), name="task_newest_all"),
             models.Index(
                 fields=("project", "status", "-created_at", "-id"),
@@ -184,12 +188,16 @@ class ImportTask(models.Model):
             models.Index(fields=("project", "status", "id"), name="task_by_status"),
             models.Index(fields=("status", "-created_at", "-id"), name="task_status_all"),
             models.Index(
-                fields=("error_code", "-created_at", "-id"), condition=~Q(error_code=""), name="task_error_code"
+                fields=("error_code", "-created_at", "-id"),
+                condition=~Q(error_code=""),
+                name="task_error_code",
             ),
             models.Index(
                 fields=("-created_at", "-id"), condition=Q(transport="docker"), name="task_by_docker"
             ),
-            models.Index(fields=("project", "target_name", "target_tag", "-created_at", "-id"), name="task_target"),
+            models.Index(
+                fields=("project", "target_name", "target_tag", "-created_at", "-id"), name="task_target"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -213,7 +221,9 @@ class ImportTask(models.Model):
 
     @property
     def is_waiting_until(self) -> bool:
-        return self.status == Status.PENDING and self.not_before is not None and self.not_before > timezone.now()
+        return (
+            self.status == Status.PENDING and self.not_before is not None and self.not_before > timezone.now()
+        )
 
     @property
     def has_credentials(self) -> bool:
@@ -267,8 +277,6 @@ class ImportAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id} #{self.attempt}"
-
-
 
 
 class ProjectTurn(models.Model):

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from imageimport.models import ImportTask
 from imageimport.progress import Progress
-from oci.cancel import CancelToken
 from oci.auth import Credential
+from oci.cancel import CancelToken
 from oci.reference import Reference
 
 

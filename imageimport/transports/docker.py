@@ -41,10 +41,16 @@ class DockerTransport:
         self._job = job
         self._api = _connect()
         self._places = engine.source_places(
-            job.source, user=job.task.requested_by, credential=job.credential, cancel=job.cancel, audience=job.progress
+            job.source,
+            user=job.task.requested_by,
+            credential=job.credential,
+            cancel=job.cancel,
+            audience=job.progress,
         )
         self._source = self._places[-1]
-        self._target = own_registry.target_client(access={job.target_repository: own_registry.PUSH}, cancel=job.cancel)
+        self._target = own_registry.target_client(
+            access={job.target_repository: own_registry.PUSH}, cancel=job.cancel
+        )
         self._pulled = ""
         self._target_name = f"{own_registry.own_host()}/{job.target_repository}"
         self._source_digest = ""
@@ -83,7 +89,9 @@ class DockerTransport:
     def tag(self) -> None:
         task = self._job.task
         if not task.overwrite:
-            engine.refuse_other_digest(self._target, self._job.target_repository, task.target_tag, self._source_digest)
+            engine.refuse_other_digest(
+                self._target, self._job.target_repository, task.target_tag, self._source_digest
+            )
         name = f"{self._target_name}:{task.target_tag}"
         self._remember(name)
         try:

@@ -110,7 +110,12 @@ _MEANINGS: Final = (
     (r"denied|forbidden", "forbidden", "target_error", False),
     (r"not found|manifest unknown|no matching manifest", "not_found", "target_error", False),
     (r"x509|certificate|tls:", "tls_error", "target_error", False),
-    (r"no such host|connection refused|i/o timeout|no route|network is unreachable", "unreachable", "target_error", True),
+    (
+        r"no such host|connection refused|i/o timeout|no route|network is unreachable",
+        "unreachable",
+        "target_error",
+        True,
+    ),
     (r"digest|filesystem layer verification", "digest_mismatch", "target_error", True),
 )
 

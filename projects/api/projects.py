@@ -68,7 +68,13 @@ class ProjectViewSet(
             made = services.create_project(user=user, request=request._request, **form.validated_data)
         except services.HeldBack:
             raise serializers.ValidationError(
-                {"name": [gettext("A project of this name was deleted. Only a superuser can give the name again.")]}
+                {
+                    "name": [
+                        gettext(
+                            "A project of this name was deleted. Only a superuser can give the name again."
+                        )
+                    ]
+                }
             ) from None
         except services.Taken:
             raise serializers.ValidationError(

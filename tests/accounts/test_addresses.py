@@ -32,5 +32,5 @@ def test_the_first_address_that_no_stranger_wrote_counts(
     hops: int, peer: str, forwarded: str, found: str | None, settings: Any
 ) -> None:
     settings.TRUSTED_PROXIES = hops
-    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    headers: dict[str, Any] = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=peer, **headers)) == found

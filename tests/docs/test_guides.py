@@ -14,7 +14,9 @@ from tests.support.services import RegistryServer
 
 def blocks(name: str) -> list[str]:
     """The shell blocks of a guide."""
-    return re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S)
+    return re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 
 
 def test_every_block_of_the_api_guide_runs_in_order(portal: PortalProcess, registry: RegistryServer) -> None:

@@ -34,7 +34,9 @@ def test_the_list_filters_and_searches(boss: Client) -> None:
 
 def test_one_import_shows_its_attempts_and_layers_and_no_secret(boss: Client) -> None:
     task = TaskFactory(username="someone-canary", password="hunter22-canary")
-    ImportAttempt.objects.create(task=task, fence=1, attempt=1, outcome="lost", error_code="worker_lost", worker="host:7")
+    ImportAttempt.objects.create(
+        task=task, fence=1, attempt=1, outcome="lost", error_code="worker_lost", worker="host:7"
+    )
     ImportLayer.objects.create(task=task, position=0, digest="sha256:abc", size=5)
     page = boss.get(reverse("admin:imageimport_importtask_change", args=[task.pk])).content.decode()
     assert "worker_lost" in page
@@ -46,7 +48,10 @@ def test_one_import_shows_its_attempts_and_layers_and_no_secret(boss: Client) ->
 def test_nothing_can_be_edited_added_or_deleted(boss: Client) -> None:
     task = TaskFactory()
     assert boss.get(reverse("admin:imageimport_importtask_add")).status_code == 403
-    assert boss.post(reverse("admin:imageimport_importtask_delete", args=[task.pk]), {"post": "yes"}).status_code == 403
+    assert (
+        boss.post(reverse("admin:imageimport_importtask_delete", args=[task.pk]), {"post": "yes"}).status_code
+        == 403
+    )
     boss.post(reverse("admin:imageimport_importtask_change", args=[task.pk]), {"status": "success"})
     task.refresh_from_db()
     assert task.status == "pending"
@@ -63,5 +68,7 @@ def test_retry_and_cancel_are_actions(boss: Client) -> None:
 
 def test_an_action_that_can_not_be_done_says_why(boss: Client) -> None:
     done = ended_task(Status.SUCCESS)
-    answer = boss.post(reverse(LIST), {"action": "cancel_selected", "_selected_action": [str(done.pk)]}, follow=True)
+    answer = boss.post(
+        reverse(LIST), {"action": "cancel_selected", "_selected_action": [str(done.pk)]}, follow=True
+    )
     assert "ended already" in answer.content.decode()

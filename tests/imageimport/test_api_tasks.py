@@ -11,7 +11,14 @@ from rest_framework.test import APIClient
 from imageimport.choices import Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from projects.models import Project, Role
-from tests.support.factories import BatchFactory, CredentialFactory, ProjectFactory, TaskFactory, ended_task, member
+from tests.support.factories import (
+    BatchFactory,
+    CredentialFactory,
+    ProjectFactory,
+    TaskFactory,
+    ended_task,
+    member,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +76,9 @@ def test_passwords_go_in_and_never_come_out(api: APIClient, project: Project) ->
         ({"image_url": "10.0.0.1/x"}, "image_url"),
     ],
 )
-def test_field_errors_have_drfs_shape(api: APIClient, project: Project, body: dict[str, Any], field: str) -> None:
+def test_field_errors_have_drfs_shape(
+    api: APIClient, project: Project, body: dict[str, Any], field: str
+) -> None:
     answer = api.post(path(project), body)
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
@@ -83,7 +92,9 @@ def test_another_projects_credential_is_unknown(api: APIClient, project: Project
 
 
 def test_fields_that_are_not_ones_own_to_set_are_ignored(api: APIClient, project: Project) -> None:
-    answer = api.post(path(project), {"image_url": "nginx", "status": "success", "digest": "sha256:x", "priority": 0})
+    answer = api.post(
+        path(project), {"image_url": "nginx", "status": "success", "digest": "sha256:x", "priority": 0}
+    )
     assert (answer.json()["status"], answer.json()["digest"]) == ("pending", "")
 
 
@@ -102,13 +113,19 @@ def test_a_refused_request_leaves_its_key_unused(api: APIClient, project: Projec
     busy = api.post(path(project), {"image_url": "nginx"}, headers={"Idempotency-Key": "k2"})
     assert busy.status_code == 409
     ImportTask.objects.all().delete()
-    assert api.post(path(project), {"image_url": "nginx"}, headers={"Idempotency-Key": "k2"}).status_code == 202
+    assert (
+        api.post(path(project), {"image_url": "nginx"}, headers={"Idempotency-Key": "k2"}).status_code == 202
+    )
 
 
 def test_a_busy_target_names_the_active_task(api: APIClient, project: Project) -> None:
     first = api.post(path(project), {"image_url": "nginx"}).json()
     answer = api.post(path(project), {"image_url": "quay.io/x/y", "target_name": "nginx"})
-    assert (answer.status_code, answer.json()["code"], answer.json()["task"]) == (409, "target_busy", first["id"])
+    assert (answer.status_code, answer.json()["code"], answer.json()["task"]) == (
+        409,
+        "target_busy",
+        first["id"],
+    )
 
 
 def test_the_list_is_newest_first_and_filters(api: APIClient, project: Project) -> None:
@@ -131,7 +148,12 @@ def test_the_list_is_newest_first_and_filters(api: APIClient, project: Project) 
 
 def test_bulk_inserted_rows_are_found(api: APIClient, project: Project) -> None:
     ImportTask.objects.bulk_create(
-        ImportTask(project=project, image_url=f"app{n}", source_image=f"docker.io/library/app{n}:latest", status="success")
+        ImportTask(
+            project=project,
+            image_url=f"app{n}",
+            source_image=f"docker.io/library/app{n}:latest",
+            status="success",
+        )
         for n in range(120)
     )
     first = api.get(path(project), {"page_size": 50}).json()
@@ -142,13 +164,19 @@ def test_bulk_inserted_rows_are_found(api: APIClient, project: Project) -> None:
         seen += [row["source_image"] for row in page["results"]]
         link = page["next"]
     assert len(seen) == len(set(seen)) == 120
-    assert [row["image_url"] for row in api.get(path(project), {"search": "app117"}).json()["results"]] == ["app117"]
+    assert [row["image_url"] for row in api.get(path(project), {"search": "app117"}).json()["results"]] == [
+        "app117"
+    ]
 
 
 def test_detail_has_layers_and_history(api: APIClient, project: Project) -> None:
     task = TaskFactory(project=project)
-    ImportLayer.objects.create(task=task, position=0, digest="sha256:a", size=9, bytes_done=3, state="copying")
-    ImportAttempt.objects.create(task=task, fence=1, attempt=1, outcome="lost", error_code="worker_lost", error="Gone.")
+    ImportLayer.objects.create(
+        task=task, position=0, digest="sha256:a", size=9, bytes_done=3, state="copying"
+    )
+    ImportAttempt.objects.create(
+        task=task, fence=1, attempt=1, outcome="lost", error_code="worker_lost", error="Gone."
+    )
     body = api.get(path(project, task.pk)).json()
     assert body["layers"] == [{"digest": "sha256:a", "size": 9, "bytes_done": 3, "state": "copying"}]
     attempt = body["history"][0]
@@ -169,7 +197,9 @@ def test_cancel_and_retry_answer_202_and_then_409(api: APIClient, project: Proje
 
 
 def test_errors_follow_the_language(api: APIClient, project: Project) -> None:
-    answer = api.post(path(project), {"image_url": "nginx", "username": "me"}, headers={"Accept-Language": "zh-CN"})
+    answer = api.post(
+        path(project), {"image_url": "nginx", "username": "me"}, headers={"Accept-Language": "zh-CN"}
+    )
     assert answer.json()["password"] == ["请同时填写密码。"]
 
 

@@ -51,7 +51,9 @@ def test_without_retention_a_failure_erases_them_too(settings: Any) -> None:
 def test_an_ended_state_never_changes() -> None:
     task, lease = running()
     assert endings.end(task.pk, fence=lease.fence, status=Status.SUCCESS)
-    assert not endings.end(task.pk, fence=lease.fence, status=Status.FAILED, code="timeout", said=parts("Late."))
+    assert not endings.end(
+        task.pk, fence=lease.fence, status=Status.FAILED, code="timeout", said=parts("Late.")
+    )
     task.refresh_from_db()
     assert (task.status, task.error_code, task.progress) == ("success", "", 100)
 
@@ -67,7 +69,9 @@ def test_a_late_attempt_ends_nothing_even_while_the_task_waits_again() -> None:
 def test_the_history_is_closed_and_no_layer_goes_on_copying() -> None:
     task, lease = running()
     ImportLayer.objects.create(task=task, position=0, digest="sha256:a", state="copying")
-    endings.end(task.pk, fence=lease.fence, status=Status.FAILED, code="source_error", said=parts("It broke."))
+    endings.end(
+        task.pk, fence=lease.fence, status=Status.FAILED, code="source_error", said=parts("It broke.")
+    )
     attempt = task.history.get()
     assert (attempt.outcome, attempt.error_code, attempt.error) == ("failed", "source_error", "It broke.")
     assert attempt.ended_at is not None

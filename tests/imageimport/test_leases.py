@@ -27,7 +27,9 @@ def claim() -> Lease:
 
 
 def expire(lease: Lease) -> None:
-    ImportTask.objects.filter(pk=lease.task_id).update(lease_expires_at=timezone.now() - dt.timedelta(seconds=1))
+    ImportTask.objects.filter(pk=lease.task_id).update(
+        lease_expires_at=timezone.now() - dt.timedelta(seconds=1)
+    )
 
 
 def test_a_claim_takes_the_task_with_a_fence_an_attempt_and_a_history_row() -> None:
@@ -74,7 +76,9 @@ def test_canceling_holds_its_place(settings: Any) -> None:
 def test_interactive_goes_before_scheduled_and_the_older_first() -> None:
     project = ProjectFactory()
     now = timezone.now()
-    scheduled = TaskFactory(project=project, priority=Priority.SCHEDULED, created_at=now - dt.timedelta(hours=1))
+    scheduled = TaskFactory(
+        project=project, priority=Priority.SCHEDULED, created_at=now - dt.timedelta(hours=1)
+    )
     second = TaskFactory(project=project, created_at=now)
     first = TaskFactory(project=project, created_at=now - dt.timedelta(minutes=1))
     order = []
@@ -217,7 +221,9 @@ def test_a_failed_attempt_counts_and_pauses() -> None:
     assert (task.status, task.attempts) == ("pending", 1)
     assert task.not_before is not None
     assert task.not_before > timezone.now()
-    assert list(task.history.values_list("outcome", "error_code", "error")) == [("failed", "source_error", "It broke.")]
+    assert list(task.history.values_list("outcome", "error_code", "error")) == [
+        ("failed", "source_error", "It broke.")
+    ]
 
 
 def test_a_running_row_that_nobody_claimed_is_taken_over_by_its_age(settings: Any) -> None:

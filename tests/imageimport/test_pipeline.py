@@ -89,13 +89,17 @@ def test_success_records_the_digest_the_image_and_the_history(attempt: Callable[
 
 
 @pytest.mark.parametrize("code", ["not_found", "unauthorized", "forbidden", "digest_mismatch", "tag_exists"])
-def test_a_final_failure_ends_it_with_code_and_sentence(attempt: Callable[..., ImportTask], code: str) -> None:
+def test_a_final_failure_ends_it_with_code_and_sentence(
+    attempt: Callable[..., ImportTask], code: str
+) -> None:
     task = attempt(failing(code))
     assert (task.status, task.error_code, task.error, task.attempts) == ("failed", code, "ghcr.io failed.", 1)
     assert not Image.objects.exists()
 
 
-def test_a_passing_failure_is_tried_again_and_then_ends(attempt: Callable[..., ImportTask], settings: Any) -> None:
+def test_a_passing_failure_is_tried_again_and_then_ends(
+    attempt: Callable[..., ImportTask], settings: Any
+) -> None:
     settings.IMPORT_MAX_ATTEMPTS = 2
     task = attempt(failing("source_error", retryable=True))
     assert (task.status, task.attempts) == ("pending", 1)

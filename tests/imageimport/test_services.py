@@ -13,7 +13,14 @@ from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.services import FieldErrors, ImportRequest, Refused
 from projects.models import AuditEvent, Project, Role
-from tests.support.factories import BatchFactory, CredentialFactory, ImageFactory, TaskFactory, ended_task, member
+from tests.support.factories import (
+    BatchFactory,
+    CredentialFactory,
+    ImageFactory,
+    TaskFactory,
+    ended_task,
+    member,
+)
 
 pytestmark = pytest.mark.django_db
 DIGEST = "sha256:" + "a" * 64
@@ -29,7 +36,9 @@ def submit(someone: tuple[User, Project], image: str = "nginx", **fields: Any) -
     return services.submit(project=project, user=user, request=ImportRequest(image_url=image, **fields))
 
 
-def refused_fields(someone: tuple[User, Project], image: str = "nginx", **fields: Any) -> dict[str, list[str]]:
+def refused_fields(
+    someone: tuple[User, Project], image: str = "nginx", **fields: Any
+) -> dict[str, list[str]]:
     with pytest.raises(FieldErrors) as caught:
         submit(someone, image, **fields)
     return caught.value.errors
@@ -41,7 +50,12 @@ def refused_fields(someone: tuple[User, Project], image: str = "nginx", **fields
         ("nginx", "docker.io/library/nginx:latest", "nginx", "latest"),
         ("user/nginx:1.20", "docker.io/user/nginx:1.20", "user/nginx", "1.20"),
         ("ghcr.io/owner/repo:tag", "ghcr.io/owner/repo:tag", "owner/repo", "tag"),
-        ("quay.io/prometheus/prometheus", "quay.io/prometheus/prometheus:latest", "prometheus/prometheus", "latest"),
+        (
+            "quay.io/prometheus/prometheus",
+            "quay.io/prometheus/prometheus:latest",
+            "prometheus/prometheus",
+            "latest",
+        ),
         (f"nginx@{DIGEST}", f"docker.io/library/nginx@{DIGEST}", "nginx", "latest"),
         (f"nginx:1.25@{DIGEST}", f"docker.io/library/nginx:1.25@{DIGEST}", "nginx", "1.25"),
         ("docker pull nginx:1.25", "docker.io/library/nginx:1.25", "nginx", "1.25"),
@@ -89,7 +103,9 @@ def test_what_is_wrong_is_said_at_its_field(
 def test_docker_takes_one_platform_where_it_is_enabled(someone: tuple[User, Project], settings: Any) -> None:
     settings.IMPORT_DOCKER_ENABLED = True
     assert submit(someone, transport="docker", platforms=["linux/amd64"]).transport == "docker"
-    assert "platforms" in refused_fields(someone, "redis", transport="docker", platforms=["linux/amd64", "linux/arm64"])
+    assert "platforms" in refused_fields(
+        someone, "redis", transport="docker", platforms=["linux/amd64", "linux/arm64"]
+    )
 
 
 def test_credentials_are_stored_encrypted(someone: tuple[User, Project]) -> None:
@@ -158,10 +174,17 @@ def test_what_has_ended_can_not_be_canceled(status: Status) -> None:
     assert caught.value.code == "not_cancelable"
 
 
-def test_a_retry_is_a_new_task_that_names_the_old_and_keeps_what_was_asked(someone: tuple[User, Project]) -> None:
+def test_a_retry_is_a_new_task_that_names_the_old_and_keeps_what_was_asked(
+    someone: tuple[User, Project],
+) -> None:
     user, project = someone
     old = ended_task(
-        Status.FAILED, project=project, target_name="mine", platforms=["linux/amd64"], username="me", password="secret"
+        Status.FAILED,
+        project=project,
+        target_name="mine",
+        platforms=["linux/amd64"],
+        username="me",
+        password="secret",
     )
     new = services.retry(task=old, user=user)
     new.refresh_from_db()
@@ -173,13 +196,17 @@ def test_a_retry_is_a_new_task_that_names_the_old_and_keeps_what_was_asked(someo
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.PENDING, Status.RUNNING])
-def test_only_what_failed_or_was_canceled_can_be_retried(someone: tuple[User, Project], status: Status) -> None:
+def test_only_what_failed_or_was_canceled_can_be_retried(
+    someone: tuple[User, Project], status: Status
+) -> None:
     with pytest.raises(Refused) as caught:
         services.retry(task=TaskFactory(project=someone[1], status=status), user=someone[0])
     assert caught.value.code == "not_retryable"
 
 
-def test_a_retry_never_goes_on_anonymously_once_its_credentials_were_erased(someone: tuple[User, Project]) -> None:
+def test_a_retry_never_goes_on_anonymously_once_its_credentials_were_erased(
+    someone: tuple[User, Project],
+) -> None:
     old = ended_task(Status.CANCELED, project=someone[1], credentials_erased=True)
     with pytest.raises(FieldErrors) as caught:
         services.retry(task=old, user=someone[0])

@@ -55,7 +55,7 @@ def test_only_an_envelope_is_taken() -> None:
 
 @pytest.mark.django_db
 def test_events_that_make_no_sense_change_nothing() -> None:
-    strange = [
+    strange: list[Any] = [
         None,
         3,
         [],

@@ -72,7 +72,7 @@ def test_a_registry_that_is_away_deletes_nothing(
 
     team = Team.make()
     team.image()
-    opened = module.opened
+    opened = module.opened  # type: ignore[attr-defined]
     monkeypatch.setattr("projects.contents.opened", lambda **kw: opened(**kw, tries=1, headers_seconds=1.0))
     with silent_port() as port:
         settings.REGISTRY_URL, settings.REGISTRY_AUTH = url.format(silent=port), "none"
@@ -101,7 +101,7 @@ def test_a_row_written_meanwhile_is_not_overwritten(
 
     team = Team.make()
     own.push("team/app", "1", sample_image())
-    look = indexing.inspect
+    look = indexing.inspect  # type: ignore[attr-defined]
 
     def slow_look(*arguments: Any) -> Any:
         found = look(*arguments)

@@ -57,7 +57,11 @@ def test_a_token_is_verified_by_the_certificate_that_it_brings(
     assert header["alg"] == algorithm
     assert certificate == x509.load_pem_x509_certificate(key[1].encode())
     claims = jwt.decode(
-        token, certificate.public_key(), [algorithm], audience="registry-portal", issuer="registry-portal"
+        token,
+        certificate.public_key(),  # type: ignore[arg-type]
+        [algorithm],
+        audience="registry-portal",
+        issuer="registry-portal",
     )
     assert claims["access"] == [{"type": "repository", "name": "a/b", "actions": ["pull"]}]
     assert claims["sub"] == "ann"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +15,11 @@ from imageimport.engine import _door
 from imageimport.transports import registry as registry_transport
 from oci import egress
 from oci.observer import LocalFlights
+from tests.conftest import _portal_factory
 from tests.imageimport.conftest import fresh_memory, source, target, work
 from tests.security import forbidden
 from tests.support.canary import Canary
+from tests.support.portal import PortalProcess
 from tests.support.scripted_registry import ScriptedRegistry
 
 __all__ = ["fresh_memory", "source", "target", "work"]
@@ -72,3 +77,37 @@ def evil(names: None, source: ScriptedRegistry, settings: Any) -> ScriptedRegist
         "168.63.129.16",
     ]
     return source
+
+
+@dataclass(frozen=True)
+class Siege:
+    """A whole portal, and a hostile registry that is all it may contact."""
+
+    portal: PortalProcess
+    evil: ScriptedRegistry
+    #: What the operator gave in its environment, by name.
+    given: dict[str, str]
+
+
+#: Time that a silent source has in these tests, seconds.
+STALL = 5
+
+
+@pytest.fixture(scope="session")
+def siege(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]) -> Iterator[Siege]:
+    """One for all tests of this room: use names of your own."""
+    given = {"SECRET_KEY": "cANARY-secret-key-" + "x" * 50, "METRICS_TOKEN": "cANARY-metrics-token"}
+    with ExitStack() as stack:
+        evil = ScriptedRegistry(host="127.0.0.2")
+        stack.enter_context(evil)
+        portal = _portal_factory(tmp_path_factory, portal_seed, stack)(
+            IMPORT_PRIVATE_SOURCES=evil.server_name,
+            IMPORT_INSECURE_SOURCES="127.0.0.1,127.0.0.2,localhost,[::1]",
+            IMPORT_STALL_SECONDS=str(STALL),
+            IMPORT_MAX_ATTEMPTS="1",
+            IMPORT_MAX_RUNNING="2",
+            IMPORT_MAX_RUNNING_PER_PROJECT="2",
+            LOG_LEVEL="DEBUG",
+            **given,
+        )
+        yield Siege(portal, evil, given)

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from imageimport.choices import Status, Transport
+from imageimport.choices import Stage, Status, Transport
 from imageimport.models import Credential, ImportAttempt, ImportLayer, ImportTask
 from imageimport.requests import ImportRequest
 from imageimport.selectors import render_error, render_message
@@ -38,7 +38,9 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
     )
     overwrite = serializers.BooleanField(required=False, default=True)
     include_referrers = serializers.BooleanField(required=False, default=True)
-    transport = serializers.ChoiceField(choices=Transport.choices, required=False, allow_blank=True, default="")
+    transport = serializers.ChoiceField(
+        choices=Transport.choices, required=False, allow_blank=True, default=""
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """``credential`` becomes the project's own row; another project's is as unknown as one that never was."""
@@ -60,7 +62,9 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
 class RetryBodySerializer(serializers.Serializer[Any]):
     """A retry may bring new one-time credentials where the old ones were erased."""
 
-    username = serializers.CharField(max_length=255, required=False, allow_blank=True, default="", write_only=True)
+    username = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, default="", write_only=True
+    )
     password = serializers.CharField(
         max_length=8192, required=False, allow_blank=True, default="", write_only=True, trim_whitespace=False
     )
@@ -89,6 +93,7 @@ class TaskSerializer(serializers.ModelSerializer[ImportTask]):
     """A row of the list. ``message`` and ``error`` follow Accept-Language."""
 
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
+    stage = serializers.ChoiceField(choices=Stage.choices, allow_blank=True, read_only=True)
     message = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     has_credentials = serializers.BooleanField(read_only=True)
@@ -157,5 +162,3 @@ class TaskDetailSerializer(TaskSerializer):
     class Meta(TaskSerializer.Meta):
         fields = (*TaskSerializer.Meta.fields, "layers", "history")
         read_only_fields = fields
-
-
