@@ -61,10 +61,10 @@ class ValuesByIndex(admin.AllValuesFieldListFilter):
     """Which values there are, read value by value from an index that begins with the column; the usual filter reads
     the whole table for them."""
 
-    def __init__(self, field: Any, *args: Any) -> None:
-        super().__init__(field, *args)
-        _request, _params, model, _admin, path = args
-        choices: Any = _values(model, path)
+    def __init__(self, field: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(field, *args, **kwargs)
+        _request, _params, model, *_more = args
+        choices: Any = _values(model, self.field_path)
         self.lookup_choices = choices
 
 
