@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from oci.cancel import CancelToken
-from oci.limits import HEADER_BYTES
+from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES
 from oci.urls import Url
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -51,6 +51,7 @@ class _Raw(io.RawIOBase):
     def __init__(self, sock: socket.socket, *, seconds: float, stall_seconds: float) -> None:
         self._sock = sock
         self._deadline: float | None = time.monotonic() + seconds
+        self._most = HEADER_BYTES
         self._stall_seconds = stall_seconds
         self.received = 0
 
@@ -62,6 +63,13 @@ class _Raw(io.RawIOBase):
         self._deadline = None
         self._sock.settimeout(self._stall_seconds)
 
+    def expect_piece(self, size: int) -> None:
+        """The next read is of a chunked body, whose framing is headers again: bounded like those, or a server could go
+        on with trailers for ever.
+        """
+        self._deadline = time.monotonic() + self._stall_seconds
+        self._most = self.received + size + HEADER_BYTES
+
     def readable(self) -> bool:
         return True
 
@@ -70,7 +78,7 @@ class _Raw(io.RawIOBase):
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            if self.received > HEADER_BYTES:
+            if self.received > self._most:
                 raise Malformed("its headers are too large")
             self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
@@ -122,9 +130,11 @@ class Response:
     """One answer. It ends when its body was read by :meth:`readinto` or :meth:`read`, or by :meth:`close`."""
 
     def __init__(
-        self, answer: http.client.HTTPResponse, connection: Connection, url: Url, method: str
+        self, answer: http.client.HTTPResponse, raw: _Raw, connection: Connection, url: Url, method: str
     ) -> None:
         self._answer = answer
+        self._raw = raw
+        self._patience = connection.stall_seconds
         self._connection: Connection | None = connection
         self.url = url
         self.status = answer.status
@@ -175,6 +185,7 @@ class Response:
         """One read of the socket."""
         if not self._answer.chunked:
             return int(self._answer.fp.readinto1(view))
+        self._raw.expect_piece(view.nbytes)
         piece = self._answer.read1(view.nbytes)
         view[: len(piece)] = piece
         return len(piece)
@@ -182,26 +193,33 @@ class Response:
     def read(self, limit: int) -> bytes:
         """The whole body, if it has at most ``limit`` bytes.
 
-        :raises Broken: as :meth:`readinto`.
+        :raises Broken: as :meth:`readinto`; also when it drips: a document that comes at all comes within the stall
+            time, larger ones at :data:`DOCUMENT_RATE` at least.
         :raises OverflowError: there is more.
         """
         if self.length is not None and self.length > limit:
             self.close()
             raise OverflowError
         pieces: list[bytes] = []
-        total = 0
+        total, began = 0, time.monotonic()
         view = memoryview(bytearray(min(64 * 1024, limit + 1)))
         while count := self.readinto(view):
             total += count
             if total > limit:
                 self.close()
                 raise OverflowError
+            if time.monotonic() - began > self._patience + total / DOCUMENT_RATE:
+                self.close()
+                raise Broken("the body drips", stalled=True)
             pieces.append(bytes(view[:count]))
         return b"".join(pieces)
 
     def discard(self) -> None:
-        """End the answer; a short rest of the body is read away so that the connection can be used again."""
+        """End the answer; a short rest of the body that is there is read away, for the connection to be used again."""
         try:
+            if self._connection is not None:
+                self._connection.sock.settimeout(DISCARD_SECONDS)
+            self._patience = DISCARD_SECONDS
             self.read(HEADER_BYTES)
         except (OverflowError, Broken, Malformed):
             self.close()
@@ -235,7 +253,7 @@ class Connection:
         self.idle_since = 0.0
         self.reused = False
         self.sock = sock
-        self._stall_seconds = stall_seconds
+        self.stall_seconds = stall_seconds
         self._give_back = give_back
         try:
             cancel.watch(sock)
@@ -254,7 +272,7 @@ class Connection:
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
                 raise ValueError(f"header {name!r} cannot be sent")
             lines.append(f"{name}: {value}")
-        self.sock.settimeout(self._stall_seconds)
+        self.sock.settimeout(self.stall_seconds)
         self.send("\r\n".join([*lines, "", ""]).encode("ascii"))
 
     def send(self, piece: bytes | memoryview) -> None:
@@ -273,12 +291,12 @@ class Connection:
         :raises Broken: none came.
         :raises Malformed:
         """
-        raw = _Raw(self.sock, seconds=seconds, stall_seconds=self._stall_seconds)
+        raw = _Raw(self.sock, seconds=seconds, stall_seconds=self.stall_seconds)
         with _Translated(self, raw):
             answer = http.client.HTTPResponse(raw, method=method)  # type: ignore[arg-type]
             answer.begin()
             raw.headers_done()
-        return Response(answer, self, url, method)
+        return Response(answer, raw, self, url, method)
 
     def done(self, *, reusable: bool) -> None:
         """The answer ended; the connection serves the next request or closes."""

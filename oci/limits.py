@@ -58,6 +58,10 @@ RESOLVE_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 10.0
 HEADERS_SECONDS: Final = 30.0
 STALL_SECONDS: Final = 60.0
+#: Bytes a second that a document (not a blob) has to come with on average, after a first stall time.
+DOCUMENT_RATE: Final = 16 * 1024
+#: How long an answer that nobody wants is read, so that its connection can serve again.
+DISCARD_SECONDS: Final = 2.0
 #: Look-ups under way at once; one that hangs keeps a thread until the system gives up.
 RESOLVER_THREADS: Final = 32
 #: Addresses of one name that are tried; all of them are judged.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from oci.errors import OciError
+from stack.sample import random_image
 from tests.oci.copying import client, quick_budget
 from tests.oci.listeners import black_hole, closed_port, listener
 from tests.support.scripted_http import Reply, ScriptedServer
+from tests.support.scripted_registry import ScriptedRegistry, drip
 
 
 def _asked(raw: bytes, **more: Any) -> OciError:
@@ -95,6 +98,66 @@ def test_headers_that_drip_run_into_the_deadline() -> None:
         client(_At(port), headers_seconds=0.5, tries=1).get_manifest("library/app", "v1")
     assert caught.value.code == "stalled"
     assert time.monotonic() - started < 3
+
+
+def _dripping(head: bytes, piece: bytes, *, seconds: float) -> Callable[[socket.socket], None]:
+    """Sends ``head`` at once, then ``piece`` again and again for 20 s."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        try:
+            connection.sendall(head)
+            for _ in range(int(20 / max(seconds, 0.001))):
+                time.sleep(seconds)
+                connection.sendall(piece)
+        except OSError:
+            return  # It hung up, as it should.
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    ],
+    ids=["a document", "its chunks", "a chunk's size", "trailers"],
+)
+def test_a_document_that_drips_is_given_up_after_the_stall_time(head: bytes, piece: bytes) -> None:
+    started = time.monotonic()
+    with listener(_dripping(head, piece, seconds=0.1)) as port, pytest.raises(OciError) as caught:
+        client(_At(port), stall_seconds=1, tries=1).get_manifest("library/app", "v1")
+    assert caught.value.code == "stalled"
+    assert time.monotonic() - started < 5
+
+
+def test_trailers_without_end_are_cut_off() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    serve = _dripping(head, b"X: %b\r\n" % (b"y" * 4000), seconds=0.0)
+    started = time.monotonic()
+    with listener(serve) as port, pytest.raises(OciError) as caught:
+        client(_At(port), stall_seconds=10, tries=1).get_manifest("library/app", "v1")
+    assert caught.value.code == "protocol_error"
+    assert time.monotonic() - started < 5
+
+
+def test_a_document_that_comes_slowly_and_steadily_is_read(source: ScriptedRegistry) -> None:
+    source.add_image("library/app", "v1", random_image([1000] * 40, seed=1))
+    source.rule("GET", "/manifests/", drip(2000, 0.3))
+    found = client(source, stall_seconds=4).get_manifest("library/app", "v1")
+    assert len(found.layers) == 40
+
+
+def test_the_body_of_an_answer_that_nobody_wants_is_not_waited_for(source: ScriptedRegistry) -> None:
+    source.add_image("library/other", "v1", random_image([1000], seed=1))
+    to = ("Location", "/v2/library/other/manifests/v1")
+    source.rule("GET", "library/app/", Reply(307, [to], b"a" * 100, stall_at=0, stall_seconds=20))
+    started = time.monotonic()
+    assert client(source, stall_seconds=20).get_manifest("library/app", "v1").layers
+    assert time.monotonic() - started < 10
 
 
 def test_nobody_listening_is_unreachable_and_told_within_seconds() -> None:
