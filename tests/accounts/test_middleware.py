@@ -1,0 +1,50 @@
+"""Which language an answer is in."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from accounts.models import Profile
+from tests.support.people import bearer, make_user
+
+pytestmark = pytest.mark.django_db
+
+CHINESE = '<html lang="zh-Hans"'
+
+
+def signed_in(language: str) -> Client:
+    user = make_user("ann")
+    Profile.objects.create(user=user, language=language)
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_the_profiles_language_goes_before_the_browsers() -> None:
+    page = signed_in("zh-hans").get("/accounts/", headers={"Accept-Language": "en"})
+    assert CHINESE in page.content.decode()
+
+
+def test_what_was_chosen_in_this_browser_goes_before_the_profiles() -> None:
+    client = signed_in("zh-hans")
+    client.cookies["django_language"] = "en"
+    assert CHINESE not in client.get("/accounts/").content.decode()
+
+
+def test_without_a_choice_the_browser_decides() -> None:
+    page = signed_in("").get("/accounts/", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"})
+    assert CHINESE in page.content.decode()
+
+
+def test_a_language_that_there_is_not_changes_nothing() -> None:
+    assert signed_in("xx").get("/accounts/").status_code == 200
+
+
+def test_the_api_follows_accept_language_alone() -> None:
+    client = Client()
+    client.cookies["django_language"] = "zh-hans"
+    headers = {**bearer(make_user("bob")), "Accept-Language": "en"}
+    answer = client.get("/api/v1/auth/tokens?page_size=x", headers=headers)
+    assert answer.headers["Content-Language"] == "en"
+    assert answer.json() == {"page_size": ["A whole number, at least 1."]}
