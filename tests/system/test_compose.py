@@ -143,8 +143,8 @@ def stack(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory)
 
 #: A registry without any configuration of its own, on all addresses of its container.
 SOURCE = (
-    "printf 'version: 0.1\\nstorage: {filesystem: {rootdirectory: /tmp/data}}\\nhttp: {addr: :5000}\\n' > /tmp/c.yml"
-    " && exec docker-registry serve /tmp/c.yml"
+    """printf '{"version": "0.1", "storage": {"filesystem": {"rootdirectory": "/tmp/data"}},"""
+    """ "http": {"addr": ":5000"}}' > /tmp/source.yml && exec docker-registry serve /tmp/source.yml"""
 )
 
 
