@@ -48,3 +48,14 @@ def test_every_block_of_the_api_guide_runs_in_order(portal: PortalProcess, regis
         "0 3 * * *",
         "409",
     ], done.stdout
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")))
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) >= 25
+    assert named <= there, named - there
