@@ -37,7 +37,7 @@ class Usage:
 
 def usage(project: Project) -> Usage:
     """For the page and the API."""
-    held = Image.objects.filter(project=project).aggregate(images=Count("pk"), bytes=Sum("size"))
+    held = Image.objects.filter(project=project).aggregate(images=Count("*"), bytes=Sum("size"))
     return Usage(
         images=held["images"],
         images_limit=project.quota_images,

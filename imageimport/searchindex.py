@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from projects import statistics
 from projects.trigrams import TrigramIndex
 
 TASKS: Final = TrigramIndex("image_import_tasks", "image_import_search", ("source_image", "target_image"))
+#: Other tables with a row, or some, for every import.
+LARGE: Final = (
+    "image_import_attempts",
+    "image_import_layers",
+    "imageimport_tagdigest",
+    "imageimport_bloborigin",
+    "imageimport_webhookdelivery",
+)
 
 
 def ensure(using: str = "default", **_: Any) -> None:
-    """After ``migrate``: make what is missing."""
+    """After ``migrate``: make what is missing, and tell the planner of the tables."""
     TASKS.ensure(using)
+    statistics.ensure((*TASKS.tables, *LARGE), using)

@@ -16,7 +16,7 @@ from projects.trigrams import IMAGES
 def visible_projects(user: Any) -> QuerySet[Project]:
     """The projects that ``user`` may read, each with ``role`` (None: reads it because it is public) and
     ``image_count``."""
-    images = Image.objects.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
+    images = Image.objects.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("*"))
     counted = Coalesce(Subquery(images.values("n"), output_field=IntegerField()), 0)
     return _visible(user).annotate(image_count=counted)  # type: ignore[no-redef]
 
@@ -55,7 +55,7 @@ def search_images(images: QuerySet[Image], text: str, *, project_id: UUID | None
     """
     text = text.strip().replace("\x00", "")
     name, colon, tag = text.rpartition(":")
-    found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__startswith=text)
+    found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__istartswith=text)
     if colon:
         found |= Q(repository__icontains=name, tag__istartswith=tag)
     rare = finding.rare(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)

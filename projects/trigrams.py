@@ -15,6 +15,8 @@ from typing import Any, Final
 import structlog
 from django.db import DatabaseError, connections, transaction
 
+from projects import statistics
+
 log = structlog.get_logger(__name__)
 
 
@@ -30,6 +32,11 @@ class TrigramIndex:
     table: str
     name: str
     columns: tuple[str, ...]
+
+    @property
+    def tables(self) -> tuple[str, str]:
+        """The table, and SQLite's of its keys in the index."""
+        return self.table, f"{self.name}_rows"
 
     def ensure(self, using: str = "default") -> None:
         """Make what is missing, or what an older release made otherwise. Harmless to repeat."""
@@ -141,6 +148,8 @@ EVENTS: Final = TrigramIndex("projects_auditevent", "event_search", ("actor_name
 
 
 def ensure(using: str = "default", **_: Any) -> None:
-    """After ``migrate``: the indexes of images and of the journal."""
+    """After ``migrate``: the indexes of images and of the journal, and what the planner shall believe of the tables."""
     for index in (IMAGES, EVENTS):
         index.ensure(using)
+    tables = ("projects_membership", *(table for index in (IMAGES, EVENTS) for table in index.tables))
+    statistics.ensure(tables, using)
