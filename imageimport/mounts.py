@@ -77,7 +77,8 @@ class ProvenMounts:
         return None
 
     def _find(self, digest: str) -> list[MountCandidate]:
-        rows = BlobOrigin.objects.filter(digest=digest).exclude(repository=self._repository).order_by("-id")
+        # The target repository itself is among them: another import may have brought it there a moment ago.
+        rows = BlobOrigin.objects.filter(digest=digest).order_by("-id")
         # What an earlier project of the same name held is not this one's.
         since = Project.objects.filter(name=self._prefix[:-1]).values("created_at")
         own = rows.filter(repository__startswith=self._prefix, created_at__gte=Subquery(since)).values_list(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from oci import uploads
 from oci.blobs import ByteStream, MemoryStream
@@ -18,7 +18,7 @@ from oci.cancel import CancelToken
 from oci.client import RegistryClient
 from oci.errors import Canceled, gettext_noop
 from oci.manifest import Descriptor
-from oci.observer import BlobFlights, CopyObserver, LayerState, MountProof
+from oci.observer import BlobFlights, CopyObserver, Flight, LayerState, MountProof
 from oci.source import OpensBlobs
 from oci.transfer import Transfer
 
@@ -123,37 +123,51 @@ class Ladder:
             raise
 
     def _climb(self, blob: Descriptor) -> bool:
-        if self._target.head_blob(self._repository, blob.digest) in (blob.size, -1):
-            self._tell(blob, "exists", blob.size)
-            self._observer.reused(blob.size)
-            return True
-        upload = self._mount(blob)
-        if isinstance(upload, uploads.Mounted):
-            self._tell(blob, "mounted", blob.size)
-            self._observer.reused(blob.size)
-            self._mounts.copied(blob.digest, blob.size)
+        if self._is_here(blob):
+            self._arrived(blob, "exists")
             return True
         flight = self._flights.begin(f"{self._target.host}/{blob.digest}")
         if flight is None and blob.digest not in self._overdue:
-            self._drop(upload)
             return False
-        if flight is None:
-            self._stream(blob, upload, lambda _done: None)
-            return True
         ok = False
         try:
-            self._stream(blob, upload, flight.progress)
-            self._mounts.copied(blob.digest, blob.size)
+            self._fetch(blob, flight)
             ok = True
         finally:
-            flight.end(ok)
+            if flight is not None:
+                flight.end(ok)
         return True
 
-    def _mount(self, blob: Descriptor) -> uploads.Mounted | uploads.Upload | None:
-        """Mounted; or the session that a registry begins instead; or nothing to mount from."""
+    def _is_here(self, blob: Descriptor) -> bool:
+        return self._target.head_blob(self._repository, blob.digest) in (blob.size, -1)
+
+    def _arrived(self, blob: Descriptor, state: LayerState) -> None:
+        """Without a byte of it moved by us."""
+        self._tell(blob, state, blob.size)
+        self._observer.reused(blob.size)
+
+    def _fetch(self, blob: Descriptor, flight: Flight | None) -> None:
+        """Mount or stream. Asked for only with the right to move it: what another import brought between our look
+        and our turn is seen now.
+        """
+        upload = self._mount(blob)
+        if upload == "exists":
+            self._arrived(blob, "exists")
+            return
+        if isinstance(upload, uploads.Mounted):
+            self._arrived(blob, "mounted")
+        else:
+            self._stream(blob, upload, flight.progress if flight else lambda _done: None)
+        self._mounts.copied(blob.digest, blob.size)
+
+    def _mount(self, blob: Descriptor) -> uploads.Mounted | uploads.Upload | Literal["exists"] | None:
+        """Mounted, or there by now; or the session that a registry begins instead; or nothing to mount from."""
         left: uploads.Upload | None = None
         for candidate in self._mounts.candidates(blob.digest):
             if candidate.repository == self._repository:
+                if self._is_here(blob):
+                    self._drop(left)
+                    return "exists"
                 continue
             if candidate.needs_source_check and not self._has_at_source(blob.digest):
                 continue

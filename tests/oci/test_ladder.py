@@ -138,6 +138,32 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
         assert target.repository(f"team/app{number}").blobs[shared.blob.digest] == shared.blob.data
 
 
+@pytest.mark.parametrize(("where", "state"), [("other/base", "mounted"), ("team/app", "exists")])
+def test_what_another_import_brings_between_look_and_turn_is_not_read_again(
+    source: ScriptedRegistry, target: ScriptedRegistry, where: str, state: str
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+    brought: list[str] = []
+
+    class JustEnded(LocalFlights):
+        """The other import ends right before its place is taken."""
+
+        def begin(self, key: str) -> Flight | None:
+            if LAYER.digest in key:
+                target.repository(where).blobs[LAYER.digest] = LAYER.data
+                brought.append(LAYER.digest)
+            return super().begin(key)
+
+    class Shared(Proof):
+        def candidates(self, digest: str) -> Sequence[MountCandidate]:
+            return super().candidates(digest) if digest in brought else []
+
+    observer = Recorder()
+    run(copier(source, target, flights=JustEnded(), mounts=Shared(where), observer=observer))
+    assert observer.last(LAYER.digest) == state
+    assert not source.seen("GET", LAYER.digest)
+
+
 def test_who_waits_sees_the_others_bytes_and_is_told_why(
     source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:

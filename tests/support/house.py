@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import redis
 import requests
 
 from stack.reader import Reader, ReadError
@@ -92,9 +93,20 @@ class House:
 
     def submit(self, name: str, *, project: str = PROJECT, tag: str = "1", **fields: Any) -> str:
         """Ask for an import of an image of the source; its id."""
-        task = self.portal.submit(self.project(project), self.reference(name, tag), **fields)
+        return self.submit_reference(self.reference(name, tag), project=project, **fields)
+
+    def submit_reference(self, reference: str, *, project: str = PROJECT, **fields: Any) -> str:
+        """Ask for an import from anywhere; its id."""
+        task = self.portal.submit(self.project(project), reference, **fields)
         self.accepted.append(task["id"])
         return str(task["id"])
+
+    def forget_rate_limits(self) -> None:
+        """What the source said about its limits is forgotten, so that the next import need not wait."""
+        found = self.portal.env.get("REDIS_URL") or self.portal.services["redis_url"]
+        with redis.Redis.from_url(found) as client:
+            for key in client.scan_iter("*ratelimit*"):
+                client.delete(key)
 
     def until(
         self, identifier: str, holds: Callable[[Task], bool], *, timeout: float = 30.0, what: str = ""
