@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def supervised(act: Callable[[Supervisor], Awaitable[None]]) -> str:
         finally:
             await supervisor.stop()
 
-    asyncio.run(main())
+    # On a thread of its own: a browser's fixture keeps a loop running in this one for the rest of the session.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(main())).result()
     return printed.getvalue()
 
 
