@@ -70,7 +70,8 @@ class PortalProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command,
+                # A test run that is killed must not leave a portal behind.
+                ["setpriv", "--pdeathsig", "SIGTERM", "--", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
