@@ -147,8 +147,11 @@ def scripted() -> Iterator[ScriptedRegistry]:
 
 
 @pytest.fixture(scope="module")
-def refused(scripted: ScriptedRegistry, make_house: MakeHouse) -> House:
-    """A portal before the scripted target, with a password for it that is wrong."""
+def refused(disk: Path, scripted: ScriptedRegistry, make_house: MakeHouse) -> House:
+    """A portal before the scripted target, with a password for it that is wrong.
+
+    (The disk comes first here too: the houses' targets are looked at when all ends, in whatever order tests run.)
+    """
     return make_house(
         target_url=scripted.url,
         REGISTRY_URL=scripted.url,
