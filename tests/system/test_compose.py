@@ -43,6 +43,7 @@ class Compose:
             },
             "DOCKER_HOST": engine.host,
             "COMPOSE_PROJECT_NAME": "portaltest",
+            "COMPOSE_HTTP_TIMEOUT": "300",  # a busy machine takes its time
             "PORT": str(self.port),
             "PORTAL_URL": f"http://localhost:{self.port}",
             "REGISTRY_PORT": str(self.registry_port),
