@@ -22,9 +22,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from imageimport import counting
-from imageimport.choices import OCCUPYING, Outcome, Status
+from imageimport.choices import OCCUPYING, Outcome, Status, Transport
 from imageimport.models import ImportTask, MetricCount, WebhookDelivery
 from imageimport.sweeping import SWEPT
+from oci.errors import ERROR_CODES
 
 #: Upper bounds as Prometheus writes them, the last without one.
 _LE: Final = (*(str(float(bound)) for bound in counting.BOUNDS), "+Inf")
@@ -130,7 +131,8 @@ def _sweep() -> Iterator[Metric]:
 def _ended(rows: _Totals) -> Iterator[Metric]:
     labels = ["status", "error_code", "transport"]
     ended = CounterMetricFamily("portal_imports_ended", "Imports that ended.", labels=labels)
-    counts: Counter[tuple[str, ...]] = Counter()
+    # A series that begins at one shows Prometheus no increase: every foreseeable one begins at zero.
+    counts: Counter[tuple[str, ...]] = Counter(dict.fromkeys(_foreseeable_ends(), 0))
     for row in rows:
         counts[tuple(row[label] for label in labels)] += row["count_sum"]
     for values, number in sorted(counts.items()):
@@ -163,7 +165,7 @@ def _attempts(rows: _Totals) -> Iterator[Metric]:
     moved = CounterMetricFamily(
         "portal_import_bytes", "Bytes of attempts that ended, by registry.", labels=["kind", "registry"]
     )
-    by_outcome: Counter[tuple[str, ...]] = Counter()
+    by_outcome: Counter[tuple[str, ...]] = Counter(dict.fromkeys(_foreseeable_attempts(), 0))
     waited: Counter[str] = Counter()
     carried: Counter[tuple[str, ...]] = Counter()
     for row in rows:
@@ -181,6 +183,19 @@ def _attempts(rows: _Totals) -> Iterator[Metric]:
     lost = sum(number for values, number in by_outcome.items() if values[0] == Outcome.LOST)
     taken = CounterMetricFamily("portal_lease_takeovers", "Attempts whose worker was lost.", value=lost)
     yield from (attempts, taken, waits, moved)
+
+
+def _foreseeable_ends() -> Iterator[tuple[str, ...]]:
+    for transport in Transport.values if settings.IMPORT_DOCKER_ENABLED else [settings.IMPORT_TRANSPORT]:
+        yield from ((Status.FAILED.value, code, transport) for code in sorted(ERROR_CODES))
+        yield from ((status.value, "", transport) for status in (Status.SUCCESS, Status.CANCELED))
+
+
+def _foreseeable_attempts() -> Iterator[tuple[str, ...]]:
+    yield from ((Outcome.FAILED.value, code) for code in sorted(ERROR_CODES))
+    yield from (
+        (outcome.value, "") for outcome in Outcome if outcome not in (Outcome.FAILED, Outcome.RUNNING)
+    )
 
 
 def _histogram(rows: _Totals) -> tuple[list[tuple[str, float]], float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
@@ -18,7 +18,7 @@ from imageimport.models import ImportTask
 from imageimport.requests import Refused
 from oci.errors import OciError, gettext_noop
 from oci.observer import CopyObserver, LayerPlan, LayerState, Params
-from projects.models import Image, Project
+from projects.models import Holding, Image, Project
 
 Target = tuple[str, str]
 
@@ -37,11 +37,11 @@ class Usage:
 
 def usage(project: Project) -> Usage:
     """For the page and the API."""
-    held = Image.objects.filter(project=project).aggregate(images=Count("*"), bytes=Sum("size"))
+    held = Holding.objects.filter(project=project).first() or Holding()
     return Usage(
-        images=held["images"],
+        images=held.images,
         images_limit=project.quota_images,
-        bytes=held["bytes"] or 0,
+        bytes=held.bytes,
         bytes_limit=project.quota_bytes,
         queued=ImportTask.objects.filter(project=project, status=Status.PENDING).count(),
         queued_limit=project.quota_queued,

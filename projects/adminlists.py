@@ -71,8 +71,10 @@ class ValuesByIndex(admin.AllValuesFieldListFilter):
 def _values(model: type[Any], column: str) -> Sequence[Any]:
     """Its distinct values, the empty one aside."""
     found: list[Any] = []
-    rows = model._default_manager.order_by(column).values_list(column, flat=True)
-    value = rows.exclude(**{column: ""}).first()
+    # Said each time, since the index may leave the empty ones out.
+    filled = model._default_manager.exclude(**{column: ""})
+    rows = filled.order_by(column).values_list(column, flat=True)
+    value = rows.first()
     while value is not None:
         found.append(value)
         value = rows.filter(**{f"{column}__gt": value}).first()

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +10,15 @@ class ProjectsConfig(AppConfig):
     verbose_name = _("Projects")
 
     def ready(self) -> None:
-        from projects import trigrams
+        post_migrate.connect(make_ready, sender=self, dispatch_uid="projects.make_ready")
 
-        post_migrate.connect(trigrams.ensure, sender=self, dispatch_uid="projects.trigrams")
+
+def make_ready(using: str = "default", **_: Any) -> None:
+    """After ``migrate``: what the database keeps beside the tables."""
+    from projects import holdings, statistics, trigrams
+
+    for index in trigrams.INDEXES:
+        index.ensure(using)
+    holdings.ensure(using)
+    tables = [table for index in trigrams.INDEXES for table in index.tables]
+    statistics.ensure(("projects_membership", *tables), using)

@@ -66,7 +66,8 @@ class Project(models.Model):
     @cached_property
     def image_count(self) -> int:
         """How many tags it holds; lists of projects bring the number along (``selectors.visible_projects``)."""
-        return self.images.count()
+        held = Holding.objects.filter(project=self).values_list("images", flat=True).first()
+        return held or 0
 
 
 class Membership(models.Model):
@@ -119,14 +120,24 @@ class Image(models.Model):
             models.Index(fields=("project", "-updated_at", "-id"), name="image_newest"),
             models.Index(fields=("-updated_at", "-id"), name="image_newest_all"),
             models.Index(fields=("project", "digest"), name="image_digest"),
-            # What a project holds is counted and summed up from the index alone.
-            models.Index(fields=("project", "size"), name="image_sizes"),
             models.Index(fields=("project", "repository", "-updated_at", "-id"), name="image_repository"),
             models.Index(fields=("project", "tag", "-updated_at", "-id"), name="image_tag"),
         ]
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}"
+
+
+class Holding(models.Model):
+    """How many tags a project holds, and the sum of their sizes; only triggers write it (:mod:`projects.holdings`).
+    A project that never held any has none."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="holding")
+    images = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.project_id}: {self.images}"
 
 
 class Robot(models.Model):

@@ -31,18 +31,26 @@ def ensure(tables: tuple[str, ...], using: str = "default") -> None:
         return
     there = set(connection.introspection.table_names())
     with transaction.atomic(using=using), connection.cursor() as cursor:
+        wanted = {row for table in tables if table in there for row in _of(cursor, table)}
+        if wanted <= _known(cursor):
+            return
         cursor.execute("ANALYZE sqlite_schema")  # makes the table of statistics
         for table in tables:
-            if table in there:
-                cursor.execute("DELETE FROM sqlite_stat1 WHERE tbl = %s", [table])
-                cursor.executemany(
-                    "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (%s, %s, %s)", _of(cursor, table)
-                )
+            cursor.execute("DELETE FROM sqlite_stat1 WHERE tbl = %s", [table])
+        cursor.executemany("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (%s, %s, %s)", sorted(wanted))
         cursor.execute("ANALYZE sqlite_schema")  # reads it
 
 
-def _of(cursor: Any, table: str) -> list[tuple[str, str | None, str]]:
-    found: list[tuple[str, str | None, str]] = []
+def _known(cursor: Any) -> set[tuple[str, str, str]]:
+    cursor.execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")
+    if not cursor.fetchone()[0]:
+        return set()
+    cursor.execute("SELECT tbl, idx, stat FROM sqlite_stat1")
+    return set(cursor.fetchall())
+
+
+def _of(cursor: Any, table: str) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
     cursor.execute(f'PRAGMA index_list("{table}")')
     for _number, name, unique, _origin, partial in cursor.fetchall():
         cursor.execute(f'PRAGMA index_info("{name}")')

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import DatabaseError, connections, transaction
-
-from projects import statistics
 
 log = structlog.get_logger(__name__)
 
@@ -145,11 +143,4 @@ class TrigramIndex:
 IMAGES: Final = TrigramIndex("projects_image", "image_search", ("repository", "tag", "digest"))
 #: The journal: who, where, and what about.
 EVENTS: Final = TrigramIndex("projects_auditevent", "event_search", ("actor_name", "project_name", "subject"))
-
-
-def ensure(using: str = "default", **_: Any) -> None:
-    """After ``migrate``: the indexes of images and of the journal, and what the planner shall believe of the tables."""
-    for index in (IMAGES, EVENTS):
-        index.ensure(using)
-    tables = ("projects_membership", *(table for index in (IMAGES, EVENTS) for table in index.tables))
-    statistics.ensure(tables, using)
+INDEXES: Final = (IMAGES, EVENTS)

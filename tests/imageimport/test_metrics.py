@@ -15,6 +15,7 @@ from imageimport import counting, endings, leases, metrics, sweeping
 from imageimport.choices import Status
 from imageimport.models import ImportTask, MetricCount
 from imageimport.sentences import parts
+from oci.errors import ERROR_CODES
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -60,12 +61,23 @@ def test_each_end_is_counted_once_by_state_error_code_and_transport() -> None:
 def test_an_end_that_was_not_this_attempts_is_not_counted() -> None:
     task = ended(Status.SUCCESS)
     assert not endings.end(task.pk, fence=1, status=Status.FAILED, code="not_found")
+    found = numbers()
     assert (
-        "portal_imports_ended_total",
-        "error_code=not_found",
-        "status=failed",
-        "transport=registry",
-    ) not in numbers()
+        found["portal_imports_ended_total", "error_code=not_found", "status=failed", "transport=registry"]
+        == 0
+    )
+    assert found["portal_import_attempts_total", "error_code=not_found", "outcome=failed"] == 0
+
+
+def test_every_foreseeable_series_begins_at_zero_so_that_its_first_increase_is_seen() -> None:
+    found = numbers()
+    for code in ERROR_CODES:
+        assert (
+            found["portal_imports_ended_total", f"error_code={code}", "status=failed", "transport=registry"]
+            == 0
+        )
+        assert found["portal_import_attempts_total", f"error_code={code}", "outcome=failed"] == 0
+    assert found[("portal_lease_takeovers_total",)] == 0
 
 
 def test_bytes_are_counted_by_registry_moved_and_reused() -> None:
