@@ -7,8 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from oci.errors import Canceled
+
+#: How long a spared socket lives on after a cancel. Seconds.
+GRACE_SECONDS: Final = 0.7
 
 
 class CancelToken:
@@ -22,6 +26,7 @@ class CancelToken:
         self._pulled = threading.Event()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
+        self._spared: set[socket.socket] = set()
         self._shielded = False
         self.reason = ""
 
@@ -36,8 +41,13 @@ class CancelToken:
             self.reason = reason
             self._pulled.set()
             live = [] if self._shielded else list(self._sockets)
+            spared = bool(self._spared) and not self._shielded
         for sock in live:
             _shut(sock)
+        if spared:
+            timer = threading.Timer(GRACE_SECONDS, self._shut_spared)
+            timer.daemon = True
+            timer.start()
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -82,9 +92,30 @@ class CancelToken:
         _shut(sock)
         self.check()
 
+    def spare(self, sock: socket.socket) -> None:
+        """Leave a watched ``sock`` alive for a moment after a cancel: what it sends can be ended in order."""
+        with self._lock:
+            if sock in self._sockets:
+                self._sockets.discard(sock)
+                self._spared.add(sock)
+
+    def spare_no_more(self, sock: socket.socket) -> None:
+        """What it sent has ended."""
+        with self._lock:
+            if sock in self._spared and not self._pulled.is_set():
+                self._spared.discard(sock)
+                self._sockets.add(sock)
+
     def forget(self, sock: socket.socket) -> None:
         with self._lock:
             self._sockets.discard(sock)
+            self._spared.discard(sock)
+
+    def _shut_spared(self) -> None:
+        with self._lock:
+            spared = list(self._spared)
+        for sock in spared:
+            _shut(sock)
 
 
 def _shut(sock: socket.socket) -> None:

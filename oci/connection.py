@@ -255,6 +255,8 @@ class Connection:
         self.sock = sock
         self.stall_seconds = stall_seconds
         self._give_back = give_back
+        #: No piece was lost in the middle: what is sent next is read as a new request.
+        self._whole = True
         try:
             cancel.watch(sock)
         except BaseException:
@@ -281,9 +283,11 @@ class Connection:
         :raises Broken: the connection stays open, because an answer may say why.
         """
         view = memoryview(piece)
+        whole, self._whole = self._whole, False
         with _Translated(self, closes=False):
             while view.nbytes:
                 view = view[self.sock.send(view) :]
+        self._whole = whole
 
     def answer(self, method: str, url: Url, *, seconds: float) -> Response:
         """Wait up to ``seconds`` for status and headers.
@@ -300,7 +304,7 @@ class Connection:
 
     def done(self, *, reusable: bool) -> None:
         """The answer ended; the connection serves the next request or closes."""
-        if reusable:
+        if reusable and self._whole:
             self._give_back(self)
         else:
             self.close()

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from oci.cancel import CancelToken
-from oci.connection import Broken, Connection, Response
+from oci.connection import Broken, Connection, Malformed, Response
 from oci.egress import Door
-from oci.limits import CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS
+from oci.errors import Canceled
+from oci.limits import BUFFER_BYTES, CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS
 from oci.urls import Url
 
 Headers = Sequence[tuple[str, str]]
@@ -128,6 +129,8 @@ class Transport:
 
 
 def _readable(connection: Connection) -> bool:
+    if connection.sock.fileno() < 0:
+        return True
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
@@ -140,11 +143,30 @@ class Sending:
         self._connection = connection
         self._method = method
         self._seconds = seconds
+        self._answered = False
         self.url = url
 
     def send(self, piece: memoryview) -> None:
         """:raises Broken:"""
         self._connection.send(piece)
+
+    def spare(self) -> None:
+        """A cancel leaves this request a moment to end in good order."""
+        self._connection.cancel.spare(self._connection.sock)
+
+    def fill(self, missing: int, seconds: float) -> Response | None:
+        """Send anything for the ``missing`` bytes and wait for the answer; None where ``seconds`` are too few."""
+        deadline = time.monotonic() + seconds
+        # Not zeros: archives end with those, and then the blob would be whole.
+        anything = memoryview(b"\xa5" * min(missing, BUFFER_BYTES))
+        try:
+            while missing and (left := deadline - time.monotonic()) > 0:
+                self._connection.sock.settimeout(left)
+                self.send(anything[:missing])
+                missing -= min(missing, anything.nbytes)
+            return None if missing else self.finish(seconds=max(0.05, deadline - time.monotonic()))
+        except (Broken, Malformed, Canceled):
+            return None
 
     def finish(self, *, seconds: float | None = None) -> Response:
         """The answer, once all bytes are sent or :meth:`send` failed: servers say why before they close.
@@ -153,11 +175,15 @@ class Sending:
         """
         try:
             wait = self._seconds if seconds is None else seconds
-            return self._connection.answer(self._method, self.url, seconds=wait)
+            response = self._connection.answer(self._method, self.url, seconds=wait)
         except BaseException:
             self._connection.close()
             raise
+        self._answered = True
+        self._connection.cancel.spare_no_more(self._connection.sock)
+        return response
 
     def abort(self) -> None:
         """Break the connection so that the server cannot take the request for complete."""
-        self._connection.close()
+        if not self._answered:
+            self._connection.close()

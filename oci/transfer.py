@@ -19,6 +19,7 @@ from oci.http import Sending
 from oci.limits import BUFFER_BYTES, MIB
 from oci.manifest import Descriptor
 from oci.retry import Attempts, Retrier
+from oci.segments import Segments, takes_long
 from oci.session import Session
 from oci.source import OpensBlobs
 from oci.uploads import Mounted, OpenUploads, Upload, start_upload
@@ -148,7 +149,7 @@ class Transfer:
         self._on_bytes(offset)
         piece = self._next(buffer, attempts) if self._hash.position < size or size == 0 else buffer[:0]
         upload = self._open_upload()
-        sending = self._begin(upload, offset)
+        sending = self._begin(upload, offset, piece.nbytes)
         try:
             while True:
                 last = self._hash.position >= size
@@ -161,7 +162,9 @@ class Transfer:
         except BaseException:
             sending.abort()
             raise
-        if self._patches(offset):
+        if isinstance(sending, Segments):
+            upload.commit(self._blob.digest)
+        elif self._patches(offset):
             upload.finish_patch(sending, size - offset)
             upload.commit(self._blob.digest)
         else:
@@ -173,7 +176,10 @@ class Transfer:
     def _patches(self, offset: int) -> bool:
         return self._resumed and self._blob.size > offset
 
-    def _begin(self, upload: Upload, offset: int) -> Sending:
+    def _begin(self, upload: Upload, offset: int, first_bytes: int) -> Sending | Segments:
+        left = self._blob.size - offset
+        if upload.is_distribution and left and takes_long(left, first_bytes):
+            return Segments(upload, left)
         if self._patches(offset):
             return upload.begin_patch(self._blob.size - offset)
         return upload.begin_put(self._blob.digest, self._blob.size - offset)
@@ -188,7 +194,7 @@ class Transfer:
             self._open_uploads.add(started)
         return self._upload
 
-    def _send(self, upload: Upload, sending: Sending, piece: memoryview, offset: int) -> None:
+    def _send(self, upload: Upload, sending: Sending | Segments, piece: memoryview, offset: int) -> None:
         """Pass on the bytes just hashed, without those that the target holds already."""
         at = self._hash.position - piece.nbytes
         while piece.nbytes:
@@ -252,7 +258,7 @@ class Transfer:
         upload = self._upload
         if upload is None:
             return False
-        if self._spoiled:
+        if self._spoiled or upload.spoiled:
             self._spoiled = False
             self._drop_upload()
             return False

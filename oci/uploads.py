@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from oci.connection import Broken, Malformed, Response
@@ -30,6 +30,15 @@ class Mounted:
     """The registry made the blob visible without any upload."""
 
 
+class Answers(Protocol):
+    """A request on its way that may be answered before its end."""
+
+    @property
+    def url(self) -> Url: ...
+
+    def finish(self, *, seconds: float | None = None) -> Response: ...
+
+
 class Upload:
     """One session. ``location`` is always the latest that the registry named; ``offset`` what it holds."""
 
@@ -40,6 +49,10 @@ class Upload:
         self.offset = 0
         self._what = what
         self._redirected: Url | None = None
+        #: CNCF Distribution: what broke off in the middle can't be deleted there (see :mod:`oci.segments`).
+        self.is_distribution = False
+        #: Other bytes than the blob's were sent to it.
+        self.spoiled = False
         #: Set when the last answer was a redirect that is still to be followed.
         self.follows = False
 
@@ -76,7 +89,7 @@ class Upload:
         response = self.session.ask("PUT", url, scopes=self.scopes, headers=[_OCTETS], body=b"")
         self._judge(response, (200, 201, 202, 204)).discard()
 
-    def broken(self, sending: Sending, error: Broken | Malformed) -> Exception:
+    def broken(self, sending: Answers, error: Broken | Malformed) -> Exception:
         """Why sending failed: by the answer that came early, else by the connection."""
         try:
             response = sending.finish(seconds=_EARLY_ANSWER_SECONDS)
@@ -90,6 +103,19 @@ class Upload:
         except (Again, OciError) as refusal:
             return refusal
         return self.session.site.translated(error, sending.url)
+
+    def fill_up(self, sending: Sending, missing: int, seconds: float) -> None:
+        """End a PATCH in good order whose rest will not come, so that the session can be deleted."""
+        self.spoiled = True
+        response = sending.fill(missing, seconds)
+        if response is None:
+            return
+        try:
+            if response.status < 300:
+                self._moved(response)
+        except OciError:
+            response.close()
+        response.discard()
 
     def ask_offset(self) -> int | None:
         """What the session holds, None when it is lost or nothing worth keeping."""
@@ -186,8 +212,11 @@ def start_upload(
         response.discard()
         raise confused(session.site.role, session.site.host, "it begins an upload without a Location")
     goal = session.follow(response.url, location)
+    distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in goal.query
     response.discard()
-    return Upload(session, scopes, goal, what=digest)
+    upload = Upload(session, scopes, goal, what=digest)
+    upload.is_distribution = distribution
+    return upload
 
 
 class OpenUploads:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+from oci import segments
 from oci.auth import Credential
+from oci.cancel import CancelToken
 from oci.copy import CopyResult
-from oci.errors import OciError
+from oci.errors import Canceled, OciError
 from oci.observer import MountCandidate
 from stack.reader import ReadError
 from stack.sample import index_of, random_image
 from tests.oci.copying import Recorder, client, copier, quick_budget, run
+from tests.support.footprint import upload_sessions
+from tests.support.scripted_registry import ScriptedRegistry, cut, drip
 from tests.support.services import RegistryServer
 
 INDEX = index_of(
@@ -208,3 +214,44 @@ def test_manifests_are_deleted_by_digest(make_registry: Callable[..., RegistrySe
     assert own.delete_manifest("real/delete", digest)
     assert not own.delete_manifest("real/delete", digest)
     assert own.head_manifest("real/delete", "v1") is None
+
+
+@pytest.mark.parametrize("size", [3_000_000, 40_000_000])
+def test_a_cancel_inside_a_layer_leaves_nothing_of_it_at_distribution(
+    source: ScriptedRegistry, make_registry: Callable[..., RegistryServer], size: int
+) -> None:
+    """Distribution refuses to delete a session whose last request broke off."""
+    target, image = make_registry(), random_image([size], seed=33)
+    source.add_image("real/canceled", "v1", image)
+    pace = 50_000 if size < 10_000_000 else 2_000_000
+    source.rule("GET", f"/blobs/{image.blobs[1].digest}", drip(pace, 0.1))
+    cancel, observer = CancelToken(), Recorder()
+    made = copier(
+        source, target, repository="real/canceled", to="team/canceled", cancel=cancel, observer=observer
+    )
+
+    held: list[str] = []
+
+    def pull_the_plug() -> None:
+        assert observer.moving.wait(10)
+        time.sleep(0.5)
+        held.extend(upload_sessions(target.plan.directory))
+        cancel.cancel()
+
+    threading.Thread(target=pull_the_plug).start()
+    with pytest.raises(Canceled):
+        run(made)
+    made.cleanup()
+    assert held, "it was on its way"
+    assert upload_sessions(target.plan.directory) == []
+
+
+def test_a_large_layer_goes_to_distribution_in_requests_that_can_be_ended(
+    source: ScriptedRegistry, make_registry: Callable[..., RegistryServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 7_000_000)
+    target, image = make_registry(), random_image([30_000_000], seed=34)
+    source.add_image("real/large", "v1", image)
+    source.rule("GET", f"/blobs/{image.blobs[1].digest}", cut(20_000_000), times=1)
+    run(copier(source, target, repository="real/large", to="team/large"))
+    assert target.verify("team/large", "v1").digest == image.digest
