@@ -105,8 +105,8 @@ def siege(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Pat
             IMPORT_INSECURE_SOURCES="127.0.0.1,127.0.0.2,localhost,[::1]",
             IMPORT_STALL_SECONDS=str(STALL),
             IMPORT_MAX_ATTEMPTS="1",
-            IMPORT_MAX_RUNNING="2",
-            IMPORT_MAX_RUNNING_PER_PROJECT="2",
+            IMPORT_MAX_RUNNING="6",
+            IMPORT_MAX_RUNNING_PER_PROJECT="6",
             LOG_LEVEL="DEBUG",
             **given,
         )

@@ -31,6 +31,9 @@ from tests.support.scripted_auth import BasicSignIn
 from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import ScriptedRegistry
 
+#: A whole portal, on a machine that may be busy with others.
+pytestmark = pytest.mark.timeout(480)
+
 ONE_TIME, SAVED, HOOK = "cANARY/one-time+1", "cANARY-saved-2", "cANARY-hook-3"
 WRONG, PERSON, PRESIGNED = "cANARY-wrong-4", "cANARY-person-Pw5", "cANARYpresigned6"
 USER = "reader"
@@ -53,7 +56,7 @@ def planted(siege: Siege) -> dict[str, str]:
         evil.add_image(f"kept/{name}", "1", random_image([4096], seed=number))
     evil.rule("GET", "kept/redirected/blobs/", _presigned)
     evil.rule("GET", "kept/echo/blobs/", _echo)
-    evil.rule("GET", "kept/broken/blobs/", Reply(raw=b"\x00\xff not http at all \r\n\r\n"))
+    evil.rule("GET", "kept/broken/manifests/", Reply(body=b"[" * 5000 + ONE_TIME.encode()))
     saved = portal.call(
         "POST",
         f"{base}/credentials",
@@ -73,17 +76,16 @@ def planted(siege: Siege) -> dict[str, str]:
     )
     assert pulled.status_code == 200
     one_time: dict[str, Any] = {"username": USER, "password": ONE_TIME}
-    ends = {
-        "good": portal.run_import(project, f"{evil.server_name}/kept/good:1", **one_time),
-        "saved": portal.run_import(project, f"{evil.server_name}/kept/saved:1", credential=saved["id"]),
-        "wrong": portal.run_import(
-            project, f"{evil.server_name}/kept/good:1", target_name="w", username=USER, password=WRONG
-        ),
+    at = f"{evil.server_name}/kept"
+    begun = {
+        "saved": portal.submit(project, f"{at}/saved:1", credential=saved["id"]),
+        "wrong": portal.submit(project, f"{at}/good:1", target_name="w", username=USER, password=WRONG),
         **{
-            name: portal.run_import(project, f"{evil.server_name}/kept/{name}:1", timeout=150, **one_time)
-            for name in ("redirected", "echo", "broken")
+            name: portal.submit(project, f"{at}/{name}:1", **one_time)
+            for name in ("good", "redirected", "echo", "broken")
         },
     }
+    ends = {name: portal.wait(project, task["id"], timeout=150) for name, task in begun.items()}
     evil.sign_in = None
     found = {name: f"{task['status']} {task['error_code']}".strip() for name, task in ends.items()}
     assert found["good"] == found["saved"] == "success", ends
