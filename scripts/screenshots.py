@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A portal's web process alone, on sample rows; its address and the ids of some rows."""
     port = free_port()
     # Nobody answers there, but the connection opens: to the pages the registry is there.
-    registry = socket.create_server(("127.0.0.1", 0), backlog=64)
+    registry = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_hang_up, args=(registry,), daemon=True).start()
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -138,8 +140,8 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "LOG_LEVEL": "ERROR",
     }
     python = [str(BIN / "python"), str(ROOT / "manage.py")]
-    for command in (["migrate", "-v0"], ["collectstatic", "-v0", "--no-input"]):
-        subprocess.run([*python, *command], env=env, check=True, cwd=ROOT)
+    # Static files are found where they are kept: collecting and compressing them would take longer than all else.
+    subprocess.run([*python, "migrate", "-v0"], env=env, check=True, cwd=ROOT)
     said = subprocess.run(
         [*python, "shell", "-v0", "-c", _FILL], env=env, check=True, cwd=ROOT, capture_output=True, text=True
     )
@@ -155,6 +157,15 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         server.terminate()
         server.wait(20)
         registry.close()
+
+
+def _hang_up(registry: socket.socket) -> None:
+    """Take every connection and end it, until the listener is closed."""
+    while True:
+        try:
+            registry.accept()[0].close()
+        except OSError:
+            return
 
 
 def _wait(url: str) -> None:
