@@ -7,7 +7,9 @@ from typing import Any, Final
 from projects import statistics
 from projects.trigrams import TrigramIndex
 
-TASKS: Final = TrigramIndex("image_import_tasks", "image_import_search", ("source_image", "target_image"))
+TASKS: Final = TrigramIndex(
+    "image_import_tasks", "image_import_search", ("source_image", "target_image"), "created_at"
+)
 #: Other tables with a row, or some, for every import.
 LARGE: Final = (
     "image_import_attempts",

@@ -18,7 +18,7 @@ from projects.trigrams import TrigramIndex
 class Uncounted(Paginator):
     """Counts up to a bound and no further: beyond it nobody reads the number, and counting a million rows is slow."""
 
-    BOUND = 10_000
+    BOUND = 1000
 
     @cached_property
     def count(self) -> int:
@@ -66,6 +66,15 @@ class ValuesByIndex(admin.AllValuesFieldListFilter):
         _request, _params, model, *_more = args
         choices: Any = _values(model, self.field_path)
         self.lookup_choices = choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """What is chosen is not empty, which is said for an index that leaves the empty ones out."""
+        found = super().queryset(request, queryset)
+        return (
+            found.exclude(**{self.field_path: ""})
+            if self.lookup_val is not None and found is not None
+            else found
+        )
 
 
 def _values(model: type[Any], column: str) -> Sequence[Any]:

@@ -1,50 +1,66 @@
 """Rows that contain a text, by the trigram index of their table (:mod:`projects.trigrams`).
 
-SQLite has no statistics of words, so the choice is made here: a rare text is found through the index, a common one by
-walking the newest rows, where the page is full after a few.
+No database can tell well how often a part of a word stands in a million rows, so the choice is made here: a rare text
+is found through the index, a common one by walking the newest rows, where the page is full after a few.
 """
+# ruff: noqa: S608 - the only names in statements are those of our own indexes; what was typed is a parameter
 
 from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from projects.trigrams import TrigramIndex
 
 #: Up to so many hits are fetched through the index; a text that is found more often is common.
-COMMON: Final = 2000
+COMMON: Final = 1000
+#: PostgreSQL looks at so many of the newest rows first: a text that so many of them contain is common, too.
+SAMPLE: Final = 1000
+OFTEN: Final = 20
 #: What may follow two letters in the name of an image (upper case is folded): they are sought as three.
 _FOLLOWING: Final = string.ascii_lowercase + string.digits + string.punctuation + " \n"
 
+Alternatives = Sequence[Sequence[str]]
+
 
 def rare(
-    index: TrigramIndex, alternatives: Sequence[Sequence[str]], *, project_id: UUID | None
-) -> list[str] | None:
-    """Ids of the rows that contain all texts of one of the alternatives, upper and lower case alike, and perhaps of
-    some others; None when there are too many to list, or the index can't tell.
+    index: TrigramIndex, alternatives: Alternatives, *, project_id: UUID | None
+) -> RawSQL | list[UUID] | None:
+    """The ids of the rows that contain all texts of one of the alternatives, upper and lower case alike, and perhaps
+    of some others; None when there are too many to list, or the index can't tell.
 
     :param project_id: the project whose rows are wanted; None: any.
     """
-    if connection.vendor != "sqlite":
-        return None
+    if connection.vendor == "sqlite":
+        return _rare_in_sqlite(index, alternatives, project_id)
+    if connection.vendor == "postgresql":
+        return _rare_in_postgres(index, alternatives, project_id)
+    return None
+
+
+# --- SQLite ------------------------------------------------------------------------------------------
+
+
+def _rare_in_sqlite(
+    index: TrigramIndex, alternatives: Alternatives, project_id: UUID | None
+) -> RawSQL | None:
     wanted = [_all_of(texts) for texts in alternatives]
     if not all(wanted):
         return None
     match = " OR ".join(f"({each})" for each in wanted)
     if project_id is not None:
         match = f"project : {_quoted(project_id.hex[-3:])} AND texts : ({match})"
+    found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT {COMMON + 1}"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT item FROM {index.name}_rows WHERE id IN "  # noqa: S608 - a name of our own
-            f"(SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT %s)",
-            [match, COMMON + 1],
-        )
-        found = [row[0] for row in cursor.fetchall()]
-    return None if len(found) > COMMON else found
+        cursor.execute(f"SELECT count(*) FROM ({found})", [match])
+        if cursor.fetchone()[0] > COMMON:
+            return None
+    return RawSQL(f"SELECT item FROM {index.name}_rows WHERE id IN ({found})", [match])  # noqa: S611 - see above
 
 
 def _all_of(texts: Sequence[str]) -> str:
@@ -64,3 +80,61 @@ def _quoted(text: str) -> str:
     """An FTS5 string (SQLite's documentation, 3.1 "FTS5 Strings"): no word in it is an operator."""
     escaped = text.replace('"', '""')
     return f'"{escaped}"'
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------------
+
+
+def _rare_in_postgres(
+    index: TrigramIndex, alternatives: Alternatives, project_id: UUID | None
+) -> list[UUID] | None:
+    matches, values = _any_of(index, alternatives)
+    if not matches:
+        return None
+    mine, whose = ("project_id = %s", [project_id]) if project_id is not None else ("true", [])
+    columns = ", ".join(index.columns)
+    newest = f"SELECT {columns} FROM {index.table} WHERE {mine} ORDER BY {index.newest} DESC, id DESC LIMIT {SAMPLE}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), to_regclass(%s) FROM ({newest}) AS newest WHERE {matches}",
+            [f"{index.name}_{index.columns[0]}", *whose, *values],
+        )
+        often, there = cursor.fetchone()
+        if often >= OFTEN or there is None:
+            return None
+        # By itself, or PostgreSQL would walk the rows in the order that the page wants.
+        cursor.execute(
+            f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {mine} AND {matches}) "
+            f"SELECT id FROM found LIMIT {COMMON + 1}",
+            [*whose, *values],
+        )
+        found = [row[0] for row in cursor.fetchall()]
+    return None if len(found) > COMMON else found
+
+
+def _any_of(index: TrigramIndex, alternatives: Alternatives) -> tuple[str, list[Any]]:
+    """A condition and its values; empty where the index can't help."""
+    either, values = [], []
+    for texts in alternatives:
+        known = [found for text in texts if (found := _pattern(text))]
+        if not known:
+            return "", []
+        each = []
+        for form, wanted in known:
+            each.append(
+                "(" + " OR ".join(form.format(f"UPPER({column}::text)") for column in index.columns) + ")"
+            )
+            values += [*wanted] * len(index.columns)
+        either.append("(" + " AND ".join(each) + ")")
+    return "(" + " OR ".join(either) + ")", values
+
+
+def _pattern(text: str) -> tuple[str, list[str]] | None:
+    """A condition on one column, and its values; None where there is no trigram in it."""
+    if len(text) >= 3:
+        return "{} LIKE UPPER(%s)", [f"%{connection.ops.prep_for_like_query(text)}%"]
+    if len(text) == 2 and text.isascii() and text.isalnum():
+        # As three letters, the third one of those that names are made of; or at the end.
+        pair = text.upper()
+        return "({0} ~ %s OR {0} LIKE %s)", [f"{pair}[-A-Z0-9._/:@]", f"%{pair}"]
+    return None

@@ -15,6 +15,8 @@ from typing import Any, Final
 from django.db import connections, transaction
 
 ROWS: Final = 1_000_000
+#: Rows of an index that has a condition: of what waits, runs, failed or holds something.
+SOME: Final = 10_000
 #: How many values a column has among so many rows; of any other column nearly each row has its own.
 VALUES: Final[Mapping[str, int]] = {
     "project_id": 20, "status": 6, "error_code": 20, "priority": 3, "transport": 2, "batch_id": 20_000,
@@ -56,16 +58,20 @@ def _of(cursor: Any, table: str) -> list[tuple[str, str, str]]:
         cursor.execute(f'PRAGMA index_info("{name}")')
         columns = [row[2] for row in cursor.fetchall()]
         found.append(
-            (table, name, " ".join(map(str, _numbers(columns, unique=bool(unique) and not partial))))
+            (
+                table,
+                name,
+                " ".join(map(str, _numbers(columns, rows=SOME if partial else ROWS, unique=bool(unique)))),
+            )
         )
     return found
 
 
-def _numbers(columns: list[str | None], *, unique: bool) -> Iterator[int]:
+def _numbers(columns: list[str | None], *, rows: int, unique: bool) -> Iterator[int]:
     """Rows in the index, then how many of them share the first column, the first two, and so on."""
-    yield ROWS
+    yield rows
     values = 1
     for place, column in enumerate(columns, start=1):
         values *= VALUES.get(column or "", ROWS)
         last = unique and place == len(columns)
-        yield 1 if last else max(1, ROWS // values)
+        yield 1 if last else max(1, rows // values)

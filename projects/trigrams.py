@@ -25,11 +25,13 @@ class TrigramIndex:
     :param table: whose rows are found; it has ``id`` and ``project_id``.
     :param name: of the index; SQLite's tables are called so, PostgreSQL's indexes begin with it.
     :param columns: texts that are searched.
+    :param newest: the time by which lists are ordered, for PostgreSQL's look at what is common.
     """
 
     table: str
     name: str
     columns: tuple[str, ...]
+    newest: str
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -140,7 +142,9 @@ class TrigramIndex:
 
 
 #: Tags: repository, tag and digest.
-IMAGES: Final = TrigramIndex("projects_image", "image_search", ("repository", "tag", "digest"))
+IMAGES: Final = TrigramIndex("projects_image", "image_search", ("repository", "tag", "digest"), "updated_at")
 #: The journal: who, where, and what about.
-EVENTS: Final = TrigramIndex("projects_auditevent", "event_search", ("actor_name", "project_name", "subject"))
+EVENTS: Final = TrigramIndex(
+    "projects_auditevent", "event_search", ("actor_name", "project_name", "subject"), "at"
+)
 INDEXES: Final = (IMAGES, EVENTS)

@@ -75,14 +75,15 @@ def _world(tasks: int) -> World:
         for user in users[: USERS // 2]
     )
     batches = [
-        ImportBatch(project=projects[0], name=f"batch {n}") for n in range(max(1, tasks // (10 * rows.BATCH)))
+        ImportBatch(project=projects[0], name=f"batch {n}")
+        for n in range(max(60, tasks // (10 * rows.BATCH)))
     ]
     ImportBatch.objects.bulk_create(batches, batch_size=500)
     schedules = Schedule.objects.bulk_create(
         Schedule(
             project=projects[0], image_url="nginx", cron="0 3 * * *", enabled=False, target_name=f"nginx{n}"
         )
-        for n in range(20)
+        for n in range(2)
     )
     return World(
         projects=[(project.pk, project.name) for project in projects],
