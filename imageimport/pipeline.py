@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, TypeVar
 
 import structlog
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
-from imageimport import endings, leases, opening
+from imageimport import endings, leases, opening, watching
 from imageimport.choices import Outcome, Stage, Status
 from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
@@ -43,9 +44,10 @@ DATABASE_PAUSE: Final = 0.5
 
 def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
-    with structlog.contextvars.bound_contextvars(
-        task_id=str(lease.task_id), attempt=lease.attempt, request_id=lease.request_id
-    ):
+    ids = {"task_id": str(lease.task_id), "attempt": lease.attempt, "request_id": lease.request_id}
+    with structlog.contextvars.bound_contextvars(**ids), ExitStack() as around:
+        for watcher in watching.around_attempt:
+            around.enter_context(watcher(lease))
         cancel = CancelToken()
         progress = Progress(lease)
         monitor = Monitor(lease=lease, progress=progress, cancel=cancel)

@@ -2,8 +2,14 @@
 
 import os
 
+import django
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_portal.settings")
 
+django.setup(set_prefix=False)
+# Before the application, which takes its middleware when it is made.
+from registry_portal import observability  # noqa: E402
+
+observability.start()
 application = get_wsgi_application()

@@ -1,4 +1,4 @@
-"""``make lock``: resolve the dependencies of pyproject.toml into the two lock files, with hashes, without addresses."""
+"""``make lock``: resolve the dependencies of pyproject.toml into the lock files, with hashes, without addresses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import sys
 
 from stack.paths import BIN, ROOT
 
-LOCKS = {"requirements.lock": [], "requirements-dev.lock": ["--extra", "dev"]}
+LOCKS = {
+    "requirements.lock": [],
+    "requirements-dev.lock": ["--extra", "dev"],
+    "requirements-observability.lock": ["--extra", "observability"],
+}
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--python-version", "3.11", "--quiet")
 
 
 def main(arguments: list[str]) -> int:
-    """Both locks; ``--upgrade`` moves every version as far as pyproject.toml lets it."""
+    """All locks; ``--upgrade`` moves every version as far as pyproject.toml lets it."""
     uv = str(BIN / "uv")
     for lock, extra in LOCKS.items():
-        # The runtime's versions are the same in both, so that what is tested is what runs.
+        # The runtime's versions are the same in all, so that what is tested is what runs.
         pins = [] if lock == "requirements.lock" else ["--constraint", "requirements.lock"]
         command = [
             uv,
