@@ -30,7 +30,8 @@ class RegistryTransport:
             audience=job.progress,
             budget=budget,
         )
-        access = {job.target_repository: own_registry.PUSH}
+        # To delete is asked for only where an upload is called off: a session ends by DELETE.
+        access = {job.target_repository: own_registry.DELETE}
         self._target = own_registry.target_client(
             access=access,
             cancel=job.cancel,
