@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -15,6 +16,20 @@ from tests.support.house import QUICK, House, open_house, watch
 from tests.support.services import PostgresServer, RegistryServer, start_registry
 
 MakeHouse = Callable[..., House]
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def on_both(test: Test) -> Test:
+    """Runs a test on SQLite and on PostgreSQL, in a module whose ``house`` knows both; others run on SQLite only."""
+    test.on_both = True  # type: ignore[attr-defined]
+    return test
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All tests of one database share one portal."""
+    if "house" in metafunc.fixturenames and hasattr(metafunc.module, "on_both"):
+        databases = ["sqlite", "postgres"] if getattr(metafunc.function, "on_both", False) else ["sqlite"]
+        metafunc.parametrize("house", databases, indirect=True, scope="module")
 
 
 def new_database(postgres: PostgresServer) -> str:

@@ -16,7 +16,7 @@ from tests.support.house import KIB, House
 from tests.support.rows import ENDED
 from tests.support.services import PostgresServer
 from tests.support.throttle import Throttle
-from tests.system.conftest import MakeHouse, new_database
+from tests.system.conftest import MakeHouse, new_database, on_both
 
 MOST, MOST_OF_PROJECT = 3, 2
 BURST = 500
@@ -26,7 +26,7 @@ RUN = 40
 QUICKLY = 2.0
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module")
 def house(request: pytest.FixtureRequest, make_house: MakeHouse) -> House:
     limits = {"IMPORT_MAX_RUNNING": str(MOST), "IMPORT_MAX_RUNNING_PER_PROJECT": str(MOST_OF_PROJECT)}
     if request.param == "sqlite":
@@ -35,6 +35,7 @@ def house(request: pytest.FixtureRequest, make_house: MakeHouse) -> House:
     return make_house(database_url=new_database(postgres), **limits)
 
 
+@on_both
 def test_a_batch_of_one_project_hardly_delays_the_single_import_of_another(house: House) -> None:
     """The batch is there first and is large; the other project's import takes the next free place."""
     batch = []
@@ -54,6 +55,7 @@ def test_a_batch_of_one_project_hardly_delays_the_single_import_of_another(house
     assert not wrong
 
 
+@on_both
 def test_a_second_import_to_an_active_target_is_refused(house: House) -> None:
     image = house.image("busy", [64 * KIB])
     slow = house.slow(image.blobs[1].digest, 16 * KIB)

@@ -15,13 +15,13 @@ from stack.paths import BIN, ROOT
 from tests.support import invariants
 from tests.support.house import BEAT, KIB, LEASE, MIB, WORKER, House
 from tests.support.services import PostgresServer
-from tests.system.conftest import MakeHouse, new_database
+from tests.system.conftest import MakeHouse, new_database, on_both
 
 #: How long after its lease an import may stay with a lost worker (the issue's own number).
 TAKEN_OVER = LEASE + 30.0
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module")
 def house(request: pytest.FixtureRequest, make_house: MakeHouse) -> House:
     """One portal on each database for all tests of this module."""
     if request.param == "sqlite":
@@ -49,6 +49,7 @@ def reads(house: House, name: str) -> list[int]:
     return [found[blob.digest] for blob in house.images[name].blobs]
 
 
+@on_both
 def test_a_killed_child_costs_seconds_and_no_finished_layer(house: House) -> None:
     with caught_in_a_layer(house, "killed/child") as task:
         house.kill_runner_of(task)
@@ -68,6 +69,7 @@ def test_a_killed_worker_is_started_again_and_goes_on(house: House) -> None:
     assert reads(house, "killed/parent") == [1, 1, 2]
 
 
+@on_both
 def test_a_frozen_worker_that_wakes_late_changes_nothing(house: House) -> None:
     with caught_in_a_layer(house, "frozen") as task:
         frozen = house.kill_runner_of(task, signal.SIGSTOP)
@@ -81,6 +83,7 @@ def test_a_frozen_worker_that_wakes_late_changes_nothing(house: House) -> None:
     assert house.outcomes(task) == [(1, "lost"), (2, "success")]
 
 
+@on_both
 def test_a_stopped_worker_hands_back_and_burns_no_attempt(house: House) -> None:
     with caught_in_a_layer(house, "stopped") as task:
         old = house.worker_pid()
@@ -113,6 +116,7 @@ def test_a_cancel_inside_a_layer_takes_effect_within_seconds(house: House) -> No
     assert reads(house, "canceled") == [1, 1, 2]
 
 
+@on_both
 def test_a_canceled_import_of_a_dead_worker_ends_canceled(house: House) -> None:
     with caught_in_a_layer(house, "canceled/dead") as task:
         frozen = house.kill_runner_of(task, signal.SIGSTOP)
