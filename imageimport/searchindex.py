@@ -18,9 +18,20 @@ LARGE: Final = (
     "imageimport_bloborigin",
     "imageimport_webhookdelivery",
 )
+#: Indexes of what waits, runs, holds a secret, or goes by the Docker Engine.
+FEW: Final = frozenset(
+    {
+        "task_waiting",
+        "task_waiting_project",
+        "task_leased",
+        "one_writer_a_target",
+        "task_holds_secret",
+        "task_by_docker",
+    }
+)
 
 
 def ensure(using: str = "default", **_: Any) -> None:
     """After ``migrate``: make what is missing, and tell the planner of the tables."""
     TASKS.ensure(using)
-    statistics.ensure((*TASKS.tables, *LARGE), using)
+    statistics.ensure((*TASKS.tables, *LARGE), using, few=FEW)

@@ -48,7 +48,7 @@ def rare(
 
 def _rare_in_sqlite(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID | None
-) -> RawSQL | None:
+) -> RawSQL | list[UUID] | None:
     wanted = [_all_of(texts) for texts in alternatives]
     if not all(wanted):
         return None
@@ -58,8 +58,11 @@ def _rare_in_sqlite(
     found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT {COMMON + 1}"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({found})", [match])
-        if cursor.fetchone()[0] > COMMON:
-            return None
+        count = cursor.fetchone()[0]
+    if count > COMMON:
+        return None
+    if not count:
+        return []
     return RawSQL(f"SELECT item FROM {index.name}_rows WHERE id IN ({found})", [match])  # noqa: S611 - see above
 
 

@@ -132,7 +132,9 @@ class Holding(models.Model):
     """How many tags a project holds, and the sum of their sizes; only triggers write it (:mod:`projects.holdings`).
     A project that never held any has none."""
 
-    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="holding")
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="holding"
+    )
     images = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
 

@@ -9,14 +9,14 @@ every time. PostgreSQL keeps statistics of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from django.db import connections, transaction
 
 ROWS: Final = 1_000_000
-#: Rows of an index that has a condition: of what waits, runs, failed or holds something.
-SOME: Final = 10_000
+#: Rows of an index whose condition holds for few at any time.
+FEW: Final = 1_000
 #: How many values a column has among so many rows; of any other column nearly each row has its own.
 VALUES: Final[Mapping[str, int]] = {
     "project_id": 20, "status": 6, "error_code": 20, "priority": 3, "transport": 2, "batch_id": 20_000,
@@ -26,14 +26,17 @@ VALUES: Final[Mapping[str, int]] = {
 }  # fmt: skip
 
 
-def ensure(tables: tuple[str, ...], using: str = "default") -> None:
-    """Write what is to be believed of these tables into SQLite's statistics."""
+def ensure(tables: Iterable[str], using: str = "default", *, few: frozenset[str] = frozenset()) -> None:
+    """Write what is to be believed of these tables into SQLite's statistics.
+
+    :param few: names of indexes whose condition holds for few rows: of what waits, runs, or is an exception.
+    """
     connection = connections[using]
     if connection.vendor != "sqlite":
         return
     there = set(connection.introspection.table_names())
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        wanted = {row for table in tables if table in there for row in _of(cursor, table)}
+        wanted = {row for table in tables if table in there for row in _of(cursor, table, few)}
         if wanted <= _known(cursor):
             return
         cursor.execute("ANALYZE sqlite_schema")  # makes the table of statistics
@@ -51,17 +54,17 @@ def _known(cursor: Any) -> set[tuple[str, str, str]]:
     return set(cursor.fetchall())
 
 
-def _of(cursor: Any, table: str) -> list[tuple[str, str, str]]:
+def _of(cursor: Any, table: str, few: frozenset[str]) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     cursor.execute(f'PRAGMA index_list("{table}")')
-    for _number, name, unique, _origin, partial in cursor.fetchall():
+    for _number, name, unique, *_more in cursor.fetchall():
         cursor.execute(f'PRAGMA index_info("{name}")')
         columns = [row[2] for row in cursor.fetchall()]
         found.append(
             (
                 table,
                 name,
-                " ".join(map(str, _numbers(columns, rows=SOME if partial else ROWS, unique=bool(unique)))),
+                " ".join(map(str, _numbers(columns, rows=FEW if name in few else ROWS, unique=bool(unique)))),
             )
         )
     return found

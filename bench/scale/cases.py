@@ -54,9 +54,9 @@ def _of_project(project: Project) -> dict[str, str]:
 def _lists(project: Project) -> dict[str, str]:
     imports = f"/api/v1/projects/{project.pk}/images/import"
     history = reverse("imports", args=[project.name])
-    batch = ImportBatch.objects.filter(project=project).first()
+    batch = ImportBatch.objects.filter(tasks__project=project).earliest("created_at")
     schedule = Schedule.objects.filter(project=project).first()
-    assert batch and schedule
+    assert schedule
     found = {}
     for status in Status:
         found[f"imports, status={status.value}, API"] = f"{imports}?status={status.value}"
@@ -103,9 +103,9 @@ def _single(project: Project) -> dict[str, str]:
     imports: Any = ImportTask.objects.filter(project=project)
     old = imports.filter(status=Status.SUCCESS).order_by("created_at")[imports.count() // 4]
     running = imports.filter(status=Status.RUNNING).first() or imports.first()
-    batch = ImportBatch.objects.filter(project=project).first()
+    batch = ImportBatch.objects.filter(tasks__project=project).earliest("created_at")
     image = Image.objects.filter(project=project).order_by("created_at").first()
-    assert batch and image
+    assert image
     api = f"/api/v1/projects/{project.pk}/images/import"
     page = [project.name, old.pk]
     return {
