@@ -158,8 +158,9 @@ def test_on_tls_everything_is_tls(tmp_path: Path) -> None:
 @pytest.mark.timeout(480)
 def test_the_admin_and_the_api_pages_work_under_the_policy(siege: Siege, page: Page) -> None:
     """In a real browser: nothing of theirs is blocked, and the documentation shows its operations."""
-    portal, complaints = siege.portal, []
+    portal, complaints, missing = siege.portal, [], []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status == 404 else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     portal.project("looked-at")
     page.goto(f"{portal.url}/accounts/login/?next=/admin/")
@@ -173,4 +174,5 @@ def test_the_admin_and_the_api_pages_work_under_the_policy(siege: Siege, page: P
     page.get_by_text("/api/v1/projects", exact=True).first.wait_for(timeout=30_000)
     blocked = [text for text in complaints if "Content Security Policy" in text or "Refused" in text]
     assert not [text for text in blocked if "script-src" in text or "connect-src" in text]
-    assert [text for text in complaints if text not in blocked] == []
+    assert [url for url in missing if not url.endswith("/favicon.ico")] == []
+    assert [text for text in complaints if text not in blocked and "404 (Not Found)" not in text] == []
