@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 import pytest
 
-from tests.conftest import _portal_factory
 from tests.support.house import QUICK, House, open_house, watch
+from tests.support.portal import PortalProcess
 from tests.support.services import PostgresServer, RegistryServer, start_registry
 
 MakeHouse = Callable[..., House]
@@ -42,14 +41,13 @@ def new_database(postgres: PostgresServer) -> str:
 
 @pytest.fixture(scope="module")
 def make_house(
-    tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]
+    tmp_path_factory: pytest.TempPathFactory, make_module_portal: Callable[..., PortalProcess]
 ) -> Iterator[MakeHouse]:
     """Starts a portal with short times, a scripted source before it, and a watch over its rows.
 
     When the module ends, everything that was accepted must have ended, and every invariant must hold.
     """
     with ExitStack() as stack:
-        make_portal = _portal_factory(tmp_path_factory, portal_seed, stack)
         watched = []
 
         def make(
@@ -66,7 +64,7 @@ def make_house(
                 env = {"REGISTRY_URL": target.url, "REGISTRY_AUTH": "none", **env}
             if database_url:
                 env = {"DATABASE_URL": database_url, **env}
-            portal = make_portal(**{**QUICK, **env})
+            portal = make_module_portal(**{**QUICK, **env})
             house = open_house(stack, portal, database_url=database_url, target=target, target_url=target_url)
             watched.append((house, stack.enter_context(watch(house))))
             return house
