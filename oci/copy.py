@@ -232,8 +232,13 @@ class ImageCopier:
             raise
 
 
-def _children(root: Manifest, tree: Tree) -> tuple[Child, ...]:
-    """What the published index names, attestations aside. Nested indexes count with all below them."""
+def _children(published: Manifest, tree: Tree) -> tuple[Child, ...]:
+    """What the published index names, attestations aside. Nested indexes count with all below them, and under the
+    digest that they have at the target, which is another one than at the source where platforms were left out.
+    """
+    source = {digest: digest for digest in tree.manifests}
+    for child in tree.kept.get(tree.root.digest, ()):
+        source.setdefault(tree.cut(tree.manifests[child.digest]).digest, child.digest)
 
     def below(digest: str) -> list[Manifest]:
         manifest = tree.manifests[digest]
@@ -244,8 +249,8 @@ def _children(root: Manifest, tree: Tree) -> tuple[Child, ...]:
         Child(
             str(child.platform) if child.platform and not child.platform.is_unknown else "",
             child.digest,
-            sum(blob.size for blob in collect_blobs(below(child.digest)).values()),
+            sum(blob.size for blob in collect_blobs(below(source[child.digest])).values()),
         )
-        for child in root.manifests
-        if child.digest in tree.manifests and not child.is_attestation
+        for child in published.manifests
+        if child.digest in source and not child.is_attestation
     )

@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from stack.paths import BIN, ROOT
 from stack.portal import compile_catalogues
@@ -49,6 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HEAVY & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("whole"))
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Each test begins in English: a Chinese request leaves its language in the thread, as Django's middleware does."""
+    translation.activate("en")
+    yield
+    translation.activate("en")
 
 
 @pytest.fixture(scope="session")

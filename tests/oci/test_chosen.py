@@ -103,6 +103,8 @@ def test_a_nested_index_is_cut_too(source: ScriptedRegistry, target: ScriptedReg
     (nested,) = _children(target)
     assert nested != inner.digest
     assert _children(target, nested) == [ARM.digest]
+    (child,) = result.children
+    assert (child.digest, child.size) == (nested, sum(len(blob.data) for blob in ARM.all_blobs()))
 
 
 def test_mixed_docker_and_oci_children_come_as_they_are(

@@ -47,6 +47,32 @@ ALLOWED = {
         {"docker", "requests", "docker.errors.DockerException"},
         "reads the stream of DOCKER_HOST",
     ),
+    "registry_portal/observability.py": (
+        {
+            "importlib.util",
+            "sentry_sdk",
+            "opentelemetry.trace",
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter",
+            "opentelemetry.instrumentation.django.DjangoInstrumentor",
+            "opentelemetry.sdk.resources.OTELResourceDetector",
+            "opentelemetry.sdk.resources.Resource",
+            "opentelemetry.sdk.resources.SERVICE_NAME",
+            "opentelemetry.sdk.trace.TracerProvider",
+            "opentelemetry.sdk.trace.export.BatchSpanProcessor",
+        },
+        "SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT, where the operator configured them",
+    ),
+    "registry_portal/spans.py": (
+        {
+            "opentelemetry.sdk.trace.Event",
+            "opentelemetry.sdk.trace.ReadableSpan",
+            "opentelemetry.sdk.trace.export.SpanExporter",
+            "opentelemetry.sdk.trace.export.SpanExportResult",
+            "opentelemetry.trace.Status",
+            "opentelemetry.util.types.Attributes",
+        },
+        "what is sent to OTEL_EXPORTER_OTLP_ENDPOINT, scrubbed first",
+    ),
     "accounts/adapters.py": (
         {"allauth.socialaccount.adapter.DefaultSocialAccountAdapter"},
         "OIDC_SERVER_URL: allauth asks the operator's identity provider",

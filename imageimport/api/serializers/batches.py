@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.fields import Text
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
 from imageimport.batch_entries import NOTHING
 from imageimport.batch_totals import totals_of, totals_of_all
@@ -34,7 +35,7 @@ class BatchBodySerializer(ImportBodySerializer):
     image_url = None  # type: ignore[assignment]
     target_name = None  # type: ignore[assignment]
     target_tag = None  # type: ignore[assignment]
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    name = Text(max_length=200, required=False, allow_blank=True, default="")
     images = serializers.ListField(child=EntryField(), min_length=1, max_length=MOST)
 
     def to_common(self) -> ImportRequest:
@@ -138,7 +139,7 @@ class BatchResultSerializer(serializers.Serializer[Any]):
 class ListTextSerializer(serializers.Serializer[Any]):
     """Pasted text: references, pull commands, a compose file, Kubernetes or Helm YAML."""
 
-    text = serializers.CharField(max_length=MOST_CHARS)
+    text = Text(max_length=MOST_CHARS)
 
 
 class ListEntrySerializer(serializers.Serializer[Entry]):

@@ -6,14 +6,15 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.models import Credential
 
 
-class CredentialSerializer(serializers.ModelSerializer[Credential]):
+class CredentialSerializer(StrictModelSerializer):
     """Changing ``registry`` without giving ``password`` clears it; a change without ``password`` keeps it."""
 
-    username = serializers.CharField(max_length=255, trim_whitespace=False)
-    password = serializers.CharField(
+    username = Text(max_length=255, trim_whitespace=False)
+    password = Text(
         max_length=8192,
         write_only=True,
         allow_blank=True,

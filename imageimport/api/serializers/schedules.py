@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest
 from imageimport.schedules import MOST_RULES
 from imageimport.sentences import shown
@@ -30,18 +31,12 @@ class ResultSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
 
 
-class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
+class ScheduleSerializer(StrictModelSerializer):
     """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``."""
 
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=MOST_RULES
-    )
-    exclude_tags = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=MOST_RULES
-    )
-    platforms = serializers.ListField(
-        child=serializers.CharField(max_length=100), required=False, max_length=100
-    )
+    tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MOST_RULES)
+    exclude_tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MOST_RULES)
+    platforms = serializers.ListField(child=Text(max_length=100), required=False, max_length=100)
     credential = ProjectCredentialField(queryset=Credential.objects.none(), required=False, allow_null=True)
     last_result = ResultSerializer(read_only=True, allow_null=True)
 
@@ -113,4 +108,4 @@ class TagDigestSerializer(serializers.ModelSerializer[TagDigest]):
 
 
 class RestoreBodySerializer(serializers.Serializer[Any]):
-    digest = serializers.CharField(max_length=160)
+    digest = Text(max_length=160)

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.fields import Text
 from imageimport.choices import Stage, Status, Transport
 from imageimport.models import Credential, ImportAttempt, ImportLayer, ImportTask
 from imageimport.requests import ImportRequest
@@ -17,13 +18,13 @@ from oci import limits
 class ImportBodySerializer(serializers.Serializer[ImportRequest]):
     """An import as a client asks for it; only ``image_url`` is required."""
 
-    image_url = serializers.CharField(max_length=limits.REFERENCE_CHARS)
-    target_name = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
-    target_tag = serializers.CharField(max_length=128, required=False, allow_blank=True, default="")
-    username = serializers.CharField(
+    image_url = Text(max_length=limits.REFERENCE_CHARS)
+    target_name = Text(max_length=255, required=False, allow_blank=True, default="")
+    target_tag = Text(max_length=128, required=False, allow_blank=True, default="")
+    username = Text(
         max_length=255, required=False, allow_blank=True, default="", write_only=True, trim_whitespace=False
     )
-    password = serializers.CharField(
+    password = Text(
         max_length=8192,
         required=False,
         allow_blank=True,
@@ -34,7 +35,7 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
     )
     credential = serializers.UUIDField(required=False, allow_null=True, default=None)
     platforms = serializers.ListField(
-        child=serializers.CharField(max_length=100), required=False, default=list, max_length=100
+        child=Text(max_length=100), required=False, default=list, max_length=100
     )
     overwrite = serializers.BooleanField(required=False, default=True)
     include_referrers = serializers.BooleanField(required=False, default=True)
@@ -62,10 +63,8 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
 class RetryBodySerializer(serializers.Serializer[Any]):
     """A retry may bring new one-time credentials where the old ones were erased."""
 
-    username = serializers.CharField(
-        max_length=255, required=False, allow_blank=True, default="", write_only=True
-    )
-    password = serializers.CharField(
+    username = Text(max_length=255, required=False, allow_blank=True, default="", write_only=True)
+    password = Text(
         max_length=8192, required=False, allow_blank=True, default="", write_only=True, trim_whitespace=False
     )
 

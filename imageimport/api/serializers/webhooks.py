@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.choices import WebhookEvent
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.sentences import shown
 
 
-class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+class WebhookSerializer(StrictModelSerializer):
     """``failures_only``: batches and scheduled runs in which nothing failed are not told. A change without ``secret``
     keeps it."""
 
-    secret = serializers.CharField(
-        max_length=500, write_only=True, required=False, allow_blank=True, trim_whitespace=False
-    )
+    secret = Text(max_length=500, write_only=True, required=False, allow_blank=True, trim_whitespace=False)
     has_secret = serializers.SerializerMethodField()
     events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.values), required=False)
     last_state = serializers.CharField(read_only=True, allow_null=True, default=None)
