@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import rivals
+from bench.batch import batch_case
 from bench.memory import Peak
 from bench.warm import warm_cases
 from bench.world import World
@@ -103,11 +104,15 @@ def main() -> None:
     parser.add_argument(
         "--no-warm", action="store_true", help="without the cases that find something at the target"
     )
+    parser.add_argument("--no-batch", action="store_true", help="without the batch of small images")
     parser.add_argument("--json", type=Path, help="also write every run's seconds there")
     options = parser.parse_args()
     with World(engine=not options.no_engine) as world:
-        rows = [race(world, name, options.rounds) for name in options.cases.split(",")]
+        rows = [race(world, name, options.rounds) for name in options.cases.split(",") if name]
         print(table(rows), flush=True)
+        if not options.no_batch:
+            print()
+            print(batch_case(world, options.rounds), flush=True)
         if not options.no_warm:
             print()
             print(warm_cases(world, options.rounds), flush=True)

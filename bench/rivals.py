@@ -56,7 +56,7 @@ def empty_cycle(world: World) -> float:
     task = world.portal.submit(project, f"{world.source.host}/no/such:image")
     done = world.portal.wait(project, task["id"], timeout=60)
     assert done["error_code"] == "not_found", done
-    return _ended(done) - began
+    return ended(done) - began
 
 
 def skopeo(world: World, repository: str, tag: str) -> float:
@@ -133,8 +133,9 @@ def _timed(command: Sequence[str]) -> float:
 def _until_success(world: World, project: str, task: str, began: float) -> float:
     done = world.portal.wait(project, task, timeout=300)
     assert done["status"] == "success", done
-    return _ended(done) - began
+    return ended(done) - began
 
 
-def _ended(task: dict[str, object]) -> float:
+def ended(task: dict[str, object]) -> float:
+    """When an import or a batch ended, in seconds since 1970."""
     return dt.datetime.fromisoformat(str(task["completed_at"])).timestamp()
