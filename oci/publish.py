@@ -58,7 +58,8 @@ class Publisher:
         partial_ones = [manifest for manifest in tree.manifests.values() if not tree.is_whole(manifest)]
         try:
             for manifest in partial_ones:
-                self._put_once(manifest)
+                self.cancel.check()
+                self.target.put_manifest(self.repository, manifest.digest, manifest)
         except Answered as refusal:
             if refusal.status not in _SPARSE_REFUSED:
                 raise
@@ -75,8 +76,7 @@ class Publisher:
             for manifest in tree.manifests.values():
                 self._put(manifest)
         for tag, manifest in attached.tags.items():
-            self.cancel.check()
-            self.target.put_manifest(self.repository, tag, manifest)
+            self._put(manifest, tag)
         for subject, descriptors in attached.by_subject.items():
             known = self.target.referrers(self.repository, subject)
             if self.target.has_referrers_api:
@@ -128,7 +128,7 @@ class Publisher:
 
         with self.cancel.shielded():
             try:
-                self.target.retrier.run(once)
+                self._see_through(root, lambda: self.target.retrier.run(once))
             except OciError:
                 # The answer may have been lost and the tag not.
                 if not self._shows(tag, root):
@@ -153,15 +153,27 @@ class Publisher:
             return False
         return found is not None and found.body == root.body
 
-    def _put(self, manifest: Manifest) -> None:
-        """By digest. What the target lost meanwhile is brought once more; what it only does not see yet is
-        waited for.
+    def _put(self, manifest: Manifest, name: str = "") -> None:
+        """By digest, or under this tag."""
+
+        def once() -> None:
+            self.cancel.check()
+            self.target.put_manifest(self.repository, name or manifest.digest, manifest)
+
+        self._see_through(manifest, once)
+
+    def _see_through(self, manifest: Manifest, put: Callable[[], None]) -> None:
+        """Put it although the target misses what it names: what is lost is brought once more, what the target only
+        does not see yet is waited for.
+
+        Distribution's storage on a disk has moments in which it does not see a blob that another import of the same
+        repository brings, too, since it writes the file that links it in place.
         """
         deadline = time.monotonic() + READ_BACK_SECONDS
         brought = False
         while True:
             try:
-                self._put_once(manifest)
+                put()
             except Answered as refusal:
                 if not _UNKNOWN.intersection(refusal.codes) or time.monotonic() > deadline:
                     raise
@@ -175,10 +187,6 @@ class Publisher:
                     self.cancel.wait(_READ_BACK_PAUSE)
             else:
                 return
-
-    def _put_once(self, manifest: Manifest) -> None:
-        self.cancel.check()
-        self.target.put_manifest(self.repository, manifest.digest, manifest)
 
     def _lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)

@@ -204,6 +204,16 @@ def test_a_target_that_keeps_losing_blobs_fails(
     assert caught.value.code == "target_error"
 
 
+def test_a_tag_is_put_again_when_the_target_does_not_see_a_blob_for_a_moment(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    """Two tags with the same layers in one repository at once: Distribution 2.8 on a disk answers so now and then."""
+    source.add_image("library/app", "v1", IMAGE)
+    target.rule("PUT", "/manifests/v1", refuse(400, "MANIFEST_BLOB_UNKNOWN"), times=2)
+    assert run(copier(source, target)).digest == IMAGE.digest
+    assert "v1" in target.repository("team/app").manifests
+
+
 def test_a_tag_that_shows_late_is_waited_for(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     source.add_image("library/app", "v1", IMAGE)
     target.rule("GET", "/manifests/v1", refuse(404, "MANIFEST_UNKNOWN"), times=1)
