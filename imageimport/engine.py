@@ -11,6 +11,7 @@ from imageimport.ratelimits import SharedRateLimits
 from oci.auth import Credential
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
+from oci.documents import Documents
 from oci.egress import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
 from oci.mirrors import MIRROR_TRIES, MirroredSource
@@ -81,6 +82,7 @@ def source_client(
     cancel: CancelToken | None = None,
     audience: Audience | None = None,
     budget: RetryBudget | None = None,
+    documents: Documents | None = None,
 ) -> Source:
     """Where ``source`` is read on behalf of ``user``: its mirrors in order, the registry itself last or never.
 
@@ -89,7 +91,13 @@ def source_client(
     :raises OciError: ``not_found`` for another project's image that the user may not see.
     """
     places = source_places(
-        source, user=user, credential=credential, cancel=cancel, audience=audience, budget=budget
+        source,
+        user=user,
+        credential=credential,
+        cancel=cancel,
+        audience=audience,
+        budget=budget,
+        documents=documents,
     )
     return places[0] if len(places) == 1 else MirroredSource(places)
 
@@ -102,10 +110,11 @@ def source_places(
     cancel: CancelToken | None = None,
     audience: Audience | None = None,
     budget: RetryBudget | None = None,
+    documents: Documents | None = None,
 ) -> list[RegistryClient]:
     """A client for each place of :func:`source_client`, in order. A person's credential goes to the registry only."""
     if is_own(source):
-        return [_own_source(source, user, cancel)]
+        return [_own_source(source, user, cancel, documents)]
     mirrors = settings.IMPORT_REGISTRY_MIRRORS.get(source.registry.lower(), ())
     never = source.host in map(connect_host, settings.IMPORT_MIRRORS_ONLY)
     if never and not mirrors:
@@ -117,6 +126,7 @@ def source_places(
     shared: dict[str, Any] = {
         "registry": source.registry,
         "budget": budget,
+        "documents": documents,
         "stall_seconds": settings.IMPORT_STALL_SECONDS,
         "rate_limits": SharedRateLimits(),
         "cancel": cancel,
@@ -141,7 +151,9 @@ def _told(audience: Audience | None) -> dict[str, Any]:
     return {"on_wait": audience.waiting, "on_retry": audience.retried} if audience else {}
 
 
-def _own_source(source: Reference, user: Any, cancel: CancelToken | None) -> RegistryClient:
+def _own_source(
+    source: Reference, user: Any, cancel: CancelToken | None, documents: Documents | None
+) -> RegistryClient:
     project = Project.objects.filter(name=source.repository.partition("/")[0]).first()
     if project is None or user is None or not permissions.can_read(user, project):
         raise OciError(
@@ -150,7 +162,8 @@ def _own_source(source: Reference, user: Any, cancel: CancelToken | None) -> Reg
             host=source.registry,
             what=source.repository,
         )
-    return registry.target_client(access={source.repository: "pull"}, role="source", cancel=cancel)
+    access = {source.repository: "pull"}
+    return registry.target_client(access=access, role="source", cancel=cancel, documents=documents)
 
 
 def refuse_other_digest(target: RegistryClient, repository: str, tag: str, digest: str) -> None:

@@ -58,22 +58,23 @@ def find_attached(
     subjects: Iterable[Manifest],
     *,
     fetch: Fetch,
+    keep: Callable[[str, Manifest], None],
     parallel: int,
     note: Callable[[Note], None],
 ) -> Attached:
     """Everything that refers to ``subjects``.
 
+    :param keep: takes what was read in another way than by ``fetch``.
     :param note: told of what was left out because it cannot be read.
     :raises OciError: faults that another attempt may cure.
     """
-    finder = _Finder(source, repository, fetch, note, Attached())
+    finder = _Finder(source, repository, fetch, keep, note, Attached())
     level = [manifest.digest for manifest in subjects]
     seen = set(level)
     pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="referrers")
     try:
         for tag, manifest in pool.map(finder.by_tag, _cosign_tags(level)):
-            if manifest is not None:
-                finder.add(manifest.digest, manifest)
+            if manifest is not None and finder.add(manifest.digest, manifest):
                 finder.attached.tags[tag] = manifest
         for _ in range(_DEPTH):
             found = dict(zip(level, pool.map(finder.referrers, level), strict=True))
@@ -100,6 +101,7 @@ class _Finder:
     source: Source
     repository: str
     fetch: Fetch
+    keep: Callable[[str, Manifest], None]
     note: Callable[[Note], None]
     attached: Attached
 
@@ -111,7 +113,10 @@ class _Finder:
                 return tag, None
             if head.digest is not None:
                 return tag, self.fetch(head.digest)
-            return tag, self.source.find_manifest(self.repository, tag)
+            found = self.source.find_manifest(self.repository, tag)
+            if found is not None:
+                self.keep(found.digest, found)
+            return tag, found
         except OciError as error:
             self._skip(error)
             return tag, None

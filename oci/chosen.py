@@ -34,10 +34,12 @@ class PlatformChoice:
         self._wanted = wanted
         self._fetch = fetch
         self._platform_of = platform_of
+        #: By digest: a small index may name the same child a thousand times, and that child its own.
+        self._found: dict[str, list[Platform]] = {}
 
     def __call__(self, index: Manifest, depth: int) -> Sequence[Descriptor]:
         known = {
-            child.digest: self._platforms_in(self._fetch(child.digest), depth + 1)
+            child.digest: self._platforms_below(child.digest, depth + 1)
             for child in index.manifests
             if child.platform is None and not child.is_attestation
         }
@@ -64,19 +66,21 @@ class PlatformChoice:
                     "not_found", _OTHER_PLATFORM, platform=wish.detailed, available=platform.detailed
                 )
 
+    def _platforms_below(self, digest: str, depth: int) -> list[Platform]:
+        if digest not in self._found:
+            self._found[digest] = self._platforms_in(self._fetch(digest), depth)
+        return self._found[digest]
+
     def _platforms_in(self, manifest: Manifest, depth: int) -> list[Platform]:
         if not manifest.is_index:
             platform = self._platform_of(manifest)
             return [platform] if platform else []
         if depth > INDEX_DEPTH:
             return []
-        found: list[Platform] = []
+        found: dict[Platform, None] = {}
         for child in manifest.manifests:
             if child.is_attestation:
                 continue
-            found += (
-                [child.platform]
-                if child.platform
-                else self._platforms_in(self._fetch(child.digest), depth + 1)
-            )
-        return found
+            here = [child.platform] if child.platform else self._platforms_below(child.digest, depth + 1)
+            found.update(dict.fromkeys(here))
+        return list(found)

@@ -12,6 +12,7 @@ from oci import blobs, listing, manifests, uploads
 from oci.auth import Credential, TokenProvider
 from oci.cancel import CancelToken
 from oci.digest import parse_digest
+from oci.documents import Documents
 from oci.egress import Door, split_host_port
 from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Role
@@ -40,6 +41,7 @@ class RegistryClient:
     :param credential: must be for this registry.
     :param token_provider: makes bearer tokens itself, instead of any token server.
     :param budget: shared by all clients of one import attempt.
+    :param documents: counts what manifests and lists take in memory; shared in the same way.
     :param on_wait: told of every pause; called from the thread that waits.
     :param on_retry: called once for every try after a failed one.
     """
@@ -64,6 +66,7 @@ class RegistryClient:
         on_retry: Callable[[], None] = lambda: None,
         rate_limits: RateLimitStore | None = None,
         cancel: CancelToken | None = None,
+        documents: Documents | None = None,
     ) -> None:
         self.registry = normalise_registry(registry)
         self.role = role
@@ -90,6 +93,7 @@ class RegistryClient:
             rate_limits=rate_limits or LocalRateLimits(),
             cancel=self.cancel,
             on_wait=on_wait,
+            documents=documents,
         )
         self.retrier = Retrier(
             budget=budget or RetryBudget(),
@@ -246,7 +250,10 @@ class RegistryClient:
             if found is not None:
                 return found
         index = self.find_manifest(repository, referrers_tag(digest))
-        return index.manifests if index is not None and index.is_index else ()
+        if index is None or not index.is_index:
+            return ()
+        self.session.documents.hold(index.weight)
+        return index.manifests
 
     # --- blobs -------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
+from oci.documents import Documents
 from oci.errors import Note, OciError, gettext_noop
 from oci.ladder import Ladder
 from oci.limits import STALL_SECONDS
@@ -80,6 +81,7 @@ class ImageCopier:
     :param platforms: ``linux/amd64`` and the like; empty for all.
     :param observer: told what happens; an :class:`OciError` that it raises in ``layers`` ends the import.
     :param confirm: called right before the tag is put; raises when this attempt has lost its right to.
+    :param documents: shared with the clients; counts what is kept in memory.
     :raises OciError: ``invalid_reference`` for a malformed platform.
     """
 
@@ -102,6 +104,7 @@ class ImageCopier:
         mounts: MountProof | None = None,
         confirm: Callable[[], None] = lambda: None,
         stall_seconds: float = STALL_SECONDS,
+        documents: Documents | None = None,
     ) -> None:
         self._source = source
         self._target = target
@@ -122,6 +125,7 @@ class ImageCopier:
             cancel=self._cancel,
             near=self._manifest_at_target,
             near_blob=self._blob_at_target,
+            documents=documents,
         )
         self._ladder = Ladder(
             source=source,

@@ -22,7 +22,14 @@ INDEX_DEPTH: Final = 4
 JSON_DEPTH: Final = 32
 #: Values in one JSON text; 1000 layers with annotations stay far below, a text of 4 MiB of ``[]`` would
 #: take 100 MiB.
-JSON_VALUES: Final = 100_000
+JSON_VALUES: Final = 50_000
+#: Beyond this a JSON text must be plain ASCII without escapes: one character beyond it makes each take four bytes.
+JSON_WIDE_BYTES: Final = MIB
+#: Documents beyond this are read and parsed one at a time; manifests seen in the field have a few kilobytes.
+LARGE_DOCUMENT_BYTES: Final = 128 * 1024
+#: What all documents of one import may take in memory together; see :mod:`oci.documents`. The largest images seen
+#: take less than 3 MiB.
+DOCUMENTS_WEIGHT: Final = 12 * MIB
 #: Names of one list of a source, over all its pages; all are remembered so that a circle is noticed. Docker Hub's
 #: largest repositories have some ten thousand tags.
 LIST_NAMES: Final = 50_000

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from oci import strict_json
 from oci.connection import Broken, Malformed, Response
+from oci.documents import weight_of
 from oci.errors import OciError, gettext_noop
 from oci.faults import confused
-from oci.limits import CHILDREN, LIST_NAMES, MANIFEST_BYTES, REPOSITORY_CHARS
+from oci.limits import CHILDREN, LIST_NAMES, MIB, REPOSITORY_CHARS
 from oci.manifest import Descriptor, parse_manifest
 from oci.media_types import OCI_INDEX, bare_type
 from oci.retry import Retrier
 from oci.session import Scopes, Session
 from oci.urls import Url
 
-#: A page of names may be as large as a manifest.
-_PAGE_BYTES: Final = MANIFEST_BYTES
+#: One page; registries that know no pages send fifty thousand tags in less.
+_PAGE_BYTES: Final = 2 * MIB
+#: All names of a list together.
+_NAMES_BYTES: Final = 4 * MIB
 PAGE_NAMES: Final = 1000
 #: Pages of one list; Docker Hub's largest repositories have some ten thousand tags.
 PAGES: Final = 1000
@@ -77,13 +81,16 @@ def referrers_page(
     if bare_type(response.header("Content-Type")) != OCI_INDEX:
         response.discard()
         return None
-    index = parse_manifest(_read(session, response), OCI_INDEX, expected_digest=None)
+    with ExitStack() as alone:
+        body = _read(session, response, lambda: alone.enter_context(session.documents.large()))
+        session.documents.hold(weight_of(body))
+        index = parse_manifest(body, OCI_INDEX, expected_digest=None)
     return index.manifests, next_page(session, response)
 
 
-def _read(session: Session, response: Response) -> bytes:
+def _read(session: Session, response: Response, on_large: Callable[[], object] = lambda: None) -> bytes:
     try:
-        return response.read(_PAGE_BYTES)
+        return response.read(_PAGE_BYTES, on_large=on_large)
     except OverflowError:
         template = gettext_noop("A list at %(host)s is larger than %(limit)d bytes.")
         raise OciError("limit_exceeded", template, host=session.site.host, limit=_PAGE_BYTES) from None
@@ -108,13 +115,16 @@ def all_names(
     :raises OciError: ``limit_exceeded``: a source sends more names than are remembered.
     """
     seen: set[str] = set()
+    size = 0
     url: Url | None = session.url(f"{path}?n={PAGE_NAMES}")
     for _ in range(PAGES):
         if url is None:
             return
         page = retrier.run(partial(names_page, session, url, key, scopes=scopes, what=what))
         fresh = [name for name in dict.fromkeys(page.names) if name not in seen]
-        if len(seen) + len(fresh) > LIST_NAMES and session.site.role == "source":
+        size += sum(map(len, fresh))
+        too_many = len(seen) + len(fresh) > LIST_NAMES or size > _NAMES_BYTES
+        if too_many and session.site.role == "source":
             template = gettext_noop("A list at %(host)s has more than %(limit)d names.")
             raise OciError("limit_exceeded", template, host=session.site.host, limit=LIST_NAMES)
         seen.update(fresh)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from oci import limits, media_types
 from oci.descriptor import Descriptor, as_object, read_annotations, read_descriptor, read_text, refuse
 from oci.digest import digest_of, parse_digest
+from oci.documents import weight_of
 from oci.errors import OciError, gettext_noop
 from oci.platforms import Platform
 from oci.strict_json import BadJsonError, Json, load
@@ -61,6 +62,11 @@ class Manifest:
     @property
     def is_index(self) -> bool:
         return self.kind == "index"
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, roughly and rather too many."""
+        return weight_of(self.body)
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from oci.cancel import CancelToken
 from oci.client import RegistryClient, referrers_tag
 from oci.errors import OciError, gettext_noop
 from oci.faults import Answered
-from oci.limits import READ_BACK_SECONDS
+from oci.limits import CHILDREN, MANIFEST_BYTES, READ_BACK_SECONDS
 from oci.manifest import Descriptor, Manifest, parse_manifest
 from oci.media_types import OCI_INDEX
 from oci.tree import Tree
@@ -205,7 +205,8 @@ def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> boo
 def _referrers_index(descriptors: Iterable[Descriptor], attached: Attached) -> Manifest:
     """The index under the tag that stands in for the referrers API, as the specification has it."""
     entries = []
-    for each in descriptors:
+    # The newest come last; more than a reader takes are no use to anyone.
+    for each in list(descriptors)[-CHILDREN:]:
         tree = attached.trees.get(each.digest)
         entry: dict[str, object] = {"mediaType": each.media_type, "digest": each.digest, "size": each.size}
         artifact_type = each.artifact_type or (_artifact_type(tree.root) if tree else "")
@@ -215,8 +216,15 @@ def _referrers_index(descriptors: Iterable[Descriptor], attached: Attached) -> M
         if annotations:
             entry["annotations"] = annotations
         entries.append(entry)
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    return parse_manifest(json.dumps(document).encode(), OCI_INDEX, expected_digest=None)
+    body = _index_of(entries)
+    if len(body) > MANIFEST_BYTES:
+        # What it says of each is in each itself, too.
+        body = _index_of([{key: entry[key] for key in entry if key != "annotations"} for entry in entries])
+    return parse_manifest(body, OCI_INDEX, expected_digest=None)
+
+
+def _index_of(entries: Sequence[Mapping[str, object]]) -> bytes:
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
 
 
 def _artifact_type(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ from oci.attached import Attached, find_attached
 from oci.cancel import CancelToken
 from oci.chosen import PlatformChoice
 from oci.digest import is_digest
+from oci.documents import Documents
 from oci.limits import MANIFEST_BYTES
 from oci.manifest import Descriptor, Manifest, Platform
 from oci.media_types import CONFIG_TYPES
@@ -40,6 +41,7 @@ class ImageReader:
 
     :param near: finds a manifest by digest where it may be already (the target): saves the source's quota.
     :param near_blob: the same for a small blob, by digest and size.
+    :param documents: counts what is kept.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ImageReader:
         cancel: CancelToken,
         near: Callable[[str], Manifest | None] = lambda _digest: None,
         near_blob: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
+        documents: Documents | None = None,
     ) -> None:
         self._source = source
         self._repository = repository
@@ -64,6 +67,7 @@ class ImageReader:
         self._cancel = cancel
         self._near = near
         self._near_blob = near_blob
+        self._documents = documents or Documents()
         self._lock = threading.Lock()
         self._read: dict[str, Manifest] = {}
         self._contents: dict[str, bytes] = {}
@@ -82,7 +86,7 @@ class ImageReader:
             self.digest = head.digest
         else:
             manifest = self._source.get_manifest(self._repository, self._wanted)
-            self._read[manifest.digest] = manifest
+            self._keep(manifest.digest, manifest)
             self.digest = manifest.digest
         return self.digest
 
@@ -101,6 +105,7 @@ class ImageReader:
                 self._repository,
                 tree.manifests.values(),
                 fetch=self._fetch,
+                keep=self._keep,
                 parallel=self._parallel,
                 note=self._source.note,
             )
@@ -112,7 +117,7 @@ class ImageReader:
             # Where the root is missing its parts are too: no need to ask for each.
             self._look_near = near is not None
             if near is not None:
-                self._read[self.digest] = near
+                self._keep(self.digest, near)
         return self._fetch(self.digest)
 
     def _fetch(self, digest: str) -> Manifest:
@@ -124,9 +129,16 @@ class ImageReader:
         manifest = self._near(digest) if self._look_near else None
         if manifest is None:
             manifest = self._source.get_manifest(self._repository, digest)
-        with self._lock:
-            self._read[digest] = manifest
+        self._keep(digest, manifest)
         return manifest
+
+    def _keep(self, digest: str, manifest: Manifest) -> None:
+        """:raises OciError: all that is kept would be too much."""
+        with self._lock:
+            is_new = digest not in self._read
+            self._read[digest] = manifest
+        if is_new:
+            self._documents.hold(manifest.weight)
 
     def _names(self, tree: Tree) -> tuple[str, ...]:
         if tree.root.is_index:
@@ -143,6 +155,7 @@ class ImageReader:
         if content is None:
             content = self._contents.get(config.digest) or self._near_blob(config.digest, config.size)
         if content is None:
+            self._documents.hold(2 * config.size)
             content = self._source.read_blob(self._repository, config.digest, config.size)
             self._contents[config.digest] = content
         return platform_of_config(content)

@@ -9,6 +9,7 @@ from typing import Final
 from oci.answers import read_error
 from oci.cancel import CancelToken
 from oci.connection import Response
+from oci.documents import Documents
 from oci.errors import OciError, gettext_noop
 from oci.faults import Again, asked_to_wait, confused, refused
 from oci.http import Headers, Sending
@@ -38,7 +39,9 @@ class Session:
         rate_limits: RateLimitStore,
         cancel: CancelToken,
         on_wait: OnWait,
+        documents: Documents | None = None,
     ) -> None:
+        self.documents = documents or Documents()
         self.site = site
         self.sign_in = sign_in
         self.registry = registry

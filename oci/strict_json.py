@@ -35,6 +35,11 @@ def load(body: bytes) -> Json:
 
     :raises BadJsonError: with the reason; the size of ``body`` is the caller's to bound.
     """
+    if len(body) > limits.JSON_WIDE_BYTES and (not body.isascii() or b"\\u" in body):
+        raise BadJsonError(
+            gettext_noop("The registry's answer is beyond a limit: so much text has to be plain ASCII."),
+            too_large=True,
+        )
     try:
         text = body.decode("utf-8", "strict")
     except UnicodeDecodeError:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
 
+from oci.documents import Documents
 from oci.errors import OciError, gettext_noop
-from oci.limits import CHILDREN, INDEX_DEPTH, MIB
+from oci.limits import CHILDREN, INDEX_DEPTH
 from oci.manifest import Descriptor, Manifest
 from oci.selection import subset_index
-
-#: Manifests of one image are held in memory together; the largest seen have less than one MiB.
-TREE_BYTES: Final = 64 * MIB
 
 Fetch = Callable[[str], Manifest]
 #: Which children of an index are wanted; the number is how deep the index is, the outermost 1.
@@ -29,24 +26,33 @@ class Tree:
     root: Manifest
     manifests: dict[str, Manifest] = field(default_factory=dict)
     kept: dict[str, tuple[Descriptor, ...]] = field(default_factory=dict)
-    size: int = 0
+    documents: Documents = field(default_factory=Documents)
+    #: What was found out already: many indexes may name the same one.
+    _whole: dict[str, bool] = field(default_factory=dict)
+    _cut: dict[str, Manifest] = field(default_factory=dict)
 
     def is_whole(self, manifest: Manifest) -> bool:
-        """Whether nothing that ``manifest`` names was left out, here or deeper."""
+        """Whether nothing that ``manifest`` names was left out, here or deeper. The tree has been read."""
         if not manifest.is_index:
             return True
-        kept = {child.digest for child in self.kept[manifest.digest]}
-        return all(child.digest in kept for child in manifest.manifests) and all(
-            self.is_whole(self.manifests[digest]) for digest in kept
-        )
+        known = self._whole.get(manifest.digest)
+        if known is None:
+            kept = {child.digest for child in self.kept[manifest.digest]}
+            known = all(child.digest in kept for child in manifest.manifests) and all(
+                self.is_whole(self.manifests[digest]) for digest in kept
+            )
+            self._whole[manifest.digest] = known
+        return known
 
     def cut(self, manifest: Manifest) -> Manifest:
         """``manifest`` without what was left out; itself when that is nothing."""
         if self.is_whole(manifest):
             return manifest
-        kept = {child.digest for child in self.kept[manifest.digest]}
-        replaced = {digest: self.cut(self.manifests[digest]) for digest in kept}
-        return subset_index(manifest, kept, replaced=replaced)
+        if manifest.digest not in self._cut:
+            kept = {child.digest for child in self.kept[manifest.digest]}
+            replaced = {digest: self.cut(self.manifests[digest]) for digest in kept}
+            self._cut[manifest.digest] = subset_index(manifest, kept, replaced=replaced)
+        return self._cut[manifest.digest]
 
     def children(self) -> list[Descriptor]:
         """The wanted children of all indexes, outermost first."""
@@ -80,7 +86,8 @@ def read_tree(root: Manifest, *, fetch: Fetch, choose: Choose = everything, para
 
     :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
     """
-    tree = Tree(root, size=root.size)
+    tree = Tree(root)
+    tree.documents.hold(root.weight)
     pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="manifests")
     try:
         _Walk(tree, fetch, choose, pool).visit(root, 1)
@@ -118,10 +125,5 @@ class _Walk:
         # A batch at a time, so that what is read ahead stays within the limit of size.
         for start in range(0, len(fresh), 16):
             for child in self.pool.map(self.fetch, fresh[start : start + 16]):
-                tree.size += child.size
-                if tree.size > TREE_BYTES:
-                    template = gettext_noop(
-                        "The manifests of the image have more than %(limit)d bytes together."
-                    )
-                    raise OciError("limit_exceeded", template, limit=TREE_BYTES)
+                tree.documents.hold(child.weight)
                 self.visit(child, depth + 1)

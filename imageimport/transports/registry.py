@@ -12,6 +12,7 @@ from imageimport.mounts import ProvenMounts
 from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from oci.copy import ImageCopier
+from oci.documents import Documents
 from oci.retry import RetryBudget
 from projects import registry as own_registry
 
@@ -21,7 +22,7 @@ class RegistryTransport:
 
     def __init__(self, job: Job) -> None:
         task = job.task
-        budget = RetryBudget()
+        budget, documents = RetryBudget(), Documents()
         self._source = engine.source_client(
             job.source,
             user=task.requested_by,
@@ -29,6 +30,7 @@ class RegistryTransport:
             cancel=job.cancel,
             audience=job.progress,
             budget=budget,
+            documents=documents,
         )
         # To delete is asked for only where an upload is called off: a session ends by DELETE.
         access = {job.target_repository: own_registry.DELETE}
@@ -36,6 +38,7 @@ class RegistryTransport:
             access=access,
             cancel=job.cancel,
             budget=budget,
+            documents=documents,
             on_wait=job.progress.waiting,
             on_retry=job.progress.retried,
             stall_seconds=settings.IMPORT_STALL_SECONDS,
@@ -64,6 +67,7 @@ class RegistryTransport:
             mounts=self._mounts,
             confirm=job.before_commit,
             stall_seconds=settings.IMPORT_STALL_SECONDS,
+            documents=documents,
         )
 
     def login(self) -> None:

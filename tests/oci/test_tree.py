@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from oci.documents import Documents
 from oci.errors import OciError
 from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
 from tests.oci.attachments import EMPTY, index
@@ -87,11 +88,10 @@ def test_an_index_that_names_itself_cannot_be_and_is_refused(
 
 
 def test_a_manifest_beyond_the_memory_for_all_is_refused(
-    source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+    source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
-    monkeypatch.setattr("oci.tree.TREE_BYTES", 1000)
     children = [random_image([2_048], seed=100 + n) for n in range(5)]
     source.add_image("library/app", "v1", index([(child, {}) for child in children]))
     with pytest.raises(OciError) as caught:
-        run(copier(source, target))
+        run(copier(source, target, documents=Documents(10_000)))
     assert caught.value.code == "limit_exceeded"
