@@ -130,18 +130,22 @@ def start_registry(
 
 @dataclass
 class PostgresServer:
-    """A PostgreSQL of one's own, on a loopback port."""
+    """A PostgreSQL of one's own."""
 
     running: Running
     port: int
+    host: str = LOOPBACK
 
     def url(self, database: str = "postgres") -> str:
         """What DATABASE_URL takes."""
-        return f"postgres://portal:portal@{LOOPBACK}:{self.port}/{database}"
+        return f"postgres://portal:portal@{self.host}:{self.port}/{database}"
 
 
-def start_postgres(directory: Path) -> PostgresServer:
-    """Make and start a database cluster in ``directory``, as an unprivileged user where we are root."""
+def start_postgres(directory: Path, *, host: str = LOOPBACK) -> PostgresServer:
+    """Make and start a database cluster in ``directory``, as an unprivileged user where we are root.
+
+    :param host: the address of this machine that it listens on.
+    """
     binaries = Path(max(glob.glob("/usr/lib/postgresql/*/bin")))
     data = directory / "data"
     data.mkdir(parents=True)
@@ -173,8 +177,10 @@ def start_postgres(directory: Path) -> PostgresServer:
         capture_output=True,
         cwd="/",
     )
+    with (data / "pg_hba.conf").open("a", encoding="ascii") as access:
+        access.write("host all all samenet scram-sha-256\n")
     options = {
-        "listen_addresses": LOOPBACK,
+        "listen_addresses": host,
         "unix_socket_directories": "",
         "fsync": "off",
         "max_connections": "200",
@@ -185,12 +191,12 @@ def start_postgres(directory: Path) -> PostgresServer:
         return ServiceSpec(
             name="postgres",
             argv=[*become, str(binaries / "postgres"), "-D", str(data), *settings],
-            ready=lambda: _accepts_postgres(port),
+            ready=lambda: _accepts_postgres(host, port),
             cwd=Path("/"),
             stop_signal=signal.SIGINT,
         )
 
-    return PostgresServer(*start_on_free_port(make, directory / "postgres.log"))
+    return PostgresServer(*start_on_free_port(make, directory / "postgres.log"), host)
 
 
 def _unprivileged_user() -> str:
@@ -208,11 +214,11 @@ def _let_pass(path: Path) -> None:
             parent.chmod(mode | 0o001)
 
 
-def _accepts_postgres(port: int) -> bool:
+def _accepts_postgres(host: str, port: int) -> bool:
     import psycopg
 
     try:
-        psycopg.connect(f"postgres://portal:portal@{LOOPBACK}:{port}/postgres", connect_timeout=2).close()
+        psycopg.connect(f"postgres://portal:portal@{host}:{port}/postgres", connect_timeout=2).close()
     except psycopg.OperationalError:
         return False
     return True
