@@ -2,11 +2,13 @@
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
+# requirements-observability.lock: with the packages for error reports and traces.
+ARG LOCK=requirements.lock
 WORKDIR /srv/portal
 # What changes seldom comes first: the locked dependencies, checked by their hashes.
-COPY requirements.lock ./
+COPY requirements*.lock ./
 RUN python3 -m venv .venv \
- && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+ && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "$LOCK"
 RUN command -v msgfmt >/dev/null \
  || { apt-get update -q && apt-get install -y -q --no-install-recommends gettext && rm -rf /var/lib/apt/lists/*; }
 COPY . .

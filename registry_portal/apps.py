@@ -11,4 +11,4 @@ class RegistryPortalConfig(AppConfig):
     verbose_name = _("Registry Portal")
 
     def ready(self) -> None:
-        from registry_portal import checks, observability, postgres, requestlog  # noqa: F401  (they register themselves)
+        from registry_portal import beating, checks, observability, postgres, requestlog  # noqa: F401  (they register themselves)

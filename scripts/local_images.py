@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 PACKAGES = (
-    "python3", "python3-venv", "ca-certificates", "gettext-base", "gettext",
+    "python3", "python3-venv", "ca-certificates", "gettext-base", "gettext", "wget",
     "postgresql", "redis-server", "docker-registry",
 )  # fmt: skip
 SUITE = "bookworm"

@@ -9,10 +9,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 import requests
@@ -27,6 +29,8 @@ from tests.support.engine import DockerEngine
 pytestmark = pytest.mark.compose
 
 ENDED = {"success", "failed", "canceled"}
+#: What runs for as long as the stack is up.
+SERVICES: Final = ("worker", "redis", "web", "beat", "registry", "database")
 
 
 class Compose:
@@ -94,7 +98,7 @@ class Compose:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
-    def wait(self, project: str, task: str, *, timeout: float = 180.0) -> dict[str, object]:
+    def wait(self, project: str, task: str, *, timeout: float = 180.0) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
@@ -105,6 +109,13 @@ class Compose:
                 return dict(found.json())
             time.sleep(0.5)
         raise AssertionError(f"the import has not ended:\n{self.compose('logs', '--tail', '40', 'worker')}")
+
+    def state(self, service: str) -> dict[str, Any]:
+        return dict(json.loads(self.engine.docker("inspect", f"portaltest_{service}_1"))[0]["State"])
+
+    def health(self) -> dict[str, str]:
+        """What each service's own check says."""
+        return {name: self.state(name).get("Health", {}).get("Status", "unchecked") for name in SERVICES}
 
     def verify(self, repository: str, tag: str) -> str:
         reader = Reader(f"http://localhost:{self.registry_port}", username="admin", password=self.password)
@@ -178,20 +189,51 @@ def test_no_container_is_root_and_every_file_system_is_read_only(stack: Compose)
         assert about["Config"]["User"] not in {"", "0", "root"}, name
         assert about["HostConfig"]["ReadonlyRootfs"], name
         assert about["HostConfig"]["CapDrop"] == ["ALL"], name
+        assert about["HostConfig"]["Memory"] > 0, name
 
 
-@pytest.mark.parametrize("service", ["worker", "redis", "web", "beat", "registry", "database"])
+def test_every_container_says_that_it_is_healthy(stack: Compose) -> None:
+    _until(lambda: set(stack.health().values()) == {"healthy"})
+    assert set(stack.health()) == set(SERVICES)
+
+
+def test_no_secret_stands_in_a_containers_environment(stack: Compose) -> None:
+    show = "cat /config/database_password /var/lib/portal/secrets/*"
+    secrets = [
+        line for line in stack.compose("exec", "-T", "web", "sh", "-c", show).split() if len(line) > 20
+    ]
+    assert len(secrets) > 5
+    shown = stack.engine.docker("inspect", *(f"portaltest_{name}_1" for name in SERVICES))
+    assert not [secret for secret in secrets if secret in shown]
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_killing_a_container_in_the_middle_of_an_import_loses_nothing(stack: Compose, service: str) -> None:
     digest = stack.push_source(f"team/{service}", "1", 60_000_000)
     project = stack.project()
     task = stack.submit(project, f"source:5000/team/{service}:1")
     time.sleep(0.5)
-    stack.engine.docker("kill", f"portaltest_{service}_1")
-    # An explicit kill counts as the operator's will, so Docker's restart policy does not undo it.
-    stack.engine.docker("start", f"portaltest_{service}_1")
+    # As a crash, not as `docker kill`: that would be the operator's will, which no restart policy undoes.
+    os.kill(stack.state(service)["Pid"], signal.SIGKILL)
     found = stack.wait(project, task)
     assert (found["status"], found["digest"]) == ("success", digest), found
     assert stack.verify(f"library/team/{service}", "1") == digest
+    _until(lambda: stack.health()[service] == "healthy")
+
+
+def test_a_worker_that_is_stopped_in_the_middle_gives_its_import_back(stack: Compose) -> None:
+    digest = stack.push_source("team/stopped", "1", 200_000_000)
+    project = stack.project()
+    task = stack.submit(project, "source:5000/team/stopped:1")
+    time.sleep(0.7)
+    stack.compose("stop", "worker")
+    # Within its grace, not killed after it.
+    assert stack.state("worker")["ExitCode"] == 0
+    stack.compose("start", "worker")
+    found = stack.wait(project, task)
+    history = [(each["attempt"], each["outcome"]) for each in found["history"]]
+    assert (found["status"], found["digest"]) == ("success", digest), found
+    assert history == [(1, "handed_back"), (1, "success")], history
 
 
 def test_a_second_up_changes_no_secret(stack: Compose) -> None:
