@@ -39,7 +39,11 @@ if [ ! -s "$data/PG_VERSION" ]; then
 fi
 exec "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql
 """
-REGISTRY_ENTRY = '#!/bin/sh\nexec docker-registry serve "$@"\n'
+#: As the official one: a configuration alone is served.
+REGISTRY_ENTRY = """#!/bin/sh
+case "$1" in *.yml) set -- serve "$@" ;; esac
+exec docker-registry "$@"
+"""
 
 IMAGES = {
     "python:3.11-slim-bookworm": "ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt\n",
