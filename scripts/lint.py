@@ -37,11 +37,13 @@ def checks() -> dict[str, Sequence[str]]:
         "imports": [str(BIN / "lint-imports"), "--no-logo"],
         "Django": [*manage, "check", "--fail-level", "WARNING"],
         "migrations": [*manage, "makemigrations", "--check", "--dry-run"],
+        "additive": [PYTHON, "-m", "scripts.migrations"],
         "OpenAPI": [*manage, "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
         "translations": [PYTHON, "-m", "scripts.translations"],
         "sizes": [PYTHON, "-m", "scripts.sizes"],
         "links": [PYTHON, "-m", "scripts.links"],
         "licences": [PYTHON, "-m", "scripts.licences"],
+        "advisories": [PYTHON, "-m", "scripts.advisories"],
     }
 
 
@@ -68,8 +70,12 @@ def _passes(name: str, command: Sequence[str], env: dict[str, str]) -> bool:
     done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
     good = done.returncode == 0
     print(f"{'ok  ' if good else 'FAIL'} {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    said = done.stdout + done.stderr
     if not good:
-        print(done.stdout + done.stderr)
+        print(said)
+    for line in said.splitlines() if good else []:
+        if line.startswith("note: "):
+            print(f"     {line}")
     return good
 
 

@@ -1,0 +1,96 @@
+"""The operator's guide, run as written, on a portal that `make run` would start: nothing is lost on the way.
+
+What it says about Compose is run by ``make compose``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from stack.paths import ROOT
+from stack.sample import random_image, sample_image
+from tests.docs.test_guides import blocks
+from tests.support.portal import PortalProcess
+from tests.support.scripted_registry import ScriptedRegistry
+from tests.support.services import RegistryServer
+from tests.support.throttle import Throttle
+
+#: What each block of the guide is about, by a word that only it has, in the guide's order.
+BLOCKS = {
+    "backup": ".backup(",
+    "restore": "rm -rf",
+    "new key": "NEW=",
+    "rotate": "rotate_credentials\n",
+    "old keys": "cut -d",
+    "garbage": "garbage-collect",
+}
+
+
+def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
+    make_portal: Callable[..., PortalProcess], registry: RegistryServer, tmp_path: Path
+) -> None:
+    found = blocks("operation.md")
+    assert [[name for name, word in BLOCKS.items() if word in block] for block in found] == [
+        [name] for name in BLOCKS
+    ]
+    guide = dict(zip(BLOCKS, found, strict=True))
+    portal = make_portal(IMPORT_LEASE_SECONDS="3", IMPORT_SWEEP_SECONDS="1")
+
+    def run(name: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", guide[name]],
+            cwd=ROOT,
+            env={**portal.environment(), "BACKUP": str(tmp_path / "backup")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    project = portal.project("operated")
+    kept = registry.push("operation/kept", "1", sample_image())
+    portal.run_import(project, f"{registry.host}/operation/kept:1")
+    body = {"name": "theirs", "registry": "ghcr.io", "username": "me", "password": "not-to-be-lost"}
+    assert portal.call("POST", f"/projects/{project}/credentials", body).status_code == 201
+
+    run("backup")
+    run("new key")
+    with ScriptedRegistry() as source:
+        image = random_image([300_000, 2_000_000], seed=5)
+        late = source.add_image("operation/late", "1", image)
+        slow = Throttle(300_000)
+        source.rule("GET", f"/blobs/{image.blobs[2].digest}", slow)
+        task = portal.submit(project, f"{source.server_name}/operation/late:1")["id"]
+        while portal.task(project, task)["bytes_done"] < 400_000:
+            assert portal.task(project, task)["status"] in {"pending", "running"}
+        portal.stop()
+        run("garbage")
+        slow.release()
+        portal.start()
+        ended = portal.wait(project, task)
+    assert (ended["status"], ended["digest"], ended["attempts"]) == ("success", late, 1)
+    assert portal.verify("operated/operation/late", "1").digest == late
+    assert "1 re-encrypted, 0 current" in run("rotate")
+    run("old keys")
+    assert "1 current" in run("rotate")
+
+    portal.stop()
+    for path in portal.data_dir.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    run("restore")
+    portal.start()
+    assert portal.verify("operated/operation/kept", "1").digest == kept
+    named = portal.call("GET", f"/projects/{project}/credentials").json()["results"]
+    assert [credential["name"] for credential in named] == ["theirs"]
+    said = portal.manage("rotate_credentials", "--dry-run").stdout
+    assert re.search(r"0 to re-encrypt, 1 current$", said, re.MULTILINE), said
+    # What was still to come at the time of the backup, and what came after it, is asked for again.
+    again = portal.run_import(project, f"{registry.host}/operation/kept:1", target_tag="2")
+    assert again["status"] == "success"
+    assert not [path for path in (tmp_path / "backup").iterdir() if path.stat().st_mode & 0o77]
