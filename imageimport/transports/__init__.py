@@ -1,7 +1,9 @@
-"""Ways to move an image. To add one: implement :class:`base.Transport`, name it in :func:`open_transport` and in
-:class:`imageimport.choices.Transport`; tests/imageimport/transports holds what every transport must pass."""
+"""Ways to move an image. To add one: implement :class:`base.Transport`, name it in
+:class:`imageimport.choices.Transport` and in :func:`open_transport` (docs/development.md)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from imageimport.choices import Transport as Name
 from imageimport.transports.base import Job, Transport
@@ -12,10 +14,17 @@ def open_transport(job: Job) -> Transport:
 
     :raises OciError: it can't be had (``docker_unavailable``).
     """
-    if job.task.transport == Name.DOCKER:
-        from imageimport.transports.docker import DockerTransport
+    return transport_class(Name(job.task.transport))(job)
 
-        return DockerTransport(job)
-    from imageimport.transports.registry import RegistryTransport
 
-    return RegistryTransport(job)
+def transport_class(name: Name) -> Callable[[Job], Transport]:
+    """Imported when first asked for: what one transport needs costs the others nothing."""
+    match name:
+        case Name.REGISTRY:
+            from imageimport.transports.registry import RegistryTransport
+
+            return RegistryTransport
+        case Name.DOCKER:
+            from imageimport.transports.docker import DockerTransport
+
+            return DockerTransport
