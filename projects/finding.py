@@ -17,8 +17,6 @@ from django.db.models.expressions import RawSQL
 
 from projects.trigrams import TrigramIndex
 
-#: Up to so many hits are fetched through the index; a text that is found more often is common.
-COMMON: Final = 1000
 #: PostgreSQL looks at so many of the newest rows first: a text that so many of them contain is common, too.
 SAMPLE: Final = 1000
 OFTEN: Final = 20
@@ -55,11 +53,11 @@ def _rare_in_sqlite(
     match = " OR ".join(f"({each})" for each in wanted)
     if project_id is not None:
         match = f"project : {_quoted(project_id.hex[-3:])} AND texts : ({match})"
-    found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT {COMMON + 1}"
+    found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT {index.common + 1}"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({found})", [match])
         count = cursor.fetchone()[0]
-    if count > COMMON:
+    if count > index.common:
         return None
     if not count:
         return []
@@ -108,11 +106,11 @@ def _rare_in_postgres(
         # By itself, or PostgreSQL would walk the rows in the order that the page wants.
         cursor.execute(
             f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {mine} AND {matches}) "
-            f"SELECT id FROM found LIMIT {COMMON + 1}",
+            f"SELECT id FROM found LIMIT {index.common + 1}",
             [*whose, *values],
         )
         found = [row[0] for row in cursor.fetchall()]
-    return None if len(found) > COMMON else found
+    return None if len(found) > index.common else found
 
 
 def _any_of(index: TrigramIndex, alternatives: Alternatives) -> tuple[str, list[Any]]:

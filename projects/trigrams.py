@@ -26,12 +26,15 @@ class TrigramIndex:
     :param name: of the index; SQLite's tables are called so, PostgreSQL's indexes begin with it.
     :param columns: texts that are searched.
     :param newest: the time by which lists are ordered, for PostgreSQL's look at what is common.
+    :param common: up to so many hits are fetched through the index; a text that is found more often is common, and a
+        page of it full after a walk through the newest rows. Where both take equally long: about the root of the rows.
     """
 
     table: str
     name: str
     columns: tuple[str, ...]
     newest: str
+    common: int = 1000
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -142,7 +145,9 @@ class TrigramIndex:
 
 
 #: Tags: repository, tag and digest.
-IMAGES: Final = TrigramIndex("projects_image", "image_search", ("repository", "tag", "digest"), "updated_at")
+IMAGES: Final = TrigramIndex(
+    "projects_image", "image_search", ("repository", "tag", "digest"), "updated_at", common=300
+)
 #: The journal: who, where, and what about.
 EVENTS: Final = TrigramIndex(
     "projects_auditevent", "event_search", ("actor_name", "project_name", "subject"), "at"

@@ -23,7 +23,8 @@ WORDS: Final = (
 RARE: Final = ("zebra-crossing", 5)
 #: Two letters that stand in the rare rows only.
 RARE_PAIR: Final = "zz"
-ERRORS: Final = ("not_found", "unauthorized", "unreachable", "rate_limited", "source_error")
+#: So often that even among a thousand imports one of them fills a page of the admin.
+ERRORS: Final = (*["not_found"] * 6, "unauthorized", "unreachable", "rate_limited", "source_error")
 YEAR: Final = 365 * 86_400
 #: Imports that have not ended, at most, and of these the running ones.
 ACTIVE: Final = 200

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
+from imageimport import searching
 from imageimport.models import ImportTask
 from imageimport.searchindex import TASKS
 from imageimport.searching import search
-from projects import finding
 from tests.support.factories import ProjectFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +24,7 @@ def found(text: str) -> set[str]:
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the index, and past it as a text that is found too often."""
     if request.param == "many":
-        monkeypatch.setattr(finding, "COMMON", 0)
+        monkeypatch.setattr(searching, "TASKS", replace(TASKS, common=0))
 
 
 @pytest.mark.usefixtures("_both_ways")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from projects import finding
+from projects import selectors
 from projects.models import Image
 from projects.selectors import images_of, search_images
+from projects.trigrams import IMAGES
 from tests.support.factories import ImageFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(params=["few", "many"], autouse=True)
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "many":
-        monkeypatch.setattr(finding, "COMMON", 0)
+        monkeypatch.setattr(selectors, "IMAGES", replace(IMAGES, common=0))
 
 
 def test_parts_of_repository_and_tag_and_the_beginning_of_a_digest_are_found() -> None:
