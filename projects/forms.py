@@ -62,7 +62,7 @@ class ConfirmForm(StyledForm):
 class MemberForm(StyledForm):
     """Someone who joins, by user name."""
 
-    username = forms.CharField(label=_("User name"), max_length=150)
+    username = forms.CharField(label=_("Username"), max_length=150)
     role = forms.ChoiceField(label=_("Role"))
 
     def __init__(self, *args: Any, names_owners: bool, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urldefrag
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -13,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from projects.models import Project, Role
@@ -108,8 +109,16 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def go(request: HttpRequest, to: str) -> HttpResponse:
-    """Redirect after a post, from a page and from a fragment's request alike."""
-    return HttpResponseClientRedirect(to) if htmx_of(request) else redirect(to)
+    """Redirect after a post, from a page and from a fragment's request alike.
+
+    To go to another section of the page where one is already, a browser would load nothing: that page is loaded anew.
+    """
+    htmx = htmx_of(request)
+    if not htmx:
+        return redirect(to)
+    if urldefrag(htmx.current_url_abs_path or "").url == urldefrag(to).url:
+        return HttpResponseClientRefresh()
+    return HttpResponseClientRedirect(to)
 
 
 def asked(

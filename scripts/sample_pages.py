@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: Of the users ``ada``, ``mei`` and ``lars`` in the sample rows.
+#: Of the users ``ada``, ``mei``, ``lars`` and ``noor`` in the sample rows.
 PASSWORD: Final = "a password for pictures"
 
 
@@ -65,14 +65,36 @@ def _wrong_password(page: Any) -> None:
     page.wait_for_load_state()
 
 
+def _second_factor(page: Any) -> None:
+    page.locator("#id_username").fill("noor")
+    page.locator("#id_password").fill(PASSWORD)
+    page.locator("main form button").first.click()
+    page.wait_for_load_state()
+    page.locator("#id_code").wait_for()
+
+
+def _menu(page: Any) -> None:
+    page.locator(".bar [data-menu] summary").last.click()
+
+
+def _open_platforms(page: Any) -> None:
+    page.locator("details.platforms summary").first.click()
+
+
 _P: Final = "/projects/library/"
 PAGES: Final = (
     Shot("login", "/accounts/login/", user=""),
     Shot("login-refused", "/accounts/login/", user="", act=_wrong_password),
+    Shot("sign-in-second-factor", "/accounts/login/", user="", act=_second_factor),
     Shot("projects", "/"),
+    Shot("projects-menu", "/", act=_menu, whole=False),
+    Shot("projects-of-a-newcomer", "/", user="noor"),
     Shot("project-new", "/", act=_click(".head-actions .btn-primary"), whole=False),
     Shot("project", _P),
+    Shot("project-platforms", _P, act=_open_platforms),
     Shot("project-empty", "/projects/fresh/"),
+    Shot("project-as-viewer", _P, user="noor"),
+    Shot("project-registry-away", "/pictures/registry-away/"),
     Shot("project-no-match", f"{_P}?search=zzz"),
     Shot("project-push-and-pull", _P, act=_click(".head-actions summary"), whole=False),
     Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False),
@@ -103,9 +125,20 @@ PAGES: Final = (
     Shot("webhook-deliveries", _P + "settings/webhooks/{webhook}/"),
     Shot("journal", f"{_P}settings/journal/"),
     Shot("account", "/accounts/"),
+    Shot("second-factor", "/accounts/2fa/"),
+    Shot("second-factor-new", "/accounts/2fa/totp/activate/"),
+    Shot("second-factor-on", "/accounts/2fa/", user="noor"),
+    Shot("recovery-codes", "/accounts/2fa/recovery-codes/", user="noor"),
     Shot("members-as-developer", f"{_P}settings/", user="lars"),
     Shot("forbidden", f"{_P}settings/journal/", user="lars"),
     Shot("not-found", "/projects/nowhere/"),
+    Shot("server-error", "/pictures/server-error/"),
+)
+#: Django's admin, in our colours.
+ADMIN_PAGES: Final = (
+    Shot("admin", "/admin/"),
+    Shot("admin-imports", "/admin/imageimport/importtask/"),
+    Shot("admin-import", "/admin/imageimport/importtask/{running}/change/"),
 )
 
 
@@ -123,5 +156,10 @@ def ids() -> dict[str, str]:
 
 
 def tell() -> None:
-    """Print the places as one line of JSON."""
-    print(json.dumps(ids()))
+    """Print the places as one line of JSON; ``noor-session`` is a session of hers: past her second factor."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client()
+    client.force_login(User.objects.get(username="noor"))
+    print(json.dumps({**ids(), "noor-session": client.cookies["sessionid"].value}))

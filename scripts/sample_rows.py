@@ -9,6 +9,8 @@ import datetime as dt
 import random
 from typing import Any
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -54,9 +56,13 @@ def digest() -> str:
 
 
 def fill() -> Project:
-    """Users ``ada`` (owner), ``mei``, ``lars``; projects ``library`` with everything, ``payments``, ``fresh``."""
+    """Users ``ada`` (owner), ``mei``, ``lars``, and ``noor``, a stranger with a second factor; projects ``library``
+    with everything, ``payments``, ``fresh``."""
     ada = User.objects.create_superuser("ada", "ada@example.com", PASSWORD)
-    mei, lars = (User.objects.create_user(name, f"{name}@example.com", PASSWORD) for name in ("mei", "lars"))
+    mei, lars, noor = (
+        User.objects.create_user(name, f"{name}@example.com", PASSWORD) for name in ("mei", "lars", "noor")
+    )
+    _second_factor(noor)
     library = _project("library", "Base images for everybody", "public", [ada, mei, lars])
     _project("payments", "Payment services and their sidecars", "private", [ada, mei, lars])
     _project("data-platform", "Spark, Trino, Airflow and friends", "private", [ada, mei, lars])
@@ -68,6 +74,11 @@ def fill() -> Project:
     _schedule(library, mei)
     _settings(library, ada)
     return library
+
+
+def _second_factor(user: User) -> None:
+    TOTP.activate(user, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(user)
 
 
 def _project(name: str, description: str, visibility: str, people: list[User]) -> Project:

@@ -1,10 +1,12 @@
 """``make screenshots``: every page in both languages, both themes and two sizes, into ``screenshots/``.
 
+``python -m scripts.screenshots project history dark phone``: only these pages, and only these looks.
 Pages are filled with rows of :mod:`scripts.sample_rows`; nothing is imported and no registry asked.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -23,7 +25,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.sample_pages import PAGES, PASSWORD, Shot
+from scripts.sample_pages import ADMIN_PAGES, PAGES, PASSWORD, Shot
 from stack.paths import BIN, ROOT
 from stack.ports import free_port
 from stack.tools import find
@@ -31,15 +33,18 @@ from stack.tools import find
 LANGUAGES: Final = {"en": "en-GB", "zh-hans": "zh-CN"}
 THEMES: Final = ("light", "dark")
 SIZES: Final = {"desktop": (1280, 860), "phone": (360, 780)}
+_WORDS: Final = (LANGUAGES, THEMES, SIZES)
 #: Makes the rows and says the ids that the pages' addresses need.
 _FILL: Final = "from scripts import sample_rows, sample_pages; sample_rows.fill(); sample_pages.tell()"
 
 
 def main() -> int:
     """Write the pictures; 1 if a page is wider than the window or says something in the console."""
-    wanted = sys.argv[1:]
+    looks = {*LANGUAGES, *THEMES, *SIZES}
+    wanted = [word for word in sys.argv[1:] if word not in looks]
+    looks &= set(sys.argv)
     target = ROOT / "screenshots"
-    if not wanted:
+    if not sys.argv[1:]:
         shutil.rmtree(target, ignore_errors=True)
     target.mkdir(exist_ok=True)
     problems: list[str] = []
@@ -52,11 +57,10 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--no-proxy-server"]
         )
-        for language in LANGUAGES:
-            for theme in THEMES:
-                for size in SIZES:
-                    shots = [shot for shot in PAGES if not wanted or shot.name in wanted]
-                    problems += _take(Camera(browser, url, ids, target), (language, theme, size), shots)
+        shots = [shot for shot in (*PAGES, *ADMIN_PAGES) if not wanted or shot.name in wanted]
+        for look in itertools.product(LANGUAGES, THEMES, SIZES):
+            if all(not looks & set(words) or word in looks for word, words in zip(look, _WORDS, strict=True)):
+                problems += _take(Camera(browser, url, ids, target), look, shots)
         browser.close()
     print("\n".join(problems) or f"{len(list(target.glob('*.png')))} pictures in {target.relative_to(ROOT)}/")
     return 1 if problems else 0
@@ -86,13 +90,13 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
     page = context.new_page()
     page.on("pageerror", lambda error: problems.append(f"{page.url} {look}: {error}"))
     for shot in shots:
-        sign_in(page, camera.url, shot.user)
+        sign_in(page, camera.url, shot.user, camera.ids)
         page.goto(
             camera.url + shot.path.format(**camera.ids),
             wait_until="load",
         )
         shot.act(page)
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(200)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             problems.append(f"{shot.name} {look}: {wide} pixels wide")
@@ -103,12 +107,14 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
     return problems
 
 
-def sign_in(page: Page, url: str, user: str) -> None:
+def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
     """Be ``user`` of the sample rows in this page; empty: nobody."""
     if getattr(page, "_signed_in_as", "") == user:
         return
     page.context.clear_cookies()
-    if user:
+    if user and f"{user}-session" in ids:
+        page.context.add_cookies([{"name": "sessionid", "value": ids[f"{user}-session"], "url": url}])
+    elif user:
         page.goto(f"{url}/accounts/login/")
         page.locator("#id_username").fill(user)
         page.locator("#id_password").fill(PASSWORD)
@@ -136,8 +142,8 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "REGISTRY_URL": f"http://127.0.0.1:{registry.getsockname()[1]}",
         "REGISTRY_PUBLIC_HOST": "registry.example.com",
-        "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
-        "LOG_LEVEL": "ERROR",
+        "DJANGO_SETTINGS_MODULE": "scripts.picture_settings",
+        "LOG_LEVEL": "CRITICAL",
     }
     python = [str(BIN / "python"), str(ROOT / "manage.py")]
     # Static files are found where they are kept: collecting and compressing them would take longer than all else.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -21,6 +21,7 @@ from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.searchindex import TASKS
 from imageimport.services import FieldErrors, Refused
 from projects.adminlists import LongList, ValuesByIndex
+from projects.templatetags.portal import size
 
 
 class ReadOnlyInline(admin.TabularInline):
@@ -44,22 +45,31 @@ class AttemptInline(ReadOnlyInline):
 class LayerInline(ReadOnlyInline):
     model = ImportLayer
     verbose_name_plural = _("layers")
-    fields = ("position", "digest", "size", "bytes_done", "state")
+    fields = ("position", "digest", "whole", "here", "state")
     readonly_fields = fields
+
+    @admin.display(description=_("size"))
+    def whole(self, layer: ImportLayer) -> str:
+        return size(layer.size)
+
+    @admin.display(description=_("moved"))
+    def here(self, layer: ImportLayer) -> str:
+        return size(layer.bytes_done)
 
 
 @admin.register(ImportTask)
 class ImportTaskAdmin(LongList):
     list_display = (
-        "source_image",
-        "target_image",
         "look",
-        "progress",
+        "source_image",
+        "goal",
+        "how_far",
         "error_code",
         "attempts",
         "requested_by",
         "created_at",
     )
+    list_display_links = ("source_image",)
     list_filter = (
         "status",
         ("error_code", ValuesByIndex),
@@ -84,7 +94,7 @@ class ImportTaskAdmin(LongList):
             {
                 "fields": (
                     "status", "stage", "progress", "said", "failure", "error_code",
-                    "digest", "source_digest", "bytes_total", "bytes_done", "bytes_reused",
+                    "digest", "source_digest", "whole", "here", "reused",
                 )
             },
         ),
@@ -115,6 +125,17 @@ class ImportTaskAdmin(LongList):
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """There is nothing to save."""
+        unsaved = {"show_save": False, "show_save_and_continue": False, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, unsaved)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -125,6 +146,27 @@ class ImportTaskAdmin(LongList):
     def look(self, task: ImportTask) -> str:
         colour, _icon = STATUS_LOOKS[Status(task.status)]
         return format_html('<span class="status status-{}">{}</span>', colour, task.get_status_display())
+
+    @admin.display(description=_("target image"))
+    def goal(self, task: ImportTask) -> str:
+        """Without the registry's host, which is the same in every row."""
+        return task.target_image.partition("/")[2] or task.target_image
+
+    @admin.display(description=_("progress"))
+    def how_far(self, task: ImportTask) -> str:
+        return f"{task.progress} %"
+
+    @admin.display(description=_("size"))
+    def whole(self, task: ImportTask) -> str:
+        return size(task.bytes_total)
+
+    @admin.display(description=_("moved"))
+    def here(self, task: ImportTask) -> str:
+        return size(task.bytes_done)
+
+    @admin.display(description=_("already here"))
+    def reused(self, task: ImportTask) -> str:
+        return size(task.bytes_reused)
 
     @admin.display(description=_("message"))
     def said(self, task: ImportTask) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import template
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
-from imageimport.models import ImportAttempt, ImportTask
+from imageimport.cronwords import in_words
+from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
-from projects.templatetags.portal import icon
+from projects.templatetags.portal import exact, icon
 
 register = template.Library()
 
@@ -177,6 +180,47 @@ def layer_bar(layer: Any) -> int:
     if layer.state in (LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE):
         return 100
     return min(100, layer.bytes_done * 100 // layer.size) if layer.size else 0
+
+
+@register.filter
+def cron_words(line: str) -> str:
+    """When a schedule runs, in words; empty where only the line itself says it."""
+    return in_words(line)
+
+
+@register.filter
+def count_here(layers: Sequence[ImportLayer]) -> int:
+    """How many of the layers are in the target."""
+    return sum(layer.state in (LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE) for layer in layers)
+
+
+@register.simple_tag
+def waiting(task: ImportTask) -> SafeString:
+    """Until when an import waits, and for whom where that is a host; scripts show the reader's own time."""
+    time = format_html(
+        '<time datetime="{}" data-local="short">{}</time>',
+        task.not_before.isoformat(),
+        exact(task.not_before),
+    )
+    host = (task.message_parts or {}).get("params", {}).get("host")
+    said = _("Waiting for %(host)s until %(time)s") if host else _("Waiting until %(time)s")
+    return format_html(said % {"host": "{host}", "time": "{time}"}, host=host, time=time)
+
+
+@register.simple_tag
+def shares(counts: Mapping[str, int], css: str = "") -> SafeString:
+    """How the imports of a batch ended, as one bar; the words beside it say the same."""
+    total, at, drawn = sum(counts.values()) or 1, 0.0, []
+    for status in (Status.SUCCESS, Status.FAILED, Status.CANCELED):
+        width = counts.get(status, 0) * 100 / total
+        drawn.append((status.value, f"{at:.2f}", f"{width:.2f}"))
+        at += width
+    rects = format_html_join("", '<rect class="share-{}" x="{}" width="{}" height="1"></rect>', drawn)
+    return format_html(
+        '<svg class="shares {}" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        css,
+        rects,
+    )
 
 
 @register.simple_tag

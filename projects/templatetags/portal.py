@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 register = template.Library()
 
+_JOINTS = re.compile(r"([-/._]+)(?=\w)")
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 #: English has no date format in Django that is short and free of "a.m."; Chinese has (``2026年11月24日 15:04``).
 _ENGLISH_TIME = "j M Y H:i"
@@ -107,6 +109,12 @@ def short_digest(value: str) -> str:
     """``sha256:0123456789ab`` of a digest; the algorithm stays."""
     algorithm, colon, hexadecimal = value.partition(":")
     return f"{algorithm}:{hexadecimal[:12]}" if colon else value[:12]
+
+
+@register.filter
+def breakable(value: str) -> SafeString:
+    """A name that may break into lines after its slashes, dashes and dots, before it breaks within a word."""
+    return mark_safe(_JOINTS.sub(r"\1<wbr>", escape(value)))  # noqa: S308 - escaped; what is added is ours
 
 
 @register.simple_tag

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from playwright.sync_api import Browser, Page
 
 from projects import reach
+from scripts.sample_pages import Shot
+from scripts.screenshots import sign_in, site
 from tests.support.fresh import fresh_memory
 from tests.support.people import Team
 
@@ -50,3 +55,47 @@ def htmx(client: Client, method: str, url: str, data: dict[str, Any] | None = No
     """A request as htmx makes it."""
     sent = {"hx-request": "true", **{name.replace("_", "-"): value for name, value in headers.items()}}
     return getattr(client, method)(url, data or {}, headers=sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The web process of a portal on sample rows, for browsers."""
+
+    url: str
+    ids: dict[str, str]
+    database: Path
+
+    def show(self, page: Page, shot: Shot) -> None:
+        """Open the page of a picture, as for the picture."""
+        sign_in(page, self.url, shot.user, self.ids)
+        page.goto(self.url + shot.path.format(**self.ids))
+        shot.act(page)
+
+
+@pytest.fixture(scope="session")
+def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    directory = tmp_path_factory.mktemp("sample-site")
+    with site(directory) as (url, ids):
+        yield Site(url, ids, directory / "data" / "portal.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def look(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A page that stays signed in from test to test: ``look("dark", width=360)``."""
+    open_pages: dict[tuple[str, int, str], Page] = {}
+
+    def found(theme: str = "light", width: int = 1280, locale: str = "en-GB") -> Page:
+        key = (theme, width, locale)
+        if key not in open_pages:
+            context = browser.new_context(
+                color_scheme="dark" if theme == "dark" else "light",
+                viewport={"width": width, "height": 800},
+                locale=locale,
+                permissions=["clipboard-read", "clipboard-write"],
+            )
+            open_pages[key] = context.new_page()
+        return open_pages[key]
+
+    yield found
+    for page in open_pages.values():
+        page.context.close()

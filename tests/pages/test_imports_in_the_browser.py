@@ -156,33 +156,33 @@ def test_many_images_go_as_one_batch(person: Person, registry: RegistryServer, l
 
 
 def test_everything_works_without_scripts(
-    browser: Browser, portal: PortalProcess, registry: RegistryServer
+    browser: Browser, portal: PortalProcess, registry: RegistryServer, language: str
 ) -> None:
-    registry.push("page/plain", "1", sample_image())
-    portal.project("plain")
-    context = browser.new_context(locale="en-GB", java_script_enabled=False)
-    person = Person(context.new_page(), portal, "en")
+    registry.push(f"page/plain-{language}", "1", sample_image())
+    portal.project(f"plain-{language}")
+    context = browser.new_context(locale=LOCALES[language], java_script_enabled=False)
+    person = Person(context.new_page(), portal, language)
     page = person.page
     person.sign_in()
-    person.open("/projects/plain/")
+    person.open(f"/projects/plain-{language}/")
     person.button("add").click()
-    expect(page).to_have_url(f"{portal.url}/projects/plain/import/?")
-    page.get_by_label("Image URL").fill("NOT AN IMAGE")
+    expect(page).to_have_url(f"{portal.url}/projects/plain-{language}/import/?")
+    page.get_by_label(person.say("url")).fill("NOT AN IMAGE")
     person.button("start").click()
     expect(page.locator("#import-image_url-error")).to_be_visible()
-    page.get_by_label("Image URL").fill(f"{registry.host}/page/plain:1")
-    page.get_by_label("Target name").fill("plain")
+    page.get_by_label(person.say("url")).fill(f"{registry.host}/page/plain-{language}:1")
+    page.get_by_label(person.say("name")).fill("plain")
     person.button("start").click()
-    expect(page).to_have_url(re.compile(r"/projects/plain/imports/[0-9a-f-]{36}/"))
-    expect(page.locator("#import-live .title-row")).to_contain_text(
-        "Success", timeout=PATIENCE
-    )  # it reloads itself
-    person.open("/projects/plain/")
-    expect(page.get_by_role("row").filter(has_text="plain:1")).to_be_visible()
-    page.get_by_role("link", name="Delete plain:1").click()
-    page.get_by_label("Type plain:1 to confirm").fill("plain:1")
-    page.get_by_role("button", name="Delete image").click()
-    expect(page.get_by_role("row").filter(has_text="plain:1")).to_have_count(0)
+    expect(page).to_have_url(re.compile(rf"/projects/plain-{language}/imports/[0-9a-f-]{{36}}/"))
+    # It reloads itself.
+    expect(page.locator("#import-live .title-row")).to_contain_text(person.say("success"), timeout=PATIENCE)
+    person.open(f"/projects/plain-{language}/")
+    row = page.get_by_role("row").filter(has_text="plain:1")
+    expect(row).to_be_visible()
+    page.get_by_role("link", name=person.say("delete")).click()
+    page.get_by_label(person.say("confirm")).fill("plain:1")
+    page.get_by_role("button", name=person.say("delete_image")).click()
+    expect(row).to_have_count(0)
     context.close()
 
 
@@ -202,19 +202,20 @@ def test_a_plan_says_what_an_import_would_move(
     assert person.portal.call("GET", f"/projects/{project}/images/import").json()["results"] == []
 
 
-@pytest.mark.parametrize("language", ["en"], indirect=True)
-def test_a_schedule_is_made_run_and_says_what_it_brought(person: Person, registry: RegistryServer) -> None:
-    registry.push("page/synced", "1.0", sample_image())
-    person.portal.project("sync")
-    person.open("/projects/sync/schedules/")
-    page = person.page
-    page.get_by_role("link", name="New scheduled sync").click()
-    page.get_by_label("Image", exact=True).fill(f"{registry.host}/page/synced")
-    page.get_by_label("Tags").fill("1.*")
-    page.get_by_label("When").fill("0 3 * * *")
-    page.get_by_role("button", name="Save scheduled sync").click()
-    page.get_by_role("button", name="Run now").click()
-    expect(page.locator("#schedule-live")).to_contain_text("1 new", timeout=PATIENCE)
+def test_a_schedule_is_made_run_and_says_what_it_brought(
+    person: Person, registry: RegistryServer, language: str
+) -> None:
+    registry.push(f"page/synced-{language}", "1.0", sample_image())
+    person.portal.project(f"sync-{language}")
+    person.open(f"/projects/sync-{language}/schedules/")
+    page, say = person.page, person.say
+    page.get_by_role("link", name=say("new_sync")).click()
+    page.get_by_label(say("image"), exact=True).fill(f"{registry.host}/page/synced-{language}")
+    page.get_by_label(say("tags")).fill("1.*")
+    page.get_by_label(say("when"), exact=True).fill("0 3 * * *")
+    page.get_by_role("button", name=say("save_sync")).click()
+    page.get_by_role("button", name=say("run_now")).click()
+    expect(page.locator("#schedule-live")).to_contain_text(say("one_new"), timeout=PATIENCE)
     expect(page.locator("[hx-trigger='every 2s']")).to_have_count(0, timeout=PATIENCE)
-    page.locator("details.more summary").first.click()
+    page.get_by_text(say("what_changed"), exact=True).click()
     expect(page.locator(".plain-list")).to_contain_text("1.0")

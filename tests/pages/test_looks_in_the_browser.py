@@ -2,70 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
-from scripts.sample_pages import PAGES, Shot
-from scripts.screenshots import sign_in, site
+from scripts.sample_pages import ADMIN_PAGES, PAGES, Shot
+from scripts.screenshots import sign_in
+from tests.pages.conftest import Site
 
 pytestmark = pytest.mark.timeout(240)
 LIBRARY = "/projects/library/"
 expect.set_options(timeout=15_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A portal on sample rows."""
-
-    url: str
-    ids: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("sample-site")) as (url, ids):
-        yield Site(url, ids)
-
-
-@pytest.fixture(scope="module")
-def look(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A page that stays signed in from test to test: ``look("dark", width=360)``."""
-    open_pages: dict[tuple[str, int, str], Page] = {}
-
-    def found(theme: str = "light", width: int = 1280, locale: str = "en-GB") -> Page:
-        key = (theme, width, locale)
-        if key not in open_pages:
-            context = browser.new_context(
-                color_scheme="dark" if theme == "dark" else "light",
-                viewport={"width": width, "height": 800},
-                locale=locale,
-                permissions=["clipboard-read", "clipboard-write"],
-            )
-            open_pages[key] = context.new_page()
-        return open_pages[key]
-
-    yield found
-    for page in open_pages.values():
-        page.context.close()
-
-
-def show(page: Page, sample: Site, shot: Shot) -> None:
-    """Open the page of a picture, as for the picture."""
-    sign_in(page, sample.url, shot.user)
-    page.goto(sample.url + shot.path.format(**sample.ids))
-    shot.act(page)
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("shot", PAGES, ids=lambda shot: shot.name)
-def test_axe_finds_nothing(sample: Site, look: Callable[..., Page], shot: Shot, theme: str) -> None:
+def test_axe_finds_nothing(sample_site: Site, look: Callable[..., Page], shot: Shot, theme: str) -> None:
     page = look(theme)
-    show(page, sample, shot)
+    sample_site.show(page, shot)
     found = Axe().run(
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
     )
@@ -77,10 +34,27 @@ def test_axe_finds_nothing(sample: Site, look: Callable[..., Page], shot: Shot, 
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("shot", ADMIN_PAGES, ids=lambda shot: shot.name)
+def test_axe_finds_nothing_serious_in_the_admin(
+    sample_site: Site, look: Callable[..., Page], shot: Shot, theme: str
+) -> None:
+    page = look(theme)
+    sample_site.show(page, shot)
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+    wrong = [
+        f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 @pytest.mark.parametrize("shot", PAGES, ids=lambda shot: shot.name)
 def test_a_page_fits_a_phone_and_says_nothing_in_the_console(
-    sample: Site, look: Callable[..., Page], shot: Shot, locale: str
+    sample_site: Site, look: Callable[..., Page], shot: Shot, locale: str
 ) -> None:
     page = look(width=360, locale=locale)
     said: list[str] = []
@@ -88,25 +62,27 @@ def test_a_page_fits_a_phone_and_says_nothing_in_the_console(
         "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
     )
     page.on("pageerror", lambda error: said.append(str(error)))
-    show(page, sample, shot)
+    sample_site.show(page, shot)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     quiet = ("Failed to load resource",)  # the picture of a refusal is one
     assert not [text for text in said if not text.startswith(quiet)]
 
 
-def test_nothing_is_fetched_from_another_site(sample: Site, look: Callable[..., Page]) -> None:
+def test_nothing_is_fetched_from_another_site(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.wait_for_timeout(300)
     assert len(asked) > 5
-    assert all(url.startswith((sample.url, "data:")) for url in asked)
+    assert all(url.startswith((sample_site.url, "data:")) for url in asked)
 
 
-def test_two_missed_polls_are_said_and_the_last_numbers_stay(sample: Site, look: Callable[..., Page]) -> None:
+def test_two_missed_polls_are_said_and_the_last_numbers_stay(
+    sample_site: Site, look: Callable[..., Page]
+) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     live = page.locator("#imports-live")
     words = live.get_by_text("Reconnecting…")
     expect(words).to_be_hidden()
@@ -117,9 +93,9 @@ def test_two_missed_polls_are_said_and_the_last_numbers_stay(sample: Site, look:
     expect(words).to_be_hidden(timeout=20_000)
 
 
-def test_focus_and_open_parts_survive_a_poll(sample: Site, look: Callable[..., Page]) -> None:
+def test_focus_and_open_parts_survive_a_poll(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
-    show(page, sample, Shot("import", LIBRARY + "imports/{running}/"))
+    sample_site.show(page, Shot("import", LIBRARY + "imports/{running}/"))
     cancel = page.get_by_role("button", name="Cancel")
     cancel.focus()
     with page.expect_response("**/live/") as answer:
@@ -129,9 +105,9 @@ def test_focus_and_open_parts_survive_a_poll(sample: Site, look: Callable[..., P
     assert page.evaluate("document.activeElement.id").startswith("cancel-")
 
 
-def test_nothing_is_asked_while_nobody_looks(sample: Site, look: Callable[..., Page]) -> None:
+def test_nothing_is_asked_while_nobody_looks(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
     asked: list[str] = []
 
@@ -146,9 +122,9 @@ def test_nothing_is_asked_while_nobody_looks(sample: Site, look: Callable[..., P
     page.unroute("**/imports/live/**")
 
 
-def test_keys_open_search_close_and_give_the_focus_back(sample: Site, look: Callable[..., Page]) -> None:
+def test_keys_open_search_close_and_give_the_focus_back(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.keyboard.press("/")
     expect(page.locator("#images-search")).to_be_focused()
     page.locator("#images-search").blur()
@@ -163,9 +139,9 @@ def test_keys_open_search_close_and_give_the_focus_back(sample: Site, look: Call
     expect(button).to_be_focused()
 
 
-def test_each_contracted_name_is_there_once(sample: Site, look: Callable[..., Page]) -> None:
+def test_each_contracted_name_is_there_once(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.get_by_role("button", name="Add from URL").click()
     for label in ("Image URL", "Target name", "Target tag", "Username", "Password"):
         assert page.get_by_label(label).count() == 1, label
@@ -177,9 +153,11 @@ def test_each_contracted_name_is_there_once(sample: Site, look: Callable[..., Pa
     expect(dialog).to_be_hidden()
 
 
-def test_the_targets_follow_the_reference_until_one_types(sample: Site, look: Callable[..., Page]) -> None:
+def test_the_targets_follow_the_reference_until_one_types(
+    sample_site: Site, look: Callable[..., Page]
+) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.get_by_role("button", name="Add from URL").click()
     url, name, tag = (page.get_by_label(label) for label in ("Image URL", "Target name", "Target tag"))
     url.fill("ghcr.io/owner/app:v1")
@@ -192,9 +170,9 @@ def test_the_targets_follow_the_reference_until_one_types(sample: Site, look: Ca
     expect(page.locator("[data-goal]")).to_have_text("registry.example.com/library/other/thing:mine")
 
 
-def test_copying_gives_the_command_and_says_so(sample: Site, look: Callable[..., Page]) -> None:
+def test_copying_gives_the_command_and_says_so(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.get_by_role("button", name="Copy pull command").first.click()
     expect(page.locator("#announcer")).to_have_text("Copied")
     assert (
@@ -204,54 +182,56 @@ def test_copying_gives_the_command_and_says_so(sample: Site, look: Callable[...,
 
 
 def test_search_narrows_while_typing_and_stands_in_the_address(
-    sample: Site, look: Callable[..., Page]
+    sample_site: Site, look: Callable[..., Page]
 ) -> None:
     page = look()
-    show(page, sample, Shot("project", LIBRARY))
+    sample_site.show(page, Shot("project", LIBRARY))
     page.locator("#images-search").fill("redis")
     rows = page.locator("#images-list tbody tr")
     expect(rows).to_have_count(1)
-    expect(page).to_have_url(f"{sample.url}{LIBRARY}?search=redis")
+    expect(page).to_have_url(f"{sample_site.url}{LIBRARY}?search=redis")
     expect(page.locator("#images-search")).to_be_focused()
 
 
-def test_filters_of_the_history_work_with_the_back_button(sample: Site, look: Callable[..., Page]) -> None:
+def test_filters_of_the_history_work_with_the_back_button(
+    sample_site: Site, look: Callable[..., Page]
+) -> None:
     page = look()
-    show(page, sample, Shot("history", f"{LIBRARY}imports/"))
+    sample_site.show(page, Shot("history", f"{LIBRARY}imports/"))
     page.get_by_text("Canceled", exact=True).first.click()
-    expect(page).to_have_url(f"{sample.url}{LIBRARY}imports/?search=&status=canceled")
+    expect(page).to_have_url(f"{sample_site.url}{LIBRARY}imports/?search=&status=canceled")
     chips = page.locator("#history-list tbody .chip")
     assert set(chips.all_inner_texts()) == {"Canceled"}
     page.go_back()
-    expect(page).to_have_url(f"{sample.url}{LIBRARY}imports/")
+    expect(page).to_have_url(f"{sample_site.url}{LIBRARY}imports/")
     expect(page.locator("#history-list")).to_contain_text("Success")
 
 
-def test_the_theme_needs_no_script_and_does_not_flash(sample: Site, browser: Browser) -> None:
+def test_the_theme_needs_no_script_and_does_not_flash(sample_site: Site, browser: Browser) -> None:
     for scheme, dark in (("dark", True), ("light", False)):
         context = browser.new_context(color_scheme="dark" if dark else "light", java_script_enabled=False)
         page = context.new_page()
-        page.goto(f"{sample.url}/accounts/login/")
+        page.goto(f"{sample_site.url}/accounts/login/")
         colour = page.locator("body").evaluate("element => getComputedStyle(element).backgroundColor")
         assert (colour == "rgb(14, 17, 22)") is dark, (scheme, colour)
         context.close()
 
 
-def test_the_language_switch_keeps_the_page(sample: Site, browser: Browser) -> None:
+def test_the_language_switch_keeps_the_page(sample_site: Site, browser: Browser) -> None:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
-    sign_in(page, sample.url, "lars")
-    page.goto(f"{sample.url}{LIBRARY}imports/?status=failed")
+    sign_in(page, sample_site.url, "lars", sample_site.ids)
+    page.goto(f"{sample_site.url}{LIBRARY}imports/?status=failed")
     page.get_by_role("button", name="中文").click()
-    expect(page).to_have_url(f"{sample.url}{LIBRARY}imports/?status=failed")
+    expect(page).to_have_url(f"{sample_site.url}{LIBRARY}imports/?status=failed")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     context.close()
 
 
-def test_the_pictures_can_be_taken(sample: Site, look: Callable[..., Page], tmp_path: Path) -> None:
+def test_the_pictures_can_be_taken(sample_site: Site, look: Callable[..., Page], tmp_path: Path) -> None:
     page = look()
-    show(page, sample, PAGES[0])
+    sample_site.show(page, PAGES[0])
     page.screenshot(path=tmp_path / "one.png")
     assert (tmp_path / "one.png").stat().st_size > 5_000

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask
+from imageimport.sentences import english, parts
 from projects import reach
 from tests.pages.conftest import htmx
 from tests.support.factories import ImageFactory, TaskFactory, ended_task
@@ -70,8 +71,19 @@ def test_a_wait_says_what_for_and_until_when(as_: As, team: Team) -> None:
     TaskFactory(project=team.project, not_before=until, message="docker.io limits the rate.")
     page = text(as_("viewer").get(PAGE))
     assert "docker.io limits the rate." in page
-    assert "goes on at" in page
-    assert f'datetime="{until.isoformat()}"' in page
+    assert re.search(rf'Waiting until <time datetime="{re.escape(until.isoformat())}"', page)
+
+
+def test_a_wait_for_a_host_names_it_in_both_languages(as_: As, team: Team) -> None:
+    said = parts("%(host)s limits the rate of requests.", {"host": "docker.io<"})
+    TaskFactory(
+        project=team.project,
+        not_before=timezone.now() + timedelta(minutes=10),
+        message=english(said),
+        message_parts=said,
+    )
+    assert "Waiting for docker.io&lt; until <time" in text(as_("viewer").get(PAGE))
+    assert "正在等待 docker.io&lt;，直到 <time" in text(as_("viewer", language="zh-hans").get(PAGE))
 
 
 def test_running_numbers_are_bytes_rate_and_time_left(as_: As, team: Team) -> None:

@@ -215,3 +215,21 @@ def test_a_registry_that_is_away_keeps_the_image_and_says_so(
     )
     assert answer.status_code == 422
     assert "r.example 的 5000 端口未及时响应。" in text(answer)
+
+
+def test_what_was_added_is_seen_on_the_page_where_one_is_already(as_: As, team: Team) -> None:
+    """A redirect to a section of the same page would load nothing."""
+    make_user("newcomer")
+    path, fields = "/projects/team/settings/members/new/", {"username": "newcomer", "role": "viewer"}
+    here = htmx(
+        as_("owner"),
+        "post",
+        path,
+        fields,
+        hx_current_url="http://testserver/projects/team/settings/#webhooks",
+    )
+    assert here["HX-Refresh"] == "true"
+    assert "HX-Redirect" not in here
+    team.project.memberships.filter(user__username="newcomer").delete()
+    elsewhere = htmx(as_("owner"), "post", path, fields, hx_current_url="http://testserver/projects/team/")
+    assert elsewhere["HX-Redirect"] == "/projects/team/settings/#members"

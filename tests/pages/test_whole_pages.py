@@ -126,7 +126,7 @@ _STAYS = {
     "143 ms",
 }
 #: A name of an image, a host, a platform, a person or a command: no word of a sentence.
-_NAME = re.compile(r"[a-z0-9]+(?:[-_./:@+$][A-Za-z0-9]+)*|[\d.,]+ [KMGT]?i?B(?:/s)?|[\W\d]*", re.ASCII)
+_NAME = re.compile(r"[a-z0-9]+(?:[-_./:@+$][A-Za-z0-9]+)*[-_./]?|[\d.,]+ [KMGT]?i?B(?:/s)?|[\W\d]*", re.ASCII)
 
 
 @pytest.mark.parametrize(("path", "user"), ADDRESSES)
