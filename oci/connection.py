@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from oci.cancel import CancelToken
-from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES, LARGE_DOCUMENT_BYTES
+from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES
 from oci.urls import Url
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -190,10 +190,10 @@ class Response:
         view[: len(piece)] = piece
         return len(piece)
 
-    def read(self, limit: int, *, on_large: Callable[[], object] = lambda: None) -> bytes:
+    def read(self, limit: int, *, came: Callable[[int], None] = lambda _total: None) -> bytes:
         """The whole body, if it has at most ``limit`` bytes.
 
-        :param on_large: called once, before more than :data:`LARGE_DOCUMENT_BYTES` are taken in.
+        :param came: told after each piece how many bytes there are; may wait, or raise to take in no more.
         :raises Broken: as :meth:`readinto`; also when it drips: a document that comes at all comes within the stall
             time, larger ones at :data:`DOCUMENT_RATE` at least.
         :raises OverflowError: there is more.
@@ -201,24 +201,26 @@ class Response:
         if self.length is not None and self.length > limit:
             self.close()
             raise OverflowError
-        pieces: list[bytes] = []
-        total, began, is_large = 0, time.monotonic(), False
+        body = bytearray()
+        total, began = 0, time.monotonic()
         view = memoryview(bytearray(min(64 * 1024, limit + 1)))
         while count := self.readinto(view):
             total += count
-            if total > LARGE_DOCUMENT_BYTES and not is_large:
-                is_large = True
-                waits = time.monotonic()
-                on_large()
-                began += time.monotonic() - waits
+            at = time.monotonic()
+            try:
+                came(total)
+            except BaseException:
+                self.close()
+                raise
+            began += time.monotonic() - at
             if total > limit:
                 self.close()
                 raise OverflowError
             if time.monotonic() - began > self._patience + total / DOCUMENT_RATE:
                 self.close()
                 raise Broken("the body drips", stalled=True)
-            pieces.append(bytes(view[:count]))
-        return b"".join(pieces)
+            body += view[:count]
+        return bytes(body)
 
     def discard(self) -> None:
         """End the answer; a short rest of the body that is there is read away, for the connection to be used again."""

@@ -7,11 +7,14 @@ several times its bytes: read in pieces, put together, decoded, parsed.
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final, TypeVar
 
 from oci.errors import OciError, gettext_noop
-from oci.limits import DOCUMENTS_WEIGHT
+from oci.limits import DOCUMENTS_WEIGHT, LARGE_DOCUMENT_BYTES
+
+T = TypeVar("T", bound=Exception)
 
 _TOO_MUCH: Final = gettext_noop(
     "The manifests of the image would take more than %(limit)d bytes of memory together."
@@ -24,6 +27,12 @@ def weight_of(body: bytes) -> int:
     """Bytes of memory that a parsed JSON document is worth: its text, and an object for each of its values."""
     values = body.count(b",") + body.count(b"{") + body.count(b"[")
     return 2 * len(body) + _VALUE_BYTES * values
+
+
+def bare(error: T) -> T:
+    """``error`` without the frames that it went through: they would keep the document that it is about."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 class Documents:
@@ -41,21 +50,39 @@ class Documents:
         :raises OciError: ``limit_exceeded``: it is too much together.
         """
         with self._lock:
-            self._check(weight)
+            if self._held + weight > self._most:
+                raise self._too_much()
             self._held += weight
 
-    def check(self, weight: int) -> None:
-        """Whether there is room, before a text is parsed.
+    def check(self, weight: int, *, is_kept: bool) -> None:
+        """Whether a text may be parsed; ``is_kept``: it will be held beside all that is, and not only compared.
 
         :raises OciError: ``limit_exceeded``.
         """
         with self._lock:
-            self._check(weight)
+            if weight + (self._held if is_kept else 0) > self._most:
+                raise self._too_much()
 
-    def _check(self, weight: int) -> None:
-        if self._held + weight > self._most:
-            raise OciError("limit_exceeded", _TOO_MUCH, limit=self._most)
+    def _too_much(self) -> OciError:
+        return OciError("limit_exceeded", _TOO_MUCH, limit=self._most)
 
-    def large(self) -> AbstractContextManager[object]:
-        """While a document beyond :data:`oci.limits.LARGE_DOCUMENT_BYTES` is read and parsed: one at a time."""
-        return self._large
+    @contextmanager
+    def reading(self, *, is_kept: bool) -> Iterator[Callable[[int], None]]:
+        """While a document is read and parsed: gives what is to be told how many bytes of it came, time and again.
+
+        Documents beyond :data:`oci.limits.LARGE_DOCUMENT_BYTES` come one at a time, and end where they would be too
+        much.
+
+        :raises OciError: ``limit_exceeded``, from what is given.
+        """
+        with ExitStack() as alone:
+            is_alone = False
+
+            def came(total: int) -> None:
+                nonlocal is_alone
+                if total > LARGE_DOCUMENT_BYTES and not is_alone:
+                    alone.enter_context(self._large)
+                    is_alone = True
+                self.check(2 * total, is_kept=is_kept)
+
+            yield came

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from oci import strict_json
 from oci.connection import Broken, Malformed, Response
-from oci.documents import weight_of
+from oci.documents import bare, weight_of
 from oci.errors import OciError, gettext_noop
 from oci.faults import confused
 from oci.limits import CHILDREN, LIST_NAMES, MIB, REPOSITORY_CHARS
@@ -81,16 +80,20 @@ def referrers_page(
     if bare_type(response.header("Content-Type")) != OCI_INDEX:
         response.discard()
         return None
-    with ExitStack() as alone:
-        body = _read(session, response, lambda: alone.enter_context(session.documents.large()))
-        session.documents.hold(weight_of(body))
-        index = parse_manifest(body, OCI_INDEX, expected_digest=None)
+    with session.documents.reading(is_kept=True) as came:
+        body = _read(session, response, came)
+        try:
+            session.documents.hold(weight_of(body))
+            index = parse_manifest(body, OCI_INDEX, expected_digest=None)
+        except OciError as error:
+            del body
+            raise bare(error) from None
     return index.manifests, next_page(session, response)
 
 
-def _read(session: Session, response: Response, on_large: Callable[[], object] = lambda: None) -> bytes:
+def _read(session: Session, response: Response, came: Callable[[int], None] = lambda _total: None) -> bytes:
     try:
-        return response.read(_PAGE_BYTES, on_large=on_large)
+        return response.read(_PAGE_BYTES, came=came)
     except OverflowError:
         template = gettext_noop("A list at %(host)s is larger than %(limit)d bytes.")
         raise OciError("limit_exceeded", template, host=session.site.host, limit=_PAGE_BYTES) from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from oci.blobs import as_size
 from oci.connection import Broken, Malformed, Response
 from oci.digest import digest_of, is_digest, parse_digest
-from oci.documents import weight_of
+from oci.documents import bare, weight_of
 from oci.errors import OciError, gettext_noop
 from oci.faults import Again, digest_differs
 from oci.limits import MANIFEST_BYTES
@@ -109,23 +108,27 @@ def _ask(session: Session, method: str, name: str, wanted: str, scopes: Scopes) 
 
 
 def _read(session: Session, response: Response, wanted: str) -> Manifest:
-    with ExitStack() as alone:
-        return _read_alone(session, response, wanted, lambda: alone.enter_context(session.documents.large()))
+    try:
+        with session.documents.reading(is_kept=session.site.role == "source") as came:
+            return _read_told(session, response, wanted, came)
+    except Again as again:
+        bare(again.error)
+        raise bare(again) from None
+    except OciError as error:
+        raise bare(error) from None
 
 
-def _read_alone(
-    session: Session, response: Response, wanted: str, on_large: Callable[[], object]
-) -> Manifest:
+def _read_told(session: Session, response: Response, wanted: str, came: Callable[[int], None]) -> Manifest:
     content_type, said = response.header("Content-Type"), response.header("Docker-Content-Digest")
     host = session.site.host
     try:
-        body = response.read(MANIFEST_BYTES, on_large=on_large)
+        body = response.read(MANIFEST_BYTES, came=came)
     except OverflowError:
         template = gettext_noop("The manifest at %(host)s is larger than %(limit)d bytes.")
         raise OciError("limit_exceeded", template, host=host, limit=MANIFEST_BYTES) from None
     except (Broken, Malformed) as error:
         raise session.site.translated(error, response.url) from error
-    session.documents.check(weight_of(body))
+    session.documents.check(weight_of(body), is_kept=session.site.role == "source")
     expected = wanted if is_digest(wanted) else None
     if expected is None and said is not None and is_digest(said):
         computed = digest_of(body, algorithm=parse_digest(said)[0])

@@ -11,6 +11,7 @@ from oci.cancel import CancelToken
 from oci.chosen import PlatformChoice
 from oci.digest import is_digest
 from oci.documents import Documents
+from oci.errors import OciError
 from oci.limits import MANIFEST_BYTES
 from oci.manifest import Descriptor, Manifest, Platform
 from oci.media_types import CONFIG_TYPES
@@ -129,16 +130,27 @@ class ImageReader:
         manifest = self._near(digest) if self._look_near else None
         if manifest is None:
             manifest = self._source.get_manifest(self._repository, digest)
-        self._keep(digest, manifest)
+        try:
+            self._hold(digest, manifest.weight)
+        except OciError:
+            del manifest  # Else the error's traceback would keep it, for each thread that meets the limit.
+            raise
+        with self._lock:
+            self._read[digest] = manifest
         return manifest
 
     def _keep(self, digest: str, manifest: Manifest) -> None:
         """:raises OciError: all that is kept would be too much."""
+        self._hold(digest, manifest.weight)
         with self._lock:
-            is_new = digest not in self._read
             self._read[digest] = manifest
-        if is_new:
-            self._documents.hold(manifest.weight)
+
+    def _hold(self, digest: str, weight: int) -> None:
+        """Count each once."""
+        with self._lock:
+            known = digest in self._read
+        if not known:
+            self._documents.hold(weight)
 
     def _names(self, tree: Tree) -> tuple[str, ...]:
         if tree.root.is_index:

@@ -21,7 +21,7 @@ from oci.auth import (
     split_scopes,
 )
 from oci.challenges import Challenge, parse_challenges
-from oci.connection import Response
+from oci.connection import Broken, Malformed, Response
 from oci.errors import OciError, gettext_noop
 from oci.faults import ErrorBody, Role, confused, refused
 from oci.limits import TOKEN_BODY_BYTES
@@ -204,6 +204,8 @@ class SignIn:
     def _read_token(self, realm: Url, response: Response) -> Token:
         try:
             document = json.loads(response.read(TOKEN_BODY_BYTES))
+        except (Broken, Malformed) as error:
+            raise self._site.translated(error, realm) from error
         except (OverflowError, ValueError, RecursionError):
             raise confused(self.role, realm.authority, "its token answer is not readable") from None
         said = document if isinstance(document, dict) else {}

@@ -11,4 +11,11 @@ class RegistryPortalConfig(AppConfig):
     verbose_name = _("Registry Portal")
 
     def ready(self) -> None:
-        from registry_portal import beating, checks, observability, postgres, requestlog  # noqa: F401  (they register themselves)
+        from registry_portal import (  # noqa: F401  (they register themselves)
+            beating,
+            checks,
+            memory,
+            observability,
+            postgres,
+            requestlog,
+        )

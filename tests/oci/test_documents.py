@@ -43,7 +43,9 @@ def refused(made: Any) -> str:
 
 
 def test_many_small_documents_weigh_little() -> None:
-    children = [(random_image([2_048], seed=300 + number), {}) for number in range(60)]
+    children: list[tuple[Image, dict[str, Any]]] = [
+        (random_image([2_048], seed=300 + number), {}) for number in range(60)
+    ]
     whole = sum(weight_of(child.manifest.data) for child, _ in children)
     assert whole + weight_of(index(children).manifest.data) < limits.DOCUMENTS_WEIGHT / 10
 
@@ -51,10 +53,14 @@ def test_many_small_documents_weigh_little() -> None:
 def test_what_is_held_has_an_end() -> None:
     documents = Documents(100)
     documents.hold(60)
-    documents.check(40)
-    for ask in (documents.hold, documents.check):
+    documents.check(100, is_kept=False)
+    documents.check(40, is_kept=True)
+    with pytest.raises(OciError) as caught:
+        documents.hold(41)
+    assert caught.value.code == "limit_exceeded"
+    for weight, is_kept in ((41, True), (101, False)):
         with pytest.raises(OciError) as caught:
-            ask(41)
+            documents.check(weight, is_kept=is_kept)
         assert caught.value.code == "limit_exceeded"
     documents.hold(40)
 
@@ -68,7 +74,10 @@ def test_children_that_are_too_much_together(source: ScriptedRegistry, target: S
 def test_a_manifest_of_four_mebibytes_is_fine(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     image = large(1, limits.MANIFEST_BYTES - 1000)
     source.add_image("library/app", "v1", image)
-    assert run(copier(source, target)).digest == image.digest
+    documents = Documents()
+    shared = {"documents": documents}
+    made = copier(source, target, source_options=shared, target_options=shared, documents=documents)
+    assert run(made).digest == image.digest
 
 
 def test_configurations_that_are_too_much_together(
@@ -98,7 +107,7 @@ def test_an_image_comes_without_attachments_that_are_too_much(
     source.add_image("library/app", "v1", IMAGE)
     source.referrers_api = not by_tag
     if by_tag:
-        entries = [(large(number), {}) for number in range(12)]
+        entries: list[tuple[Image, dict[str, Any]]] = [(large(number), {}) for number in range(12)]
         source.add_image("library/app", cosign_tag(IMAGE, ".att"), index(entries))
     else:
         for number in range(12):
@@ -159,7 +168,8 @@ def test_large_documents_are_read_one_at_a_time(source: ScriptedRegistry, target
         threading.Thread(target=lambda n=n: found.append(reader.get_manifest("library/app", str(n)).digest))
         for n in range(2)
     ]
-    with reader.session.documents.large():
+    with reader.session.documents.reading(is_kept=False) as came:
+        came(limits.LARGE_DOCUMENT_BYTES + 1)
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + 10

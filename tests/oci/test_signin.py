@@ -403,6 +403,17 @@ def test_a_token_server_in_trouble_is_asked_again(
     assert reader.get_manifest("library/app", "v1")
 
 
+def test_a_token_server_that_falls_silent_in_its_answer_has_stalled(
+    make_scripted: Make, make_tokens: Callable[..., TokenServer]
+) -> None:
+    tokens = make_tokens(answer=Reply(body=b'{"token": "x"}', stall_at=5))
+    registry = make_scripted(sign_in=BearerSignIn(tokens))
+    registry.add_image("library/app", "v1", IMAGE)
+    with pytest.raises(OciError) as caught:
+        client(registry, stall_seconds=0.2).get_manifest("library/app", "v1")
+    assert caught.value.code == "stalled"
+
+
 def test_a_token_server_that_limits_the_rate_is_obeyed(
     make_scripted: Make, make_tokens: Callable[..., TokenServer]
 ) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from oci.auth import Credential
 from oci.errors import OciError
 from oci.transfer import RunningHash
 from stack.sample import Image, random_image
 from tests.oci.copying import Recorder, copier, quick_budget, run
 from tests.oci.endless import EndlessSource, SwallowingTarget
+from tests.support.scripted_auth import BasicSignIn
 from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import (
     ScriptedRegistry,
@@ -313,6 +315,29 @@ def test_an_upload_that_is_redirected_goes_there_whole(
     storage.rule("PUT", "/blobs/uploads/", take)
     run(copier(source, target))
     assert target.repository("team/app").blobs.keys() == {blob.digest for blob in IMAGE.blobs}
+    assert not [each for each in storage.requests if each.authorization]
+
+
+@pytest.mark.parametrize("status", [307, 202])
+def test_an_upload_elsewhere_takes_no_sign_in_along(
+    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make, status: int
+) -> None:
+    """By redirect of the upload, or by the Location where it is to go from the beginning."""
+    storage = make_scripted(host="127.0.0.3")
+    source.add_image("library/app", "v1", IMAGE)
+    target.sign_in = BasicSignIn({"portal": "secret"})
+    storage.rule("PUT", "/blobs/uploads/", Reply(201))
+    goal = ("Location", f"{storage.url}/v2/team/app/blobs/uploads/elsewhere")
+
+    def elsewhere(request: Request, proceed: Proceed) -> Reply:
+        return Reply(status, [goal]) if request.authorization else proceed()
+
+    target.rule("PUT" if status == 307 else "POST", "/blobs/uploads/", elsewhere)
+    signed = {"credential": Credential(target.server_name, "portal", "secret")}
+    with pytest.raises(OciError):  # The target does not have the blobs in the end.
+        run(copier(source, target, target_options=signed))
+    assert target.seen("POST", "/blobs/uploads/")[-1].authorization
+    assert storage.seen("PUT", "/blobs/uploads/")
     assert not [each for each in storage.requests if each.authorization]
 
 

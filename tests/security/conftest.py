@@ -90,7 +90,7 @@ class Siege:
 
 
 #: Time that a silent source has in these tests, seconds.
-STALL = 5
+STALL = 3
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +105,8 @@ def siege(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Pat
             IMPORT_INSECURE_SOURCES="127.0.0.1,127.0.0.2,localhost,[::1]",
             IMPORT_STALL_SECONDS=str(STALL),
             IMPORT_MAX_ATTEMPTS="1",
-            IMPORT_MAX_RUNNING="6",
-            IMPORT_MAX_RUNNING_PER_PROJECT="6",
+            IMPORT_MAX_RUNNING="8",
+            IMPORT_MAX_RUNNING_PER_PROJECT="8",
             LOG_LEVEL="DEBUG",
             **given,
         )
