@@ -53,6 +53,11 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 class PortalSchema(AutoSchema):
     """Adds the shared errors to every operation that does not describe them itself."""
 
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """A filter that a form sends empty is as good as absent."""
+        found: list[dict[str, Any]] = super()._get_parameters()
+        return [{**each, "allowEmptyValue": True} if each["in"] == "query" else each for each in found]
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._shared():
