@@ -25,7 +25,7 @@ def batch_case(world: World, rounds: int) -> str:
     portal, skopeo = [], []
     for _ in range(rounds):
         world.empty_target()
-        portal.append(_portal(world))
+        portal.append(batch_seconds(world))
         world.empty_target()
         skopeo.append(_skopeo(world))
     own, other = statistics.median(portal), statistics.median(skopeo)
@@ -38,8 +38,8 @@ def batch_case(world: World, rounds: int) -> str:
     )
 
 
-def _portal(world: World) -> float:
-    """From sending the POST until the last import has succeeded."""
+def batch_seconds(world: World) -> float:
+    """Seconds from sending the POST until the last import has succeeded."""
     project = world.portal.project("bench-batch")
     path = f"/projects/{project}/images/import/batches"
     images = [f"{world.source.host}/batch/image-{number}:v1" for number in range(IMAGES)]

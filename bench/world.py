@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -16,10 +17,14 @@ from tests.support.portal import PortalProcess
 
 
 class World:
-    """Everything real, on loopback, with its data in a temporary directory. Use it as a context."""
+    """Everything real, on loopback, with its data in a temporary directory. Use it as a context.
 
-    def __init__(self, *, engine: bool) -> None:
+    :param env: of the portal, beyond what it needs here.
+    """
+
+    def __init__(self, *, engine: bool, env: Mapping[str, str] | None = None) -> None:
         self._with_engine = engine
+        self._env = dict(env or {})
         self._stack = ExitStack()
         self.engine: DockerEngine | None = None
 
@@ -36,6 +41,7 @@ class World:
                 "IMPORT_PRIVATE_SOURCES": "127.0.0.0/8",
                 "IMPORT_INSECURE_SOURCES": "127.0.0.1",
                 "IMPORT_MAX_RUNNING_PER_PROJECT": "4",
+                **self._env,
             },
         )
         self.portal.start(timeout=180)

@@ -59,8 +59,6 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
     body = {"name": "theirs", "registry": "ghcr.io", "username": "me", "password": "not-to-be-lost"}
     assert portal.call("POST", f"/projects/{project}/credentials", body).status_code == 201
 
-    run("backup")
-    run("new key")
     with ScriptedRegistry() as source:
         image = random_image([300_000, 2_000_000], seed=5)
         late = source.add_image("operation/late", "1", image)
@@ -69,28 +67,22 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
         task = portal.submit(project, f"{source.server_name}/operation/late:1")["id"]
         while portal.task(project, task)["bytes_done"] < 400_000:
             assert portal.task(project, task)["status"] in {"pending", "running"}
+        run("backup")
         portal.stop()
         run("garbage")
+        for path in portal.data_dir.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        run("restore")
         slow.release()
         portal.start()
+        # It ran when the backup was taken: it is taken over, and ends.
         ended = portal.wait(project, task)
-    assert (ended["status"], ended["digest"], ended["attempts"]) == ("success", late, 1)
+    assert (ended["status"], ended["digest"]) == ("success", late), ended
     assert portal.verify("operated/operation/late", "1").digest == late
-    assert "1 re-encrypted, 0 current" in run("rotate")
-    run("old keys")
-    assert "1 current" in run("rotate")
-
-    portal.stop()
-    for path in portal.data_dir.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    run("restore")
-    portal.start()
     assert portal.verify("operated/operation/kept", "1").digest == kept
-    named = portal.call("GET", f"/projects/{project}/credentials").json()["results"]
-    assert [credential["name"] for credential in named] == ["theirs"]
-    said = portal.manage("rotate_credentials", "--dry-run").stdout
-    assert re.search(r"0 to re-encrypt, 1 current$", said, re.MULTILINE), said
-    # What was still to come at the time of the backup, and what came after it, is asked for again.
-    again = portal.run_import(project, f"{registry.host}/operation/kept:1", target_tag="2")
-    assert again["status"] == "success"
     assert not [path for path in (tmp_path / "backup").iterdir() if path.stat().st_mode & 0o77]
+
+    run("new key")
+    assert re.search(r"credential.*: 1 re-encrypted, 0 current$", run("rotate"), re.MULTILINE | re.IGNORECASE)
+    run("old keys")
+    assert re.search(r"credential.*: 0 re-encrypted, 1 current$", run("rotate"), re.MULTILINE | re.IGNORECASE)

@@ -40,7 +40,7 @@ def until(condition: Callable[[], bool], *, seconds: float = 180.0) -> None:
             if time.monotonic() > deadline:
                 raise
         assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 class Compose:
@@ -135,6 +135,9 @@ class Compose:
         answer = self.call("POST", f"/projects/{project}/images/import", {"image_url": image})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
+
+    def task(self, project: str, task: str) -> dict[str, Any]:
+        return dict(self.call("GET", f"/projects/{project}/images/import/{task}").json())
 
     def wait(self, project: str, task: str, *, timeout: float = 180.0) -> dict[str, Any]:
         deadline = time.monotonic() + timeout

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,23 +94,24 @@ def test_no_secret_stands_in_a_containers_environment(stack: Compose) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_killing_a_container_in_the_middle_of_an_import_loses_nothing(stack: Compose, service: str) -> None:
-    digest = stack.push_source(f"team/{service}", "1", 60_000_000)
+    digest = stack.push_source(f"team/{service}", "1", 120_000_000)
     project = stack.project()
     task = stack.submit(project, f"source:5000/team/{service}:1")
-    time.sleep(0.5)
+    until(lambda: stack.task(project, task)["bytes_done"] > 0)
+    assert stack.task(project, task)["status"] == "running"
     # As a crash, not as `docker kill`: that would be the operator's will, which no restart policy undoes.
     os.kill(stack.state(service)["Pid"], signal.SIGKILL)
     found = stack.wait(project, task)
     assert (found["status"], found["digest"]) == ("success", digest), found
-    assert stack.verify(f"library/team/{service}", "1") == digest
     until(lambda: stack.health()[service] == "healthy")
+    assert stack.verify(f"library/team/{service}", "1") == digest
 
 
 def test_a_worker_that_is_stopped_in_the_middle_gives_its_import_back(stack: Compose) -> None:
     digest = stack.push_source("team/stopped", "1", 200_000_000)
     project = stack.project()
     task = stack.submit(project, "source:5000/team/stopped:1")
-    time.sleep(0.7)
+    until(lambda: stack.task(project, task)["bytes_done"] > 0)
     stack.compose("stop", "worker")
     # Within its grace, not killed after it.
     assert stack.state("worker")["ExitCode"] == 0
@@ -146,7 +146,7 @@ def test_the_guides_backup_rotation_garbage_collection_restore_and_upgrade_work_
 
     digest = stack.push_source("team/late", "1", 200_000_000)
     task = stack.submit(project, "source:5000/team/late:1")
-    time.sleep(0.7)
+    until(lambda: stack.task(project, task)["bytes_done"] > 0)
     stack.guide("garbage", tmp_path)
     found = stack.wait(project, task)
     assert (found["status"], found["digest"]) == ("success", digest), found
