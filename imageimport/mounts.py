@@ -7,14 +7,15 @@ another team's layer fetches nothing.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from django.db.models import Subquery
+from django.db.models import Q
 
 from imageimport.models import BlobOrigin
 from oci.observer import MountCandidate
@@ -24,6 +25,10 @@ log = structlog.get_logger(__name__)
 
 #: More places than this to try are not worth the questions.
 MOST: Final = 3
+#: Rows of one blob that are looked at without asking the database for the better ones.
+ENOUGH: Final = 50
+#: When a project that is gone was made: nothing is its own.
+NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 #: Before a database that failed is asked once more, seconds.
 PAUSE: Final = 0.5
 
@@ -48,6 +53,7 @@ class ProvenMounts:
         self._source_registry = source_registry
         self._prefix = f"{project_name}/"
         self._repository = repository
+        self._created_at: dt.datetime | None = None
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
 
     def candidates(self, digest: str) -> Sequence[MountCandidate]:
@@ -77,21 +83,36 @@ class ProvenMounts:
         return None
 
     def _find(self, digest: str) -> list[MountCandidate]:
-        # The target repository itself is among them: another import may have brought it there a moment ago.
+        """One's own first: they need no question to the source. A simple query, since it is asked for every blob."""
         rows = BlobOrigin.objects.filter(digest=digest).order_by("-id")
-        # What an earlier project of the same name held is not this one's.
-        since = Project.objects.filter(name=self._prefix[:-1]).values("created_at")
-        own = rows.filter(repository__startswith=self._prefix, created_at__gte=Subquery(since)).values_list(
-            "repository", flat=True
-        )
-        found = [MountCandidate(each, needs_source_check=False) for each in dict.fromkeys(own[:MOST])]
-        if len(found) < MOST:
-            others = rows.filter(source_registry=self._source_registry).exclude(
-                repository__startswith=self._prefix
+        newest = list(rows.values_list("repository", "source_registry", "created_at")[:ENOUGH])
+        found = self._choose(newest)
+        if len(newest) == ENOUGH and len(found) < MOST:
+            ours = Q(repository__startswith=self._prefix) | Q(source_registry=self._source_registry)
+            some = (
+                rows.filter(ours).annotate(own=Q(repository__startswith=self._prefix)).order_by("-own", "-id")
             )
-            names = others.values_list("repository", flat=True)[: MOST - len(found)]
-            found += [MountCandidate(each, needs_source_check=True) for each in names]
+            found = self._choose(some.values_list("repository", "source_registry", "created_at")[:ENOUGH])
         return found
+
+    def _choose(self, rows: Iterable[tuple[str, str, dt.datetime]]) -> list[MountCandidate]:
+        # The target repository itself is among them: another import may have brought it there a moment ago.
+        own: dict[str, bool] = {}
+        others: dict[str, bool] = {}
+        for repository, source_registry, created_at in rows:
+            if repository.startswith(self._prefix):
+                if created_at >= self._since():
+                    own[repository] = False
+            elif source_registry == self._source_registry:
+                others[repository] = True
+        return [MountCandidate(*each) for each in [*own.items(), *others.items()][:MOST]]
+
+    def _since(self) -> dt.datetime:
+        """What an earlier project of the same name held is not this one's."""
+        if self._created_at is None:
+            found = Project.objects.filter(name=self._prefix[:-1]).values_list("created_at", flat=True)
+            self._created_at = found.first() or NEVER
+        return self._created_at
 
     def _save(self, digest: str, size: int) -> None:
         BlobOrigin.objects.bulk_create(

@@ -72,7 +72,7 @@ class Reader:
         document = json.loads(body)
         for child in document.get("manifests", []):
             below = self._manifest(repository, child["digest"])
-            _compare(child, hashlib.sha256(below).hexdigest(), len(below))
+            _compare(child, f"sha256:{hashlib.sha256(below).hexdigest()}", len(below))
             self._walk(repository, below, found, seen)
         for blob in [*filter(None, [document.get("config")]), *document.get("layers", [])]:
             if blob["digest"] not in seen and not blob.get("urls"):
@@ -80,12 +80,13 @@ class Reader:
                 self._blob(repository, blob, found)
 
     def _blob(self, repository: str, descriptor: dict[str, object], found: Found) -> None:
-        hasher, size = hashlib.sha256(), 0
-        with self._get(f"/v2/{repository}/blobs/{descriptor['digest']}", repository) as response:
+        digest = str(descriptor["digest"])
+        hasher, size = hashlib.new(digest.partition(":")[0]), 0
+        with self._get(f"/v2/{repository}/blobs/{digest}", repository) as response:
             while chunk := response.read(CHUNK):
                 hasher.update(chunk)
                 size += len(chunk)
-        _compare(descriptor, hasher.hexdigest(), size)
+        _compare(descriptor, f"{hasher.name}:{hasher.hexdigest()}", size)
         found.blobs += 1
         found.bytes += size
 
@@ -123,8 +124,8 @@ class Reader:
             raise ReadError(f"No token from {values['realm']}: {exc}") from exc
 
 
-def _compare(descriptor: dict[str, object], hexadecimal: str, size: int) -> None:
-    if descriptor["digest"] != f"sha256:{hexadecimal}" or descriptor["size"] != size:
+def _compare(descriptor: dict[str, object], digest: str, size: int) -> None:
+    if descriptor["digest"] != digest or descriptor["size"] != size:
         raise ReadError(
-            f"{descriptor['digest']} of {descriptor['size']} bytes turned out to be sha256:{hexadecimal} of {size}."
+            f"{descriptor['digest']} of {descriptor['size']} bytes turned out to be {digest} of {size}."
         )

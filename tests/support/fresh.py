@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accounts import once, throttling
+from imageimport import ratelimits
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,8 @@ def fresh_memory(settings: Any) -> Iterator[None]:
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": uuid.uuid4().hex}}
     throttling.local.clear()
     once.forget_all()
+    ratelimits.forget()
     yield
     throttling.local.clear()
     once.forget_all()
+    ratelimits.forget()

@@ -1,0 +1,84 @@
+"""From where blobs may be mounted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+
+from imageimport import mounts
+from imageimport.models import BlobOrigin
+from imageimport.mounts import ProvenMounts
+from oci.observer import MountCandidate
+from tests.support.factories import ProjectFactory
+
+#: The thread that asks the database has a connection of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def origin(repository: str, *, registry: str = "docker.io", age: int = 0, digest: str = DIGEST) -> None:
+    at = timezone.now() - dt.timedelta(seconds=age)
+    BlobOrigin.objects.create(
+        digest=digest, source_registry=registry, repository=repository, size=7, created_at=at
+    )
+
+
+@pytest.fixture
+def access() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def proven(access: dict[str, str]) -> Iterator[ProvenMounts]:
+    project = ProjectFactory(name="team")
+    made = ProvenMounts(
+        source_registry="docker.io", project_name=project.name, repository="team/app", access=access
+    )
+    yield made
+    made.close()
+
+
+def test_ones_own_come_first_and_need_no_question(proven: ProvenMounts, access: dict[str, str]) -> None:
+    origin("team/one", registry="ghcr.io")
+    origin("other/app")
+    assert proven.candidates(DIGEST) == [
+        MountCandidate("team/one", needs_source_check=False),
+        MountCandidate("other/app", needs_source_check=True),
+    ]
+    assert access == {"team/one": "pull", "other/app": "pull"}
+
+
+def test_another_projects_from_another_source_is_no_candidate(proven: ProvenMounts) -> None:
+    origin("other/app", registry="ghcr.io")
+    origin("teammates/app", registry="ghcr.io")
+    origin("other/app", digest="sha256:" + "b" * 64)
+    assert proven.candidates(DIGEST) == []
+
+
+def test_what_an_earlier_project_of_the_same_name_held_is_not_this_ones(proven: ProvenMounts) -> None:
+    origin("team/old", age=3600)
+    assert proven.candidates(DIGEST) == []
+
+
+def test_of_many_the_best_are_found(proven: ProvenMounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "ENOUGH", 5)
+    origin("team/one")
+    for number in range(9):
+        origin(f"other/app-{number}", registry="ghcr.io")
+    origin("other/same-source")
+    for number in range(9):
+        origin(f"another/app-{number}", registry="quay.io")
+    assert proven.candidates(DIGEST) == [
+        MountCandidate("team/one", needs_source_check=False),
+        MountCandidate("other/same-source", needs_source_check=True),
+    ]
+
+
+def test_what_was_copied_is_a_candidate_for_others(proven: ProvenMounts) -> None:
+    proven.copied(DIGEST, 7)
+    proven.copied(DIGEST, 7)
+    assert proven.candidates(DIGEST) == [MountCandidate("team/app", needs_source_check=False)]
