@@ -194,6 +194,10 @@ class RegistryClient:
             raise OciError(code, template, host=self.host, what=manifests.called(repository, wanted))
         return found
 
+    def shows_manifest(self, repository: str, wanted: str, body: bytes) -> bool:
+        """Whether ``wanted`` is exactly this manifest, byte by byte."""
+        return self._run(manifests.shows, repository, wanted, body)
+
     def put_manifest(self, repository: str, wanted: str, manifest: Manifest) -> bool:
         """Store a manifest under a digest or tag, and check what the registry makes of it.
 

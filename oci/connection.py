@@ -1,6 +1,6 @@
 """One keep-alive HTTP/1.1 connection over a socket from the door.
 
-``http.client`` parses the answers; this module gives it our sockets, our bounds and our time-outs: headers
+``http.client`` reads the bodies; this module gives it our sockets, our bounds and our time-outs: headers
 within a deadline and a size, bodies with a time-out per read, writes with a time-out per piece that the other
 side takes.
 """
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from oci.cancel import CancelToken
+from oci.head import Answer
 from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES
 from oci.urls import Url
 
@@ -130,7 +131,7 @@ class Response:
     """One answer. It ends when its body was read by :meth:`readinto` or :meth:`read`, or by :meth:`close`."""
 
     def __init__(
-        self, answer: http.client.HTTPResponse, raw: _Raw, connection: Connection, url: Url, method: str
+        self, answer: Answer, raw: _Raw, connection: Connection, url: Url, method: str
     ) -> None:
         self._answer = answer
         self._raw = raw
@@ -146,11 +147,10 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """A header's first value."""
-        value = self._answer.headers.get(name)
-        return None if value is None else str(value)
+        return self._answer.headers.get(name)
 
     def header_values(self, name: str) -> list[str]:
-        return [str(value) for value in self._answer.headers.get_all(name, [])]
+        return list(self._answer.headers.get_all(name) or ())
 
     def readinto(self, view: memoryview) -> int:
         """Read some bytes, as many as come in a moment; 0 at the body's end.
@@ -305,7 +305,7 @@ class Connection:
         """
         raw = _Raw(self.sock, seconds=seconds, stall_seconds=self.stall_seconds)
         with _Translated(self, raw):
-            answer = http.client.HTTPResponse(raw, method=method)  # type: ignore[arg-type]
+            answer = Answer(raw, method=method)  # type: ignore[arg-type]
             answer.begin()
             raw.headers_done()
         return Response(answer, raw, self, url, method)

@@ -29,7 +29,7 @@ JSON_WIDE_BYTES: Final = MIB
 LARGE_DOCUMENT_BYTES: Final = 128 * 1024
 #: What all documents of one import may take in memory together; see :mod:`oci.documents`. The largest images seen
 #: take less than 3 MiB.
-DOCUMENTS_WEIGHT: Final = 12 * MIB
+DOCUMENTS_WEIGHT: Final = 10 * MIB
 #: Names of one list of a source, over all its pages; all are remembered so that a circle is noticed. Docker Hub's
 #: largest repositories have some ten thousand tags.
 LIST_NAMES: Final = 50_000

@@ -23,7 +23,7 @@ from oci.urls import Url
 #: One page; registries that know no pages send fifty thousand tags in less.
 _PAGE_BYTES: Final = 2 * MIB
 #: All names of a list together.
-_NAMES_BYTES: Final = 4 * MIB
+_NAMES_BYTES: Final = 2 * MIB
 PAGE_NAMES: Final = 1000
 #: Pages of one list; Docker Hub's largest repositories have some ten thousand tags.
 PAGES: Final = 1000

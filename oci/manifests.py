@@ -59,6 +59,22 @@ def find(session: Session, name: str, wanted: str, *, scopes: Scopes) -> Manifes
     return _read(session, response, wanted)
 
 
+def shows(session: Session, name: str, wanted: str, body: bytes, *, scopes: Scopes) -> bool:
+    """Whether the registry answers with exactly these bytes; they are not read again, only compared."""
+    response = _ask(session, "GET", name, wanted, scopes)
+    if response.status == 404:
+        response.discard()
+        return False
+    if response.status != 200:
+        raise session.refusal(response, called(name, wanted))
+    try:
+        return response.read(len(body)) == body
+    except OverflowError:
+        return False
+    except (Broken, Malformed) as error:
+        raise session.site.translated(error, response.url) from error
+
+
 def put(session: Session, name: str, wanted: str, manifest: Manifest, *, scopes: Scopes) -> bool:
     """Store a manifest byte by byte as it is; whether the registry keeps referrers by itself.
 

@@ -147,11 +147,10 @@ class Publisher:
 
     def _shows(self, tag: str, root: Manifest) -> bool:
         try:
-            found = self.target.find_manifest(self.repository, tag)
+            return self.target.shows_manifest(self.repository, tag, root.body)
         except OciError as error:
             log.warning("%s does not show the tag that was put: %s", self.target.host, error)
             return False
-        return found is not None and found.body == root.body
 
     def _put(self, manifest: Manifest, name: str = "") -> None:
         """By digest, or under this tag."""
