@@ -16,11 +16,23 @@ from imageimport.searching import search
 from projects.models import Project
 
 
+class SomeOf(django_filters.fields.MultipleChoiceField):
+    """Left empty it is as good as absent, like every other filter."""
+
+    def to_python(self, value: Any) -> list[str]:
+        found: list[str] = super().to_python(value)
+        return [each for each in found if each]
+
+
+class SomeOfFilter(django_filters.MultipleChoiceFilter):
+    field_class = SomeOf
+
+
 class TaskFilter(django_filters.FilterSet):
     """``status``, ``search`` (part of source or target image), ``batch``, ``schedule``, ``ordering``."""
 
     #: Not "distinct": no join doubles a row, and to make sure of it PostgreSQL would read and sort all of them.
-    status = django_filters.MultipleChoiceFilter(choices=Status.choices, label=_("Status"), distinct=False)
+    status = SomeOfFilter(choices=Status.choices, label=_("Status"), distinct=False)
     search = django_filters.CharFilter(method="find", label=_("Search"))
     batch = django_filters.UUIDFilter(field_name="batch_id", label=_("Batch"))
     schedule = django_filters.UUIDFilter(field_name="schedule_id", label=_("Scheduled sync"))

@@ -140,6 +140,7 @@ def test_the_list_is_newest_first_and_filters(api: APIClient, project: Project) 
     assert ids() == [str(new.pk), str(old.pk)]
     assert ids(ordering="created_at") == [str(old.pk), str(new.pk)]
     assert ids(status="failed") == [str(old.pk)]
+    assert ids(status="") == ids(batch="") == ids()
     assert ids(search="zebra") == [str(old.pk)]
     assert ids(search=new.target_image[-12:]) == [str(new.pk)]
     assert ids(batch=str(batch.pk)) == [str(new.pk)]

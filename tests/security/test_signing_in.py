@@ -207,7 +207,7 @@ def test_nothing_is_set_that_is_not_the_callers_to_set() -> None:
         "last_run_at": "2000-01-01T00:00:00Z",
         "retry_of": None,
     }
-    makes = [
+    makes: list[tuple[str, dict[str, Any], int]] = [
         (f"{base}/images/import", {"image_url": "ghcr.io/a/b:1"}, 202),
         (f"{base}/images/import/batches", {"images": ["ghcr.io/a/c:1"]}, 202),
         (f"{base}/schedules", {"image_url": "ghcr.io/a/b", "cron": "0 3 * * *"}, 201),
