@@ -73,7 +73,7 @@ REACHING: Final = frozenset(
 CALLS: Final = {
     "socket": frozenset({"gethostname"}),
     "http": frozenset({"HTTPStatus"}),
-    "http.client": frozenset({"HTTPResponse"}),
+    "http.client": frozenset({"HTTPResponse", "BadStatusLine", "RemoteDisconnected"}),
 }
 #: Functions that run code or programs which no import tells of.
 RUNNING: Final = frozenset({"eval", "exec", "__import__", "compile"})
