@@ -33,6 +33,7 @@ class LongList(admin.ModelAdmin):
     """
 
     show_full_result_count = False
+    list_per_page = 50
     paginator = Uncounted
     index: ClassVar[TrigramIndex]
 

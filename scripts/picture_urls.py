@@ -7,8 +7,12 @@ from unittest import mock
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from imageimport import selectors
 from imageimport.views import overview
 from registry_portal.urls import urlpatterns as portal_patterns
+
+#: What has just arrived stays on the project page until the last picture is taken. Seconds.
+selectors.SHOWN_AFTER_SUCCESS = 24 * 3600
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

@@ -73,6 +73,14 @@ def _second_factor(page: Any) -> None:
     page.locator("#id_code").wait_for()
 
 
+def _confirm(page: Any) -> None:
+    """Say the password again, where the page asks for it."""
+    if page.locator("main input[type=password]").count():
+        page.locator("main input[type=password]").fill(PASSWORD)
+        page.locator("main form button").first.click()
+        page.wait_for_load_state()
+
+
 def _menu(page: Any) -> None:
     page.locator(".bar [data-menu] summary").last.click()
 
@@ -126,9 +134,10 @@ PAGES: Final = (
     Shot("journal", f"{_P}settings/journal/"),
     Shot("account", "/accounts/"),
     Shot("second-factor", "/accounts/2fa/"),
-    Shot("second-factor-new", "/accounts/2fa/totp/activate/"),
+    Shot("confirm-password", "/accounts/reauthenticate/"),
+    Shot("second-factor-new", "/accounts/2fa/totp/activate/", act=_confirm),
     Shot("second-factor-on", "/accounts/2fa/", user="noor"),
-    Shot("recovery-codes", "/accounts/2fa/recovery-codes/", user="noor"),
+    Shot("recovery-codes", "/accounts/2fa/recovery-codes/", user="noor", act=_confirm),
     Shot("members-as-developer", f"{_P}settings/", user="lars"),
     Shot("forbidden", f"{_P}settings/journal/", user="lars"),
     Shot("not-found", "/projects/nowhere/"),

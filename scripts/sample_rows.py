@@ -201,9 +201,10 @@ def _imports_now(project: Project, user: User) -> None:
         attempts=1,
         error_code="unauthorized",
         error_parts=parts(
-            "%(host)s refuses the user name or password%(detail)s", {"host": "ghcr.io", "detail": "."}
+            "%(host)s refuses the user name or password%(detail)s",
+            {"host": "ghcr.io", "detail": ": authentication required"},
         ),
-        error="ghcr.io refuses the user name or password.",
+        error="ghcr.io refuses the user name or password: authentication required",
         started_at=now - dt.timedelta(minutes=4),
         completed_at=now - dt.timedelta(minutes=3),
     )
@@ -221,8 +222,8 @@ def _imports_now(project: Project, user: User) -> None:
         bytes_total=4 * _MIB,
         bytes_done=4 * _MIB,
         digest=digest(),
-        started_at=now,
-        completed_at=now + dt.timedelta(minutes=10),
+        started_at=now - dt.timedelta(seconds=9),
+        completed_at=now,
     )
 
 

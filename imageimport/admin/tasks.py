@@ -63,9 +63,7 @@ class ImportTaskAdmin(LongList):
         "look",
         "source_image",
         "goal",
-        "how_far",
         "error_code",
-        "attempts",
         "requested_by",
         "created_at",
     )
@@ -145,16 +143,13 @@ class ImportTaskAdmin(LongList):
     @admin.display(description=_("status"), ordering="status")
     def look(self, task: ImportTask) -> str:
         colour, _icon = STATUS_LOOKS[Status(task.status)]
-        return format_html('<span class="status status-{}">{}</span>', colour, task.get_status_display())
+        far = f" {task.progress} %" if task.status == Status.RUNNING else ""
+        return format_html('<span class="status status-{}">{}{}</span>', colour, task.get_status_display(), far)
 
     @admin.display(description=_("target image"))
     def goal(self, task: ImportTask) -> str:
         """Without the registry's host, which is the same in every row."""
         return task.target_image.partition("/")[2] or task.target_image
-
-    @admin.display(description=_("progress"))
-    def how_far(self, task: ImportTask) -> str:
-        return f"{task.progress} %"
 
     @admin.display(description=_("size"))
     def whole(self, task: ImportTask) -> str:

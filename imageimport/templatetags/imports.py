@@ -197,11 +197,8 @@ def count_here(layers: Sequence[ImportLayer]) -> int:
 @register.simple_tag
 def waiting(task: ImportTask) -> SafeString:
     """Until when an import waits, and for whom where that is a host; scripts show the reader's own time."""
-    time = format_html(
-        '<time datetime="{}" data-local="short">{}</time>',
-        task.not_before.isoformat(),
-        exact(task.not_before),
-    )
+    until = task.not_before or timezone.now()
+    time = format_html('<time datetime="{}" data-local="short">{}</time>', until.isoformat(), exact(until))
     host = (task.message_parts or {}).get("params", {}).get("host")
     said = _("Waiting for %(host)s until %(time)s") if host else _("Waiting until %(time)s")
     return format_html(said % {"host": "{host}", "time": "{time}"}, host=host, time=time)
