@@ -8,7 +8,8 @@ WORKDIR /srv/portal
 # What changes seldom comes first: the locked dependencies, checked by their hashes.
 COPY requirements*.lock ./
 RUN python3 -m venv .venv \
- && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "$LOCK"
+ && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "$LOCK" \
+ && .venv/bin/pip uninstall --quiet --yes setuptools pip
 RUN command -v msgfmt >/dev/null \
  || { apt-get update -q && apt-get install -y -q --no-install-recommends gettext && rm -rf /var/lib/apt/lists/*; }
 COPY . .

@@ -136,6 +136,33 @@ class Compose:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def import_slowly(self, repository: str) -> tuple[str, str]:
+        """Begin an import that takes seconds; digest and task once its bytes move."""
+        digest = self.push_source(repository, "1", 30_000_000)
+        task = self.submit(self.project(), f"source:5000/{repository}:1")
+        until(lambda: self.task(self.project(), task)["bytes_done"] > 0)
+        assert self.task(self.project(), task)["status"] == "running"
+        return digest, task
+
+    def slow_down(self, container: str) -> None:
+        """Let what a container sends take its time: eight megabytes a second."""
+        pid = json.loads(self.engine.docker("inspect", container))[0]["State"]["Pid"]
+        shape = [
+            "qdisc",
+            "add",
+            "dev",
+            "eth0",
+            "root",
+            "tbf",
+            "rate",
+            "64mbit",
+            "burst",
+            "64kb",
+            "latency",
+            "400ms",
+        ]
+        subprocess.run(["nsenter", "--target", str(pid), "--net", "tc", *shape], check=True)
+
     def task(self, project: str, task: str) -> dict[str, Any]:
         return dict(self.call("GET", f"/projects/{project}/images/import/{task}").json())
 

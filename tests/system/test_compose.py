@@ -51,6 +51,7 @@ def stack(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory)
         )
         until(lambda: requests.get(f"http://localhost:{found.port}/readyz", timeout=5).status_code == 200)
         until(lambda: requests.get(f"http://localhost:{found.source_port}/v2/", timeout=5).status_code == 200)
+        found.slow_down("portaltest_source")
         found.sign_in()
         yield found
     finally:
@@ -94,29 +95,22 @@ def test_no_secret_stands_in_a_containers_environment(stack: Compose) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_killing_a_container_in_the_middle_of_an_import_loses_nothing(stack: Compose, service: str) -> None:
-    digest = stack.push_source(f"team/{service}", "1", 120_000_000)
-    project = stack.project()
-    task = stack.submit(project, f"source:5000/team/{service}:1")
-    until(lambda: stack.task(project, task)["bytes_done"] > 0)
-    assert stack.task(project, task)["status"] == "running"
+    digest, task = stack.import_slowly(f"team/{service}")
     # As a crash, not as `docker kill`: that would be the operator's will, which no restart policy undoes.
     os.kill(stack.state(service)["Pid"], signal.SIGKILL)
-    found = stack.wait(project, task)
+    found = stack.wait(stack.project(), task)
     assert (found["status"], found["digest"]) == ("success", digest), found
     until(lambda: stack.health()[service] == "healthy")
     assert stack.verify(f"library/team/{service}", "1") == digest
 
 
 def test_a_worker_that_is_stopped_in_the_middle_gives_its_import_back(stack: Compose) -> None:
-    digest = stack.push_source("team/stopped", "1", 200_000_000)
-    project = stack.project()
-    task = stack.submit(project, "source:5000/team/stopped:1")
-    until(lambda: stack.task(project, task)["bytes_done"] > 0)
+    digest, task = stack.import_slowly("team/stopped")
     stack.compose("stop", "worker")
     # Within its grace, not killed after it.
     assert stack.state("worker")["ExitCode"] == 0
     stack.compose("start", "worker")
-    found = stack.wait(project, task)
+    found = stack.wait(stack.project(), task)
     history = [(each["attempt"], each["outcome"]) for each in found["history"]]
     assert (found["status"], found["digest"]) == ("success", digest), found
     assert history == [(1, "handed_back"), (1, "success")], history
@@ -144,9 +138,7 @@ def test_the_guides_backup_rotation_garbage_collection_restore_and_upgrade_work_
     assert "1 re-encrypted" in stack.guide("rotate", tmp_path)
     until(lambda: stack.health()["web"] == "healthy")
 
-    digest = stack.push_source("team/late", "1", 200_000_000)
-    task = stack.submit(project, "source:5000/team/late:1")
-    until(lambda: stack.task(project, task)["bytes_done"] > 0)
+    digest, task = stack.import_slowly("team/late")
     stack.guide("garbage", tmp_path)
     found = stack.wait(project, task)
     assert (found["status"], found["digest"]) == ("success", digest), found
