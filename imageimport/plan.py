@@ -48,6 +48,9 @@ class Planned:
     referrers: int
     rate_limit: RateLimit | None
     warnings: tuple[str, ...]
+    #: How many layers and configurations it has, and how many of these are here.
+    blobs_total: int = 0
+    blobs_present: int = 0
 
 
 def make_plan(*, project: Project, user: User | None, request: ImportRequest) -> Planned:
@@ -83,6 +86,8 @@ def make_plan(*, project: Project, user: User | None, request: ImportRequest) ->
         referrers=found.referrers,
         rate_limit=found.rate_limit,
         warnings=tuple(_warnings(prepared, found)),
+        blobs_total=found.blobs_total,
+        blobs_present=found.blobs_present,
     )
 
 

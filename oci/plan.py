@@ -41,6 +41,9 @@ class ImportPlan:
     referrers: int
     rate_limit: RateLimit | None
     notes: tuple[Note, ...]
+    #: Blobs in all, configurations among them, and how many of them need not be read from the source.
+    blobs_total: int = 0
+    blobs_present: int = 0
 
     @property
     def bytes_to_transfer(self) -> int:
@@ -99,6 +102,8 @@ def make_plan(
         referrers=len(image.attached.trees),
         rate_limit=source.rate_limit,
         notes=tuple(source.notes),
+        blobs_total=len(blobs),
+        blobs_present=sum(present),
     )
 
 

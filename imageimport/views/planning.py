@@ -1,4 +1,4 @@
-"""What an import would do, without doing it."""
+"""What an import would do, without doing it; and whether its sign-in is accepted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from imageimport import credentials
 from imageimport import plan as planner
+from imageimport.credentials import Tested
 from imageimport.forms import ImportForm
-from imageimport.requests import FieldErrors
+from imageimport.requests import FieldErrors, prepare
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.views.images import sentence_of
@@ -39,4 +42,36 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
         return render(request, "imageimport/_plan.html", context)
     return render(
         request, "imageimport/import_new.html", {**context, "plan_problem": context.pop("problem", "")}
+    )
+
+
+@sensitive_post_parameters("password")
+@require_POST
+@project_view(Role.DEVELOPER)
+def sign_in(request: HttpRequest, project: Project) -> HttpResponse:
+    """The *Test* of the form: sign in at the source's registry with what the form says, and read nothing there."""
+    form = ImportForm(request.POST, project=project)
+    context = {"project": project, "form": form, "tested": _tested(request, project, form)}
+    if htmx_of(request):
+        return render(request, "imageimport/settings/_tested.html", context)
+    return render(request, "imageimport/import_new.html", context)
+
+
+def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
+    if not form.is_valid():
+        return Tested(False, "invalid_reference", _("Correct the fields first."))
+    wanted = form.to_request()
+    try:
+        # The same judgement as for an import: the source's address, and whose credential is for which registry.
+        prepared = prepare(project=project, user=user_of(request), request=wanted)
+    except FieldErrors as exc:
+        return Tested(False, "invalid_reference", next(iter(exc.errors.values()))[0])
+    if wanted.credential is not None:
+        return credentials.test(credential=wanted.credential)
+    if not wanted.password:
+        return Tested(
+            False, "unauthorized", _("Enter a username and a password, or choose a saved credential.")
+        )
+    return credentials.check_sign_in(
+        registry=prepared.task.source_registry, username=wanted.username, password=wanted.password
     )

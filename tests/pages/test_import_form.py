@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from imageimport import credentials
 from imageimport.models import ImportBatch, ImportTask
 from tests.pages.conftest import htmx
 from tests.support.factories import CredentialFactory, TaskFactory
@@ -132,3 +133,45 @@ def test_a_shared_link_fills_the_form(as_: As) -> None:
     page = as_("developer").get(FORM, {"image_url": "nginx:1.27"}).content.decode()
     assert 'value="nginx:1.27"' in page
     assert "/team/nginx:1.27" in page
+
+
+def test_the_sign_in_is_tested_at_the_registry_of_the_reference(
+    as_: As, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, str]] = []
+
+    def check(**given: str) -> credentials.Tested:
+        calls.append(given)
+        return credentials.Tested(
+            given["password"] == "right", "unauthorized", "" if given["password"] == "right" else "No."
+        )
+
+    monkeypatch.setattr(credentials, "check_sign_in", check)
+    fields = {"mode": "one", "image_url": "ghcr.io/owner/app:1", "username": "ann", "password": "right"}
+    path = "/projects/team/import/sign-in/"
+    assert "The registry accepts it." in htmx(as_("developer"), "post", path, fields).content.decode()
+    assert calls == [{"registry": "ghcr.io", "username": "ann", "password": "right"}]
+    wrong = htmx(as_("developer"), "post", path, {**fields, "password": "wrong"}).content.decode()
+    assert "No." in wrong
+    assert "wrong" not in wrong
+    plain = as_("developer").post(path, fields).content.decode()
+    assert "The registry accepts it." in plain
+    assert 'name="image_url"' in plain
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"image_url": "NOT AN IMAGE", "username": "ann", "password": "x"}, "errors"),
+        ({"image_url": "ghcr.io/owner/app:1"}, "Enter a username and a password"),
+        ({"image_url": "127.0.0.1:22/owner/app:1", "username": "ann", "password": "x"}, "errors"),
+    ],
+)
+def test_a_sign_in_that_no_import_could_use_is_asked_of_nobody(
+    as_: As, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], said: str
+) -> None:
+    monkeypatch.setattr(credentials, "check_sign_in", None)
+    answer = htmx(as_("developer"), "post", "/projects/team/import/sign-in/", {"mode": "one", **fields})
+    assert answer.status_code == 200
+    assert said in answer.content.decode()

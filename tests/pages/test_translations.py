@@ -18,7 +18,7 @@ from imageimport.progress import STAGE_MESSAGES
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 #: Words that are the same in both languages.
-_SAME = {"digest", "URL", "Digest", "Webhook", "%(done)s / %(total)s"}
+_SAME = {"digest", "URL", "Digest", "Webhook", "%(done)s / %(total)s", "%(here)s / %(total)s"}
 
 
 def entries() -> list[tuple[str, str]]:

@@ -70,7 +70,15 @@ PAGES = {
     ),
     **dict.fromkeys(("batches", "batch", "schedules", "schedule", "settings"), _V),
     **dict.fromkeys(
-        ("import-new", "import-reading", "import-reading-many", "import-plan", "import-cancel"), _D
+        (
+            "import-new",
+            "import-reading",
+            "import-reading-many",
+            "import-plan",
+            "import-sign-in",
+            "import-cancel",
+        ),
+        _D,
     ),
     **dict.fromkeys(("import-retry", "import-dismiss", "batch-cancel", "batch-retry"), _D),
     **dict.fromkeys(("schedule-add", "schedule-edit", "schedule-run", "schedule-delete"), _M),
