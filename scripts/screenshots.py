@@ -33,7 +33,7 @@ from stack.tools import find
 LANGUAGES: Final = {"en": "en-GB", "zh-hans": "zh-CN"}
 THEMES: Final = ("light", "dark")
 SIZES: Final = {"desktop": (1280, 860), "phone": (360, 780)}
-_WORDS: Final = (LANGUAGES, THEMES, SIZES)
+_WORDS: Final[tuple[tuple[str, ...], ...]] = (tuple(LANGUAGES), THEMES, tuple(SIZES))
 #: Makes the rows and says the ids that the pages' addresses need.
 _FILL: Final = "from scripts import sample_rows, sample_pages; sample_rows.fill(); sample_pages.tell()"
 

@@ -153,6 +153,9 @@ def advice(code: str) -> str:
 @register.filter
 def next_of(task: ImportTask) -> str:
     """What happens after the present stage."""
+    if task.status == Status.PENDING:
+        again = task.is_waiting_until
+        return _("Next: it goes on by itself") if again else _("Next: it starts as soon as a place is free")
     if task.status != Status.RUNNING or task.stage not in _NEXT:
         return ""
     return _(_NEXT[Stage(task.stage)])

@@ -74,6 +74,18 @@ def test_a_wait_says_what_for_and_until_when(as_: As, team: Team) -> None:
     assert re.search(rf'Waiting until <time datetime="{re.escape(until.isoformat())}"', page)
 
 
+def test_a_card_says_what_comes_next(as_: As, team: Team) -> None:
+    client = as_("viewer")
+    task = TaskFactory(project=team.project)
+    assert "Next: it starts as soon as a place is free" in text(client.get(PAGE))
+    ImportTask.objects.filter(pk=task.pk).update(not_before=timezone.now() + timedelta(minutes=10))
+    assert "Next: it goes on by itself" in text(client.get(PAGE))
+    ImportTask.objects.filter(pk=task.pk).update(status=Status.RUNNING, stage="pull")
+    assert "Next: tagging and publishing" in text(client.get(PAGE))
+    ImportTask.objects.filter(pk=task.pk).update(status=Status.CANCELING)
+    assert "Next:" not in text(client.get(PAGE))
+
+
 def test_a_wait_for_a_host_names_it_in_both_languages(as_: As, team: Team) -> None:
     said = parts("%(host)s limits the rate of requests.", {"host": "docker.io<"})
     TaskFactory(
