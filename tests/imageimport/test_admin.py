@@ -72,3 +72,19 @@ def test_an_action_that_can_not_be_done_says_why(boss: Client) -> None:
         reverse(LIST), {"action": "cancel_selected", "_selected_action": [str(done.pk)]}, follow=True
     )
     assert "ended already" in answer.content.decode()
+
+
+def test_the_list_says_how_far_an_import_is_and_where_it_goes(boss: Client) -> None:
+    TaskFactory(status=Status.RUNNING, progress=44, target_image="registry.test:5000/team/app:1")
+    page = boss.get(reverse(LIST), headers={"accept-language": "zh-hans"}).content.decode()
+    assert '<span class="status status-blue">进行中 44 %</span>' in page
+    assert ">team/app:1</td>" in page
+
+
+def test_sizes_are_read_by_people_and_there_is_nothing_to_save(boss: Client) -> None:
+    task = TaskFactory(bytes_total=182_452_224, bytes_done=84_934_656)
+    ImportLayer.objects.create(task=task, position=0, digest="sha256:abc", size=52_428_800, bytes_done=1024)
+    page = boss.get(reverse("admin:imageimport_importtask_change", args=[task.pk])).content.decode()
+    for text in ("174 MiB", "81.0 MiB", "50.0 MiB", "1.0 KiB"):
+        assert text in page
+    assert 'name="_save"' not in page
