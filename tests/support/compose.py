@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +69,7 @@ class Compose:
         }
         self.password = ""
         self.token = ""
+        self._project = ""
 
     def guide(self, name: str, directory: Path) -> str:
         """Run a block of docs/operation.md as it is written, in ``directory``; what it prints."""
@@ -125,10 +127,13 @@ class Compose:
         self.token = answer.json()["token"]
 
     def project(self) -> str:
-        return str(self.call("GET", "/projects").json()["results"][0]["id"])
+        if not self._project:
+            self._project = str(self.call("GET", "/projects").json()["results"][0]["id"])
+        return self._project
 
     def push_source(self, repository: str, tag: str, size: int) -> str:
-        image = random_image([size, size // 2], seed=size)
+        # Content of its own: what is there already would not be moved again.
+        image = random_image([size, size // 2], seed=zlib.crc32(repository.encode()))
         return push_image(f"http://localhost:{self.source_port}", repository, tag, image)
 
     def submit(self, project: str, image: str) -> str:
