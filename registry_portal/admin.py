@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 class PortalAdminSite(admin.AdminSite):
     site_header = _("Registry Portal administration")
+    #: Lists need the width.
+    enable_nav_sidebar = False
     site_title = _("Registry Portal")
     index_title = _("Inspect and manage")
 
