@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -100,7 +101,5 @@ class RunViewSet(
     def get_queryset(self) -> QuerySet[ScheduleRun]:
         if self.is_schema:
             return ScheduleRun.objects.none()
-        found = ScheduleRun.objects.filter(
-            schedule__project=self.project, schedule_id=self.kwargs["schedule_id"]
-        )
-        return found.select_related("requested_by")
+        schedule = get_object_or_404(Schedule, project=self.project, pk=self.kwargs["schedule_id"])
+        return ScheduleRun.objects.filter(schedule=schedule).select_related("requested_by")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -91,10 +92,8 @@ class DeliveryViewSet(
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
         if self.is_schema:
             return WebhookDelivery.objects.none()
-        found = WebhookDelivery.objects.filter(
-            webhook__project=self.project, webhook_id=self.kwargs["webhook_id"]
-        )
-        return found.select_related("webhook__project")
+        webhook = get_object_or_404(Webhook, project=self.project, pk=self.kwargs["webhook_id"])
+        return WebhookDelivery.objects.filter(webhook=webhook).select_related("webhook__project")
 
     def get_serializer_class(self) -> type[BaseSerializer[WebhookDelivery]]:
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer

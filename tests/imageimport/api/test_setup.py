@@ -240,3 +240,12 @@ def test_usage_stands_beside_the_limits(api: APIClient, project: Project) -> Non
     assert api.get(path(project, "usage")).json() == {
         "images": 0, "images_limit": None, "bytes": 0, "bytes_limit": 1000, "queued": 0, "queued_limit": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "below"), [("schedules", "runs"), ("webhooks", "deliveries")])
+def test_what_is_gone_has_no_history_to_list(api: APIClient, project: Project, kind: str, below: str) -> None:
+    body = {"image_url": "ghcr.io/a/b", "cron": "0 3 * * *", "url": "https://hooks.example.com/"}
+    made = api.post(path(project, kind), body).json()["id"]
+    assert api.get(path(project, kind, made, below)).json()["results"] == []
+    assert api.delete(path(project, kind, made)).status_code == 204
+    assert api.get(path(project, kind, made, below)).status_code == 404
