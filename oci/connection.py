@@ -130,9 +130,7 @@ def _words(error: OSError) -> str:
 class Response:
     """One answer. It ends when its body was read by :meth:`readinto` or :meth:`read`, or by :meth:`close`."""
 
-    def __init__(
-        self, answer: Answer, raw: _Raw, connection: Connection, url: Url, method: str
-    ) -> None:
+    def __init__(self, answer: Answer, raw: _Raw, connection: Connection, url: Url, method: str) -> None:
         self._answer = answer
         self._raw = raw
         self._patience = connection.stall_seconds
