@@ -6,10 +6,12 @@ import contextlib
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import psycopg
 import redis
 import requests
 
@@ -17,6 +19,7 @@ from tests.chaos.world import World
 from tests.support.house import BEAT, WEB, WORKER
 from tests.support.portal import alive, parent_of
 from tests.support.processes import Running
+from tests.support.rows import Task
 from tests.support.scripted_registry import Act, cut, hang_up, refuse, stall, too_many
 
 Fault = Callable[[World, random.Random], None]
@@ -42,11 +45,18 @@ def _children(world: World) -> list[int]:
     return [pid for pid in world.portal.pids(WORKER) if parent and parent_of(pid) == parent]
 
 
+def _tasks(world: World) -> list[Task]:
+    """Every import; none while the other thread of faults has the database down or locked."""
+    try:
+        return list(world.house.rows.tasks().values())
+    except (sqlite3.OperationalError, psycopg.OperationalError):
+        return []
+
+
 def _busy(world: World) -> list[int]:
     """Worker children that hold a lease."""
     living = set(_children(world))
-    rows = world.house.rows.tasks().values()
-    return [task.worker_pid for task in rows if task.lease_owner and task.worker_pid in living]
+    return [task.worker_pid for task in _tasks(world) if task.lease_owner and task.worker_pid in living]
 
 
 def kill_child(world: World, chance: random.Random) -> None:
@@ -211,7 +221,7 @@ def retry_one(world: World, chance: random.Random) -> None:
 
 
 def _ask_for_one(world: World, chance: random.Random, statuses: set[str], verb: str) -> None:
-    rows = [task for task in world.house.rows.tasks().values() if task.status in statuses]
+    rows = [task for task in _tasks(world) if task.status in statuses]
     if not rows:
         return
     task = chance.choice(sorted(rows, key=lambda row: row.id))
