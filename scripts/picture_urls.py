@@ -6,13 +6,46 @@ from unittest import mock
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.translation import gettext as _
 
-from imageimport import selectors
+from imageimport import plan, selectors
+from imageimport.plan import Planned
 from imageimport.views import overview
+from oci.plan import PlannedPlatform
+from oci.ratelimit import RateLimit
 from registry_portal.urls import urlpatterns as portal_patterns
 
 #: What has just arrived stays on the project page until the last picture is taken. Seconds.
 selectors.SHOWN_AFTER_SUCCESS = 24 * 3600
+
+
+def _planned(**_wanted: object) -> Planned:
+    """What a registry would have said; none is asked for the pictures."""
+    return Planned(
+        source_image="ghcr.io/owner/service:v1.4",
+        source_digest="sha256:" + "4b" * 32,
+        media_type="application/vnd.oci.image.index.v1+json",
+        target_image="registry.example.com/library/owner/service:v1.4",
+        target_digest="sha256:" + "9c" * 32,
+        platforms=(
+            PlannedPlatform("linux/amd64", "sha256:" + "1a" * 32, 61_865_984),
+            PlannedPlatform("linux/arm64", "sha256:" + "2b" * 32, 59_768_832),
+        ),
+        bytes_total=121_634_816,
+        bytes_present=85_983_232,
+        bytes_to_transfer=35_651_584,
+        referrers=2,
+        rate_limit=RateLimit(100, 87, 21_600),
+        warnings=(
+            _("%(target)s names another image and would be overwritten.")
+            % {"target": "registry.example.com/library/owner/service:v1.4"},
+        ),
+        blobs_total=9,
+        blobs_present=7,
+    )
+
+
+mock.patch.object(plan, "make_plan", _planned).start()
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

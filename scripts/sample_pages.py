@@ -37,6 +37,14 @@ def _type(page: Any) -> None:
     page.locator("[data-goal]").wait_for()
 
 
+def _plan(page: Any) -> None:
+    _type(page)
+    page.locator("#import-form [formaction$='/plan/']").click()
+    page.locator(".plan").wait_for()
+    page.locator("#plan-platforms summary").click()
+    page.locator(".plan").scroll_into_view_if_needed()
+
+
 def _type_wrong(page: Any) -> None:
     _open_import(page)
     page.locator("[name=image_url]").fill("ghcr.io/Owner/Service")
@@ -108,6 +116,7 @@ PAGES: Final = (
     Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False),
     Shot("import-dialog", _P, act=_type, whole=False),
     Shot("import-dialog-wrong", _P, act=_type_wrong, whole=False),
+    Shot("import-dialog-plan", _P, act=_plan, whole=False),
     Shot("import-dialog-many", _P, act=_many, whole=False),
     Shot("import-page", f"{_P}import/"),
     Shot("import-running", _P + "imports/{running}/"),

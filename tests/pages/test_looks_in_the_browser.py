@@ -19,6 +19,12 @@ LIBRARY = "/projects/library/"
 expect.set_options(timeout=15_000)
 
 
+#: Dialogs that are open, and what in them is wider than they are.
+_WIDER = """() => [...document.querySelectorAll('dialog[open]')].flatMap(dialog => {
+    const edge = dialog.getBoundingClientRect().right;
+    return [...dialog.querySelectorAll(':not(.visually-hidden, .command code)')]
+        .filter(part => part.getBoundingClientRect().right > edge + 1).map(part => part.outerHTML.slice(0, 200)) })"""
+
 #: What axe looks for. The admin is Django's own: there, what is serious counts.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 SERIOUS = {"serious", "critical"}
@@ -36,6 +42,7 @@ def test_a_page_is_accessible_fits_a_phone_and_is_quiet(
         page.set_viewport_size({"width": 360, "height": 800})
         try:
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
+            assert page.evaluate(_WIDER) == []
         finally:
             page.set_viewport_size({"width": 1280, "height": 800})
 
