@@ -144,7 +144,9 @@ class ImportTaskAdmin(LongList):
     def look(self, task: ImportTask) -> str:
         colour, _icon = STATUS_LOOKS[Status(task.status)]
         far = f" {task.progress} %" if task.status == Status.RUNNING else ""
-        return format_html('<span class="status status-{}">{}{}</span>', colour, task.get_status_display(), far)
+        return format_html(
+            '<span class="status status-{}">{}{}</span>', colour, task.get_status_display(), far
+        )
 
     @admin.display(description=_("target image"))
     def goal(self, task: ImportTask) -> str:
