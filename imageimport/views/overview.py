@@ -86,10 +86,16 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
 @require_GET
 @project_view(Role.VIEWER)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
-    """The list of images alone: for the search, and when an import has brought one."""
+    """The list of images alone, and how many there are: for the search, and when an import has brought one."""
     if not htmx_of(request):
         return overview(request, name=project.name)
-    context = {"project": project, "can": rights_in(project), "samples": SAMPLES, **_images(request, project)}
+    context = {
+        "project": project,
+        "can": rights_in(project),
+        "samples": SAMPLES,
+        "counts": True,
+        **_images(request, project),
+    }
     response = render(request, "imageimport/_images.html", context)
     return replace_url(response, _with_search(context["list_url"], context["search"]))
 

@@ -129,6 +129,15 @@ def test_images_are_searched_by_name_tag_and_digest(as_: As, team: Team) -> None
     assert answer["HX-Replace-Url"] == "/projects/team/?search=red"
 
 
+def test_the_list_brings_the_number_of_images_along(as_: As, team: Team) -> None:
+    team.image(repository="app", tag="1")
+    page = as_("viewer").get(f"/projects/{team.project.name}/")
+    assert text(page).count("1 image") == 1
+    team.image(repository="app", tag="2")
+    part = as_("viewer").get(f"/projects/{team.project.name}/images/", headers={"HX-Request": "true"})
+    assert b'<span id="image-count" hx-swap-oob="true">2 images</span>' in part.content
+
+
 def test_each_empty_list_says_why_it_is_empty(as_: As, team: Team) -> None:
     client = as_("developer")
     assert "No image here yet" in text(client.get(PAGE))
