@@ -38,7 +38,13 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
         [name] for name in BLOCKS
     ]
     guide = dict(zip(BLOCKS, found, strict=True))
-    portal = make_portal(IMPORT_LEASE_SECONDS="3", IMPORT_SWEEP_SECONDS="1")
+    mirrors = f"docker.io=http://{registry.host};ghcr.io=http://{registry.host}"
+    portal = make_portal(
+        IMPORT_LEASE_SECONDS="3",
+        IMPORT_SWEEP_SECONDS="1",
+        IMPORT_REGISTRY_MIRRORS=mirrors,
+        IMPORT_MIRRORS_ONLY="docker.io,ghcr.io",
+    )
 
     def run(name: str) -> str:
         done = subprocess.run(
@@ -73,6 +79,7 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
         for path in portal.data_dir.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         run("restore")
+        run("new key")
         slow.release()
         portal.start()
         # It ran when the backup was taken: it is taken over, and ends.
@@ -82,7 +89,28 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
     assert portal.verify("operated/operation/kept", "1").digest == kept
     assert not [path for path in (tmp_path / "backup").iterdir() if path.stat().st_mode & 0o77]
 
-    run("new key")
     assert re.search(r"credential.*: 1 re-encrypted, 0 current$", run("rotate"), re.MULTILINE | re.IGNORECASE)
     run("old keys")
     assert re.search(r"credential.*: 0 re-encrypted, 1 current$", run("rotate"), re.MULTILINE | re.IGNORECASE)
+
+    # The users' guide, in both languages: what it imports comes from mirrors here.
+    assert blocks("using.md") == blocks("using.zh-CN.md")
+    registry.push("library/nginx", "1.27", sample_image())
+    registry.push("owner/app", "1", sample_image())
+    portal.project("team")
+    for name in ("manage.py", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "token.txt").write_text("token-of-the-guide\n", encoding="ascii")
+    (commands,) = blocks("using.md")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=tmp_path,
+        env=portal.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    for repository, tag in (("team/nginx", "1.27"), ("team/owner/app", "1")):
+        assert portal.verify(repository, tag)
