@@ -131,7 +131,7 @@ def _clean(transport: Transport) -> None:
 
 
 def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrived) -> None:
-    progress.write()
+    progress.write_if_changed()
     with transaction.atomic():
         ended = endings.end(
             lease.task_id,
