@@ -44,6 +44,8 @@ class MirroredSource:
         self._lock = threading.Lock()
         self._resting: dict[int, float] = {}
         self._skipped: dict[str, int] = {}
+        #: A mirror gave a manifest of the image: the registry itself may be out of reach for good.
+        self._mirrored = False
 
     @property
     def host(self) -> str:
@@ -66,10 +68,19 @@ class MirroredSource:
         self._first(_pinged, "/v2/")
 
     def head_manifest(self, repository: str, wanted: str) -> ManifestHead | None:
-        return self._first_or_none(lambda client: client.head_manifest(repository, wanted))
+        return self._manifest(lambda client: client.head_manifest(repository, wanted))
 
     def find_manifest(self, repository: str, wanted: str) -> Manifest | None:
-        return self._first_or_none(lambda client: client.find_manifest(repository, wanted))
+        return self._manifest(lambda client: client.find_manifest(repository, wanted))
+
+    def _manifest(self, ask: Callable[[RegistryClient], T | None]) -> T | None:
+        def noting(client: RegistryClient) -> T | None:
+            found = ask(client)
+            if found is not None and client is not self._clients[-1]:
+                self._mirrored = True
+            return found
+
+        return self._first_or_none(noting)
 
     def get_manifest(self, repository: str, wanted: str) -> Manifest:
         return self._first(lambda client: client.get_manifest(repository, wanted), wanted)
@@ -109,27 +120,34 @@ class MirroredSource:
             client.close()
 
     def _first(self, ask: Callable[[RegistryClient], T], what: str) -> T:
-        found = self._first_or_none(ask)
+        found = self._first_or_none(ask, needed=True)
         if found is None:
             template = gettext_noop("%(host)s has no %(what)s.")
             raise OciError("not_found", template, host=self.host, what=what)
         return found
 
-    def _first_or_none(self, ask: Callable[[RegistryClient], T | None]) -> T | None:
-        """The first answer; a fault of the last place is the one that is raised."""
+    def _first_or_none(self, ask: Callable[[RegistryClient], T | None], *, needed: bool = False) -> T | None:
+        """The first answer; a fault of the last place is the one that is raised.
+
+        :param needed: the image is not whole without it. For the rest (signatures, say) a mirror's word that it has
+            none is enough when the image comes from mirrors and the registry itself is out of reach.
+        """
+        denied = False
         for client in self._clients:
             last = client is self._clients[-1]
-            if not last and self._is_resting(client):
+            enough = denied and self._mirrored and not needed
+            if self._is_resting(client) and (enough or not last):
                 continue
             try:
                 found = ask(client)
             except OciError as error:
-                if last:
+                if last and not (enough and error.code in _DOWN):
                     raise
                 self._note_down(client, error)
                 continue
             if found is not None:
                 return found
+            denied = True
         return None
 
     def _is_resting(self, client: RegistryClient) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def mirror(make_scripted: Make) -> ScriptedRegistry:
     return make_scripted(host="127.0.0.2")
 
 
-def _mirrored(mirror: Any, origin: ScriptedRegistry, **more: Any) -> MirroredSource:
+def _mirrored(mirror: Any, origin: Any, **more: Any) -> MirroredSource:
     return MirroredSource([client(mirror, tries=MIRROR_TRIES), client(origin, **more)])
 
 
@@ -132,6 +133,33 @@ def test_tags_come_from_the_first_that_knows_them(mirror: ScriptedRegistry, sour
     mirror.rule("GET", "/tags/list", refuse(404, "NAME_UNKNOWN"))
     source.add_image("library/app", "v1", IMAGE)
     assert list(_mirrored(mirror, source).list_tags("library/app")) == ["v1"]
+
+
+def test_a_registry_out_of_reach_does_not_spoil_what_a_mirror_has_whole(
+    mirror: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    """A closed network with a mirror of its own: signatures that the mirror lacks are nowhere to be asked for."""
+    mirror.add_image("library/app", "v1", IMAGE)
+    away = SimpleNamespace(url=f"http://127.0.0.3:{closed_port()}")
+    assert _copy(_mirrored(mirror, away, tries=1), target) == IMAGE.digest
+
+
+def test_what_the_image_needs_is_still_missed_when_the_registry_is_out_of_reach(
+    mirror: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    mirror.add_image("library/app", "v1", IMAGE)
+    del mirror.repository("library/app").blobs[IMAGE.blobs[0].digest]
+    away = SimpleNamespace(url=f"http://127.0.0.3:{closed_port()}")
+    with pytest.raises(OciError) as caught:
+        _copy(_mirrored(mirror, away, tries=1), target)
+    assert caught.value.code == "unreachable"
+
+
+def test_a_tag_that_only_the_registry_may_know_is_not_taken_for_absent(mirror: ScriptedRegistry) -> None:
+    away = SimpleNamespace(url=f"http://127.0.0.3:{closed_port()}")
+    with pytest.raises(OciError) as caught:
+        _mirrored(mirror, away, tries=1).head_manifest("library/app", "v1")
+    assert caught.value.code == "unreachable"
 
 
 def test_no_place_at_all_is_a_mistake() -> None:
