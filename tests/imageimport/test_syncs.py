@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from imageimport import comparing, schedules, settling, syncs
+from imageimport import comparing, ratelimits, schedules, settling, syncs
 from imageimport.choices import Priority, Status
 from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest, WebhookDelivery
 from imageimport.requests import Refused
@@ -275,6 +275,7 @@ def test_a_rate_limit_is_waited_for_and_the_run_goes_on(
     assert schedules.run_due() == 0, "not before its time"
     ScheduleRun.objects.update(lease_expires_at=timezone.now())
     cache.clear()
+    ratelimits.forget()
     schedules.run_due()
     work()
     made.refresh_from_db()

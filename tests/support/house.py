@@ -27,6 +27,8 @@ from tests.support.services import RegistryServer
 from tests.support.throttle import Throttle
 from tests.support.watching import Watch
 
+#: So long a worker believes what it read of a registry's limits (imageimport.ratelimits). Seconds.
+BELIEVED = 1.0
 #: Short times, so that a fault and what follows from it take seconds.
 LEASE: Final = 3
 SWEEP: Final = 1
@@ -107,6 +109,7 @@ class House:
         with redis.Redis.from_url(found) as client:
             for key in client.scan_iter("*ratelimit*"):
                 client.delete(key)
+        time.sleep(BELIEVED + 0.2)
 
     def until(
         self, identifier: str, holds: Callable[[Task], bool], *, timeout: float = 30.0, what: str = ""
