@@ -158,7 +158,7 @@ def test_a_call_takes_no_more_queries_than_are_written_down(name: str) -> None:
         COUNTS.write_text(json.dumps({**written, name: few}, indent=2, sort_keys=True) + "\n")
         return
     if connection.vendor == "sqlite":  # each database has its own way to search
-        assert few == written[name]
+        assert few <= written[name]
 
 
 def test_the_numbers_are_of_calls_that_there_are() -> None:

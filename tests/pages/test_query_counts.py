@@ -94,7 +94,7 @@ def test_a_page_takes_no_more_queries_than_are_written_down(as_: As, team: Team,
     if os.environ.get("UPDATE_QUERY_COUNTS"):
         COUNTS.write_text(json.dumps({**written, name: few}, indent=2, sort_keys=True) + "\n")
         return
-    assert few == written[name]
+    assert few <= written[name]
 
 
 def test_the_numbers_are_of_pages_that_there_are() -> None:

@@ -34,7 +34,7 @@ from tests.support.services import RegistryServer
 __all__ = ["fresh_memory"]
 
 #: A run's time. Longer runs by hand: FUZZ_SECONDS=600 FUZZ_SEED=… (what they find gets a test of its own).
-SECONDS = os.environ.get("FUZZ_SECONDS", "45")
+SECONDS = os.environ.get("FUZZ_SECONDS", "30")
 SEED = os.environ.get("FUZZ_SEED", "49384999472251515650254669136304492743")
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(int(SECONDS) + 300)]
 

@@ -55,7 +55,7 @@ def test_memory_descriptors_and_sessions_return_to_their_baseline(house: House) 
     after = footprint(worked)
     assert set(house.portal.pids(WORKER)) <= living
     assert after.processes == before.processes
-    assert after.descriptors <= before.descriptors + 6
+    assert after.descriptors < before.descriptors + 10  # one that each import leaked would show
     assert after.threads <= before.threads + 2
     assert after.temporary <= before.temporary
     assert after.memory < before.memory + 48 * MIB
