@@ -16,7 +16,7 @@ from oci.http import Headers, Sending
 from oci.limits import INLINE_WAIT_SECONDS, REDIRECTS
 from oci.ratelimit import RateLimit, RateLimitStore, read_rate_limit
 from oci.retry import OnWait
-from oci.signin import SignIn
+from oci.signin import Bid, SignIn
 from oci.site import Site
 from oci.urls import Url, resolve
 
@@ -90,8 +90,7 @@ class Session:
             response = self.site.exchange(method, url, sent, body)
             if own:
                 self._note_rate_limit(response)
-                if response.status == 401 and bid.answer(response):
-                    response.discard()
+                if response.status == 401 and self._answers(bid, response):
                     continue
             location = response.header("Location")
             if response.status not in _REDIRECTS or not location:
@@ -121,6 +120,16 @@ class Session:
         bid = self.sign_in.bid(scopes)
         bid.header()
         return bid.answer(response)
+
+    def _answers(self, bid: Bid, response: Response) -> bool:
+        """Something else to show was found for a 401, which is then done with; also when there is an error."""
+        again = True
+        try:
+            again = bid.answer(response)
+        finally:
+            if again:
+                response.discard()
+        return again
 
     def follow(self, url: Url, location: str) -> Url:
         """Where a Location of an answer from ``url`` leads.
