@@ -68,22 +68,13 @@ class MirroredSource:
         self._first(_pinged, "/v2/")
 
     def head_manifest(self, repository: str, wanted: str) -> ManifestHead | None:
-        return self._manifest(lambda client: client.head_manifest(repository, wanted))
+        return self._first_or_none(self._noting(lambda client: client.head_manifest(repository, wanted)))
 
     def find_manifest(self, repository: str, wanted: str) -> Manifest | None:
-        return self._manifest(lambda client: client.find_manifest(repository, wanted))
-
-    def _manifest(self, ask: Callable[[RegistryClient], T | None]) -> T | None:
-        def noting(client: RegistryClient) -> T | None:
-            found = ask(client)
-            if found is not None and client is not self._clients[-1]:
-                self._mirrored = True
-            return found
-
-        return self._first_or_none(noting)
+        return self._first_or_none(self._noting(lambda client: client.find_manifest(repository, wanted)))
 
     def get_manifest(self, repository: str, wanted: str) -> Manifest:
-        return self._first(lambda client: client.get_manifest(repository, wanted), wanted)
+        return self._first(self._noting(lambda client: client.get_manifest(repository, wanted)), wanted)
 
     def head_blob(self, repository: str, digest: str) -> int | None:
         return self._first_or_none(lambda client: client.head_blob(repository, digest))
@@ -118,6 +109,17 @@ class MirroredSource:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+
+    def _noting(self, ask: Callable[[RegistryClient], T]) -> Callable[[RegistryClient], T]:
+        """``ask`` for a manifest, remembering whether a mirror gave one."""
+
+        def noting(client: RegistryClient) -> T:
+            found = ask(client)
+            if found is not None and client is not self._clients[-1]:
+                self._mirrored = True
+            return found
+
+        return noting
 
     def _first(self, ask: Callable[[RegistryClient], T], what: str) -> T:
         found = self._first_or_none(ask, needed=True)

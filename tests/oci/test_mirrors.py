@@ -135,13 +135,15 @@ def test_tags_come_from_the_first_that_knows_them(mirror: ScriptedRegistry, sour
     assert list(_mirrored(mirror, source).list_tags("library/app")) == ["v1"]
 
 
+@pytest.mark.parametrize("wanted", ["v1", IMAGE.digest])
 def test_a_registry_out_of_reach_does_not_spoil_what_a_mirror_has_whole(
-    mirror: ScriptedRegistry, target: ScriptedRegistry
+    mirror: ScriptedRegistry, target: ScriptedRegistry, wanted: str
 ) -> None:
     """A closed network with a mirror of its own: signatures that the mirror lacks are nowhere to be asked for."""
     mirror.add_image("library/app", "v1", IMAGE)
     away = SimpleNamespace(url=f"http://127.0.0.3:{closed_port()}")
-    assert _copy(_mirrored(mirror, away, tries=1), target) == IMAGE.digest
+    made = copier(_mirrored(mirror, away, tries=1), target, wanted=wanted)
+    assert run(made).digest == IMAGE.digest
 
 
 def test_what_the_image_needs_is_still_missed_when_the_registry_is_out_of_reach(
