@@ -50,23 +50,15 @@ def head(session: Session, name: str, wanted: str, *, scopes: Scopes) -> Manifes
 
 def find(session: Session, name: str, wanted: str, *, scopes: Scopes) -> Manifest | None:
     """The manifest, hashed and read strictly; None when it is not there."""
-    response = _ask(session, "GET", name, wanted, scopes)
-    if response.status == 404:
-        response.discard()
-        return None
-    if response.status != 200:
-        raise session.refusal(response, called(name, wanted))
-    return _read(session, response, wanted)
+    response = _get(session, name, wanted, scopes)
+    return _read(session, response, wanted) if response is not None else None
 
 
 def shows(session: Session, name: str, wanted: str, body: bytes, *, scopes: Scopes) -> bool:
     """Whether the registry answers with exactly these bytes; they are not read again, only compared."""
-    response = _ask(session, "GET", name, wanted, scopes)
-    if response.status == 404:
-        response.discard()
+    response = _get(session, name, wanted, scopes)
+    if response is None:
         return False
-    if response.status != 200:
-        raise session.refusal(response, called(name, wanted))
     try:
         return response.read(len(body)) == body
     except OverflowError:
@@ -121,6 +113,17 @@ def called(name: str, wanted: str) -> str:
 def _ask(session: Session, method: str, name: str, wanted: str, scopes: Scopes) -> Response:
     url = session.url(f"/v2/{name}/manifests/{wanted}")
     return session.ask(method, url, scopes=scopes, headers=[("Accept", ACCEPT_MANIFESTS)])
+
+
+def _get(session: Session, name: str, wanted: str, scopes: Scopes) -> Response | None:
+    """The answer with a manifest in it; None when it is not there."""
+    response = _ask(session, "GET", name, wanted, scopes)
+    if response.status == 404:
+        response.discard()
+        return None
+    if response.status != 200:
+        raise session.refusal(response, called(name, wanted))
+    return response
 
 
 def _read(session: Session, response: Response, wanted: str) -> Manifest:
