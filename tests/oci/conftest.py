@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.oci.copying import MADE
+from tests.support.scripted_auth import TokenServer
 from tests.support.scripted_registry import ScriptedRegistry
 
 
@@ -42,3 +43,16 @@ def source(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
 def target(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
     """An open registry to copy to."""
     return make_scripted()
+
+
+@pytest.fixture
+def make_tokens() -> Iterator[Callable[..., TokenServer]]:
+    """Starts a token server; takes what :class:`TokenServer` takes."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> TokenServer:
+            server = TokenServer(**options)
+            stack.enter_context(server)
+            return server
+
+        yield make

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from oci.auth import Credential
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
 from oci.copy import CopyResult, ImageCopier
 from oci.egress import Door, EgressPolicy
 from oci.observer import LayerPlan, LayerState, Params
 from oci.retry import RetryBudget
+from tests.support.scripted_registry import ScriptedRegistry
 
 #: All of loopback, plain HTTP too: 127.0.0.1, .2, … are different hosts.
 HOSTS = tuple(f"127.0.0.{number}" for number in range(1, 10))
@@ -84,6 +86,15 @@ def client(server: Server, **more: Any) -> RegistryClient:
     }
     made = RegistryClient(**settings | more)
     MADE.append(made)
+    return made
+
+
+def open_reader(registry: ScriptedRegistry, password: str | None = None, **more: Any) -> RegistryClient:
+    """A client that has asked how to sign in, as ``ada`` where a password is given."""
+    if password is not None:
+        more["credential"] = Credential(registry.server_name, "ada", password)
+    made = client(registry, **more)
+    made.ping()
     return made
 
 

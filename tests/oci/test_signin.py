@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,34 +12,14 @@ from oci.errors import OciError
 from oci.observer import MountCandidate
 from oci.urls import parse_url
 from stack.sample import random_image
-from tests.oci.copying import Recorder, client, copier, run
+from tests.oci.copying import Recorder, client, copier, open_reader, run
 from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header
 from tests.support.scripted_http import Reply, Request
-from tests.support.scripted_registry import ScriptedRegistry, cut, redirect, refuse, too_many
+from tests.support.scripted_registry import ScriptedRegistry, cut, redirect
 
 IMAGE = random_image([20_000, 4_096], seed=41)
 ACCOUNT = {"ada": "correct horse"}
 Make = Callable[..., ScriptedRegistry]
-
-
-@pytest.fixture
-def make_tokens() -> Iterator[Callable[..., TokenServer]]:
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> TokenServer:
-            server = TokenServer(**options)
-            stack.enter_context(server)
-            return server
-
-        yield make
-
-
-def _reader(registry: ScriptedRegistry, password: str | None = None, **more: Any) -> RegistryClient:
-    if password is not None:
-        more["credential"] = Credential(registry.server_name, "ada", password)
-    made = client(registry, **more)
-    made.ping()
-    return made
 
 
 # --- bearer ------------------------------------------------------------------------------------------------
@@ -53,7 +31,7 @@ def test_a_public_image_is_read_with_an_anonymous_token(
     tokens = make_tokens()
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry).get_manifest("library/app", "v1").digest == IMAGE.digest
+    assert open_reader(registry).get_manifest("library/app", "v1").digest == IMAGE.digest
     (asked,) = tokens.requests
     assert asked.authorization == ""
     assert asked.query == [("service", "scripted"), ("scope", "repository:library/app:pull")]
@@ -64,7 +42,7 @@ def test_the_realms_own_query_is_kept(make_scripted: Make, make_tokens: Callable
     challenge = f'Bearer realm="{tokens.realm}?tenant=a&mode=x,y",service="s"'
     registry = make_scripted(sign_in=BearerSignIn(tokens, challenge=challenge))
     registry.add_image("library/app", "v1", IMAGE)
-    _reader(registry).get_manifest("library/app", "v1")
+    open_reader(registry).get_manifest("library/app", "v1")
     assert tokens.requests[0].query[:2] == [("tenant", "a"), ("mode", "x,y")]
     assert tokens.requests[0].asked("scope") == "repository:library/app:pull", (
         "built where the challenge has none"
@@ -87,7 +65,7 @@ def test_a_lifetime_below_a_minute_counts_as_a_minute(
     tokens = make_tokens(expires_in=1)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    reader = _reader(registry)
+    reader = open_reader(registry)
     for _ in range(3):
         reader.get_manifest("library/app", "v1")
     assert len(tokens.requests) == 1
@@ -100,7 +78,7 @@ def test_tokens_of_one_repository_are_not_used_for_another(
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     for name in ("a/one", "a/two"):
         registry.add_image(name, "v1", IMAGE)
-    reader = _reader(registry)
+    reader = open_reader(registry)
     reader.get_manifest("a/one", "v1")
     reader.get_manifest("a/two", "v1")
     assert [each.asked("scope") for each in tokens.requests] == [
@@ -138,7 +116,7 @@ def test_a_registry_that_is_never_content_is_not_asked_for_ever(
     registry = make_scripted(sign_in=BearerSignIn(tokens, uses=0))
     registry.add_image("library/app", "v1", IMAGE)
     with pytest.raises(OciError) as caught:
-        _reader(registry).get_manifest("library/app", "v1")
+        open_reader(registry).get_manifest("library/app", "v1")
     assert caught.value.code == "unauthorized"
     assert len(registry.seen("GET", "/manifests/")) <= 3
 
@@ -151,7 +129,7 @@ def test_a_401_that_names_another_scope_has_it_added_once(
     registry.add_image("library/app", "v1", IMAGE)
     wider = f'Bearer realm="{tokens.realm}",service="s",scope="repository:library/base:pull",error="insufficient_scope"'
     registry.rule("GET", "/manifests/", Reply(401, [("WWW-Authenticate", wider)]), times=2)
-    reader = _reader(registry)
+    reader = open_reader(registry)
     reader.get_manifest("library/app", "v1")
     scopes = [[value for key, value in each.query if key == "scope"] for each in tokens.requests]
     assert scopes[-1] == ["repository:library/app:pull", "repository:library/base:pull"]
@@ -187,7 +165,7 @@ def test_a_password_goes_to_a_token_server_on_the_registrys_host(
     tokens = make_tokens(accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry, "correct horse").get_manifest("library/app", "v1")
+    assert open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert tokens.requests[0].authorization == basic_header("ada", "correct horse")
     assert not [each for each in registry.requests if each.authorization.startswith("Basic")]
 
@@ -199,7 +177,7 @@ def test_a_wrong_password_fails_even_where_anyone_could_read(
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
     with pytest.raises(OciError) as caught:
-        _reader(registry, "battery staple").get_manifest("library/app", "v1")
+        open_reader(registry, "battery staple").get_manifest("library/app", "v1")
     assert caught.value.code == "unauthorized"
     assert "user name or password" in str(caught.value)
     assert "battery staple" not in str(caught.value)
@@ -212,7 +190,7 @@ def test_a_token_server_elsewhere_is_asked_anonymously(
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    reader = _reader(registry, "correct horse")
+    reader = open_reader(registry, "correct horse")
     assert reader.get_manifest("library/app", "v1")
     assert tokens.requests
     assert not [
@@ -228,7 +206,7 @@ def test_a_refusal_there_says_that_the_password_was_not_shown(
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     with pytest.raises(OciError, match="not trusted with the user name") as caught:
-        _reader(registry, "correct horse").get_manifest("library/app", "v1")
+        open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert caught.value.code == "unauthorized"
 
 
@@ -238,7 +216,7 @@ def test_a_token_server_that_the_operator_trusts_sees_the_password(
     tokens = make_tokens(host="127.0.0.2", accounts=ACCOUNT, anonymous=False)
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry, "correct horse", trusted_realms=[tokens.server_name]).get_manifest(
+    assert open_reader(registry, "correct horse", trusted_realms=[tokens.server_name]).get_manifest(
         "library/app", "v1"
     )
 
@@ -250,7 +228,7 @@ def test_no_redirect_is_followed_on_a_token_request(
     tokens = make_tokens(answer=Reply(307, [("Location", f"{thief.url}/token")]))
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     with pytest.raises(OciError, match="redirect"):
-        _reader(registry, "correct horse").get_manifest("library/app", "v1")
+        open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert not thief.requests
 
 
@@ -262,7 +240,7 @@ def test_a_redirect_to_another_host_takes_no_token_along(
     other = make_scripted(host="127.0.0.2")
     other.add_image("library/app", "v1", IMAGE)
     registry.rule("GET", "/manifests/", redirect(other.url + "{path}"))
-    assert _reader(registry).get_manifest("library/app", "v1").digest == IMAGE.digest
+    assert open_reader(registry).get_manifest("library/app", "v1").digest == IMAGE.digest
     assert [each.authorization for each in other.requests] == [""]
 
 
@@ -271,7 +249,7 @@ def test_a_redirect_to_another_port_takes_no_password_along(make_scripted: Make)
     other = make_scripted()
     other.add_image("library/app", "v1", IMAGE)
     registry.rule("GET", "/manifests/", redirect(other.url + "{path}"))
-    assert _reader(registry, "correct horse").get_manifest("library/app", "v1")
+    assert open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert [each.authorization for each in other.requests] == [""]
 
 
@@ -280,20 +258,20 @@ def test_a_401_from_another_host_gets_no_password(make_scripted: Make) -> None:
     thief = make_scripted(host="127.0.0.2", sign_in=BasicSignIn({"x": "y"}))
     registry.rule("GET", "/manifests/", redirect(thief.url + "{path}"))
     with pytest.raises(OciError):
-        _reader(registry, "correct horse").get_manifest("library/app", "v1")
+        open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert thief.requests and not [each for each in thief.requests if each.authorization]
 
 
 def test_basic_is_answered_with_basic(make_scripted: Make) -> None:
     registry = make_scripted(sign_in=BasicSignIn(ACCOUNT))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry, "correct horse").get_manifest("library/app", "v1")
+    assert open_reader(registry, "correct horse").get_manifest("library/app", "v1")
 
 
 def test_a_wrong_password_at_a_basic_registry_is_tried_once(make_scripted: Make) -> None:
     registry = make_scripted(sign_in=BasicSignIn(ACCOUNT))
     with pytest.raises(OciError, match="user name or password") as caught:
-        _reader(registry, "wrong").get_manifest("library/app", "v1")
+        open_reader(registry, "wrong").get_manifest("library/app", "v1")
     assert caught.value.code == "unauthorized"
     assert len(registry.seen("GET", "/manifests/")) == 1
 
@@ -301,7 +279,7 @@ def test_a_wrong_password_at_a_basic_registry_is_tried_once(make_scripted: Make)
 def test_a_basic_registry_without_a_password_is_unauthorized(make_scripted: Make) -> None:
     registry = make_scripted(sign_in=BasicSignIn(ACCOUNT))
     with pytest.raises(OciError) as caught:
-        _reader(registry).get_manifest("library/app", "v1")
+        open_reader(registry).get_manifest("library/app", "v1")
     assert caught.value.code == "unauthorized"
 
 
@@ -312,7 +290,7 @@ def test_bearer_is_preferred_where_both_are_offered(
     both = f'Basic realm="x", Bearer realm="{tokens.realm}",service="s"'
     registry = make_scripted(sign_in=BearerSignIn(tokens, challenge=both))
     registry.add_image("library/app", "v1", IMAGE)
-    assert _reader(registry, "correct horse").get_manifest("library/app", "v1")
+    assert open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert not [each for each in registry.requests if each.authorization.startswith("Basic")]
 
 
@@ -324,7 +302,7 @@ def test_an_identity_token_is_exchanged_by_post(
     registry = make_scripted(sign_in=BearerSignIn(tokens))
     registry.add_image("library/app", "v1", IMAGE)
     identity = Credential(registry.server_name, "<token>", "refresh-me")
-    assert _reader(registry, credential=identity).get_manifest("library/app", "v1")
+    assert open_reader(registry, credential=identity).get_manifest("library/app", "v1")
     (asked,) = tokens.requests
     assert asked.method == "POST"
     assert b"grant_type=refresh_token" in asked.body and asked.query == []
@@ -347,84 +325,6 @@ def test_no_password_is_in_a_repr() -> None:
     assert "secret" not in repr(Credential("ghcr.io", "ada", "secret"))
 
 
-# --- token servers that misbehave --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Reply(body=b"not json"),
-        Reply(body=b"[]"),
-        Reply(body=b"{}"),
-        Reply(body=b'{"token": 7}'),
-        Reply(body=b'{"token": "a b"}'),
-        Reply(body=b'{"token": "a\\r\\nX-Evil: 1"}'),
-        Reply(body=b'{"token": "' + b"a" * 1_000_000 + b'"}'),
-        Reply(body=b"[" * 60_000),
-        Reply(302, [("Location", "/elsewhere")]),
-    ],
-    ids=lambda reply: reply.body[:20].decode() or str(reply.status),
-)
-def test_an_unusable_token_answer_breaks_the_protocol(
-    make_scripted: Make, make_tokens: Callable[..., TokenServer], answer: Reply
-) -> None:
-    tokens = make_tokens(answer=answer)
-    registry = make_scripted(sign_in=BearerSignIn(tokens))
-    with pytest.raises(OciError) as caught:
-        _reader(registry).get_manifest("library/app", "v1")
-    assert caught.value.code == "protocol_error"
-    assert tokens.server_name in str(caught.value)
-
-
-def test_access_token_is_as_good_as_token(
-    make_scripted: Make, make_tokens: Callable[..., TokenServer]
-) -> None:
-    tokens = make_tokens(answer=Reply(body=b'{"access_token": "abc"}'))
-    registry = make_scripted()
-    registry.rule("GET", "/v2/$", Reply(401, [("WWW-Authenticate", f'Bearer realm="{tokens.realm}"')]))
-    registry.add_image("library/app", "v1", IMAGE)
-    _reader(registry).get_manifest("library/app", "v1")
-    assert registry.requests[-1].authorization == "Bearer abc"
-
-
-def test_a_token_server_in_trouble_is_asked_again(
-    make_scripted: Make, make_tokens: Callable[..., TokenServer]
-) -> None:
-    tokens = make_tokens()
-    registry = make_scripted(sign_in=BearerSignIn(tokens))
-    registry.add_image("library/app", "v1", IMAGE)
-    tokens.answer = refuse(503, "UNAVAILABLE")
-    reader = _reader(registry)
-
-    def recover(*_: object) -> None:
-        tokens.answer = None
-
-    reader.retrier.on_retry = recover
-    assert reader.get_manifest("library/app", "v1")
-
-
-def test_a_token_server_that_falls_silent_in_its_answer_has_stalled(
-    make_scripted: Make, make_tokens: Callable[..., TokenServer]
-) -> None:
-    tokens = make_tokens(answer=Reply(body=b'{"token": "x"}', stall_at=5))
-    registry = make_scripted(sign_in=BearerSignIn(tokens))
-    registry.add_image("library/app", "v1", IMAGE)
-    with pytest.raises(OciError) as caught:
-        client(registry, stall_seconds=0.2).get_manifest("library/app", "v1")
-    assert caught.value.code == "stalled"
-
-
-def test_a_token_server_that_limits_the_rate_is_obeyed(
-    make_scripted: Make, make_tokens: Callable[..., TokenServer]
-) -> None:
-    tokens = make_tokens(answer=too_many("3600")(Request("GET", "", [], {}), Reply))
-    registry = make_scripted(sign_in=BearerSignIn(tokens))
-    with pytest.raises(OciError) as caught:
-        _reader(registry).get_manifest("library/app", "v1")
-    assert caught.value.code == "rate_limited"
-    assert caught.value.retry_after == 3600
-
-
 @pytest.mark.parametrize(
     "realm",
     [
@@ -440,7 +340,7 @@ def test_a_realm_may_not_lead_astray(make_scripted: Make, realm: str) -> None:
     registry = make_scripted()
     registry.rule("GET", "/v2/", Reply(401, [("WWW-Authenticate", f'Bearer realm="{realm}",service="s"')]))
     with pytest.raises(OciError) as caught:
-        _reader(registry, "correct horse").get_manifest("library/app", "v1")
+        open_reader(registry, "correct horse").get_manifest("library/app", "v1")
     assert caught.value.code in ("blocked_address", "protocol_error", "unauthorized")
 
 
