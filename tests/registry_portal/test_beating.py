@@ -11,7 +11,7 @@ import pytest
 from celery.signals import after_task_publish
 
 from registry_portal import beating
-from stack.paths import BIN, ROOT
+from stack.portal import beat_service
 from tests.support.services import RedisServer
 
 
@@ -27,17 +27,8 @@ def test_beat_touches_its_file_with_every_task_that_redis_takes(
         "IMPORT_SWEEP_SECONDS": "1",
         "BEAT_ALIVE_FILE": str(alive),
     }
-    argv = [
-        str(BIN / "celery"),
-        "--quiet",
-        "-A",
-        "registry_portal",
-        "beat",
-        "--loglevel",
-        "WARNING",
-        "--pidfile=",
-    ]
-    with subprocess.Popen(argv, cwd=ROOT, env=env) as process:
+    spec = beat_service(env=env)
+    with subprocess.Popen(spec.argv, cwd=spec.cwd, env=spec.env) as process:
         try:
             deadline = time.monotonic() + 30
             while not alive.exists():

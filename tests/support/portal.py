@@ -70,8 +70,9 @@ class PortalProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                # A test run that is killed must not leave a portal behind.
-                ["setpriv", "--pdeathsig", "SIGTERM", "--", *self.command],
+                # A test run that is killed must not leave a portal behind; one in the background must not hand down
+                # that it ignores SIGINT.
+                ["env", "--default-signal=INT", "setpriv", "--pdeathsig", "SIGTERM", "--", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -94,7 +95,10 @@ class PortalProcess:
         return self
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 60.0) -> int:
-        """Ask it to stop and wait; its exit code."""
+        """Ask it to stop and wait; its exit code.
+
+        :raises AssertionError: it did not, within ``timeout`` seconds; it is killed then.
+        """
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -102,6 +106,9 @@ class PortalProcess:
                 self.process.wait(timeout)
             except subprocess.TimeoutExpired:
                 kill_group(self.process.pid)  # what it started is tied to it by the kernel
+                raise AssertionError(
+                    f"still up {timeout:g} s after {number.name}:\n{self.output()[-4000:]}"
+                ) from None
         return self.process.wait()
 
     def output(self) -> str:
