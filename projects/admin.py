@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -29,12 +30,8 @@ class ReadOnly(admin.ModelAdmin):
 class RemovesByService(admin.ModelAdmin):
     """Deletes one by one, by the service that also takes things out of the registry."""
 
-    def remove(self, request: HttpRequest, obj: Any) -> None:
-        """Delete one.
-
-        :raises OciError: the registry does not let it go; it stays.
-        """
-        raise NotImplementedError
+    #: Deletes one. Raises :class:`OciError` when the registry does not let it go; it stays then.
+    remove: Callable[[HttpRequest, Any], None]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         try:
