@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bench.batch import IMAGES, KB, batch_seconds
+from bench.batch import IMAGES, batch_seconds, push_images
 from bench.keepalive import Answers, ask_for
 from bench.world import World
 from stack.sample import random_image
@@ -114,8 +114,7 @@ def _poll(url: str, path: str, token: str, seconds: float) -> Answers:
 
 
 def _imports(world: World) -> Iterator[tuple[str, str]]:
-    for number in range(IMAGES):
-        world.push(f"batch/image-{number}", "v1", random_image([200 * KB] * 3, seed=10_000 + number))
+    push_images(world)
     while any(world.portal.call("GET", f"/projects/{project}/images/import?status=pending").json()["results"]
               for project in (world.portal.project("waiting"),)):  # fmt: skip
         time.sleep(0.5)
