@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALL = $(PYTHON) -m stack.install
 # Arguments for pytest: make test PYTEST_ARGS="tests/oci -x"
 PYTEST_ARGS ?=
+# Images of Python often set it: each process would compile 1300 modules anew, three quarters of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo install test lint format bench screenshots compose chaos lock messages
