@@ -174,7 +174,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
     )
 else:
-    DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A peer that vanished without a word (a failover, a cut cable) is noticed in half a minute, not in hours.
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
@@ -184,6 +184,8 @@ else:
         "tcp_user_timeout": 25_000,
         **DATABASES["default"].get("OPTIONS", {}),
     }
+#: A thread keeps its connection from one request to the next: to open one takes longer than most questions to it.
+DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [

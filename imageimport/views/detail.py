@@ -131,11 +131,9 @@ def _task(project: Project, task_id: UUID) -> ImportTask:
 
 def _with_names(project: Project) -> QuerySet[ImportTask]:
     """For display: with the names that it shows, without secrets."""
-    rows = selectors.tasks_of(project).select_related(
-        "requested_by", "batch", "schedule", "retry_of", "credential"
-    )
+    rows = selectors.tasks_of(project).select_related("requested_by", "batch", "schedule", "credential")
     once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
-    return rows.annotate(once=once).defer("username", "password", "retry_of__username", "retry_of__password")
+    return rows.annotate(once=once).defer(*selectors.SECRETS)
 
 
 def _context(project: Project, task: ImportTask) -> dict[str, Any]:
