@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -130,10 +130,14 @@ def _task(project: Project, task_id: UUID) -> ImportTask:
 
 
 def _with_names(project: Project) -> QuerySet[ImportTask]:
-    """For display: with the names that it shows, without secrets."""
-    rows = selectors.tasks_of(project).select_related("requested_by", "batch", "schedule", "credential")
+    """For display: with the names that it shows, and no more of the rows that have them."""
     once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
-    return rows.annotate(once=once).defer(*selectors.SECRETS)
+    return selectors.tasks_of(project).annotate(
+        once=once,
+        credential_name=F("credential__name"),
+        batch_name=F("batch__name"),
+        schedule_image=F("schedule__image_url"),
+    )
 
 
 def _context(project: Project, task: ImportTask) -> dict[str, Any]:
