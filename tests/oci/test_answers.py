@@ -67,9 +67,10 @@ def test_a_megabyte_is_cut_to_two_kilobytes(source: ScriptedRegistry) -> None:
 
 
 def test_queries_of_presigned_urls_are_cut(source: ScriptedRegistry) -> None:
-    said = _told(source, b"GET https://storage.test/blob?X-Amz-Signature=deadbeef&X-Amz-Credential=k expired")
-    assert "https://storage.test/blob" in said
-    assert "deadbeef" not in said
+    # Not only what has a secret's name: a signature under any other name opens the blob as well.
+    url = b"https://storage.test/blob?Policy=eyJ0&Key-Pair-Id=K2J&X-Amz-Signature=deadbeef"
+    said = _told(source, b"GET " + url + b" expired")
+    assert "GET https://storage.test/blob expired" in said
 
 
 def test_our_own_secrets_are_masked(source: ScriptedRegistry) -> None:
