@@ -36,7 +36,7 @@ LINE = "{layers:>7}  engine {engine_seconds:6.2f} s  skopeo {skopeo_seconds:6.2f
 def shape(text: str) -> list[int]:
     """``6x100`` as the sizes of six layers of 100 MB."""
     count, _, megabytes = text.partition("x")
-    return [int(megabytes) * MEGABYTE] * int(count)
+    return [int(float(megabytes) * MEGABYTE)] * int(count)
 
 
 class Registry:

@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.world import World
-from stack.sample import Image
+from stack.sample import OCI_INDEX, OCI_MANIFEST, Image
 
 Rival = Callable[[World, str, str], float]
 
 #: Blobs in flight of the floor and of the portal (IMPORT_PARALLEL_BLOBS).
 PARALLEL = 4
+#: Someone watches, as a page does every two seconds; the end is told by the import itself.
+LOOK_SECONDS = 0.5
+MANIFESTS = (OCI_MANIFEST, OCI_INDEX)
 
 
 def portal(world: World, repository: str, tag: str) -> float:
@@ -60,25 +63,21 @@ def empty_cycle(world: World) -> float:
 
 
 def skopeo(world: World, repository: str, tag: str) -> float:
-    return _timed(  # an empty HOME: what an earlier run remembers of blobs would let it mount instead of copy
-        [
-            "env",
-            "HOME=/nonexistent",
-            "skopeo",
-            "copy",
-            "--quiet",
-            "--all",
-            "--src-tls-verify=false",
-            "--dest-tls-verify=false",
-        ]
-        + [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository)]
-    )
+    # An empty HOME: what an earlier run remembers of blobs would let it mount instead of copy.
+    command = ["env", "HOME=/nonexistent", "skopeo", "copy", "--quiet", "--all"]
+    options = ["--src-tls-verify=false", "--dest-tls-verify=false"]
+    ends = [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository)]
+    seconds = _timed([*command, *options, *ends])
+    _same_at_both_ends(world, repository, tag)
+    return seconds
 
 
 def crane(world: World, repository: str, tag: str) -> float:
     """``crane copy`` of the binary that CRANE names."""
     ends = [f"{host}/{name}:{tag}" for host, name in _ends(world, repository)]
-    return _timed([os.environ["CRANE"], "copy", "--insecure", *ends])
+    seconds = _timed([os.environ["CRANE"], "copy", "--insecure", *ends])
+    _same_at_both_ends(world, repository, tag)
+    return seconds
 
 
 def docker(world: World, repository: str, tag: str) -> float:
@@ -124,6 +123,22 @@ def _ends(world: World, repository: str) -> tuple[tuple[str, str], tuple[str, st
     return (world.source.host, repository), (world.target.host, f"rival/{repository}")
 
 
+def _same_at_both_ends(world: World, repository: str, tag: str) -> None:
+    """A rival that changes what it copies (compresses, say) does other work than the portal's."""
+    source, target = (_digest(host, name, tag) for host, name in _ends(world, repository))
+    assert source == target, (source, target)
+
+
+def _digest(host: str, repository: str, tag: str) -> str:
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": ", ".join(MANIFESTS)})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status == 200, answer.status
+    return answer.getheader("Docker-Content-Digest") or ""
+
+
 def _timed(command: Sequence[str]) -> float:
     began = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -131,7 +146,7 @@ def _timed(command: Sequence[str]) -> float:
 
 
 def _until_success(world: World, project: str, task: str, began: float) -> float:
-    done = world.portal.wait(project, task, timeout=300)
+    done = world.portal.wait(project, task, timeout=300, every=LOOK_SECONDS)
     assert done["status"] == "success", done
     return ended(done) - began
 

@@ -212,13 +212,13 @@ class PortalProcess:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def wait(self, project: str, task: str, *, timeout: float = 60.0) -> dict[str, Any]:
-        """The import's detail once it has ended."""
+    def wait(self, project: str, task: str, *, timeout: float = 60.0, every: float = 0.1) -> dict[str, Any]:
+        """The import's detail once it has ended; looked at ``every`` so many seconds."""
         deadline = time.monotonic() + timeout
         while (found := self.task(project, task))["status"] not in ENDED:
             if time.monotonic() > deadline:
                 raise AssertionError(f"The import has not ended: {found}\n{self.output()[-4000:]}")
-            time.sleep(0.1)
+            time.sleep(every)
         return found
 
     def run_import(
