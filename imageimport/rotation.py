@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
+from django.db import transaction
 from django.db.models import Model
 
 from accounts.sealed import Sealed, SealedTextField, seal, unseal
@@ -17,6 +20,8 @@ from oci.errors import OciError
 
 #: Rows read at once.
 CHUNK = 500
+#: What allauth keeps sealed in ``Authenticator.data`` (by :class:`accounts.adapters.SealedMfaAdapter`).
+SECOND_FACTOR: Final = ("secret", "seed", "migrated_codes")
 
 
 @dataclass(slots=True)
@@ -32,7 +37,7 @@ class Rotated:
 
 
 def sealed_columns() -> Iterator[tuple[type[Model], str]]:
-    """Every encrypted column there is."""
+    """Every encrypted column there is; those of second factors are parts of one (:data:`SECOND_FACTOR`)."""
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if isinstance(field, SealedTextField):
@@ -41,7 +46,8 @@ def sealed_columns() -> Iterator[tuple[type[Model], str]]:
 
 def rotate(*, dry_run: bool = False) -> list[Rotated]:
     """Rotate every column; one entry for each."""
-    return [_rotate_column(model, name, dry_run=dry_run) for model, name in sealed_columns()]
+    found = [_rotate_column(model, name, dry_run=dry_run) for model, name in sealed_columns()]
+    return [*found, _rotate_second_factors(dry_run=dry_run)]
 
 
 def _rotate_column(model: type[Model], name: str, *, dry_run: bool) -> Rotated:
@@ -73,3 +79,34 @@ def _rotate_value(
     if not model._default_manager.filter(**{"pk": key, name: sealed}).update(**{name: fresh}):
         result.stale -= 1
         result.overtaken += 1
+
+
+def _rotate_second_factors(*, dry_run: bool) -> Rotated:
+    """Without this nobody with a second factor could sign in any more once the old key is gone."""
+    result = Rotated(f"{Authenticator._meta.label}.data")
+    for key in list(Authenticator.objects.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=key).first()
+            if row is None:
+                continue
+            fresh = {name: _rotated(row.data[name], result) for name in SECOND_FACTOR if name in row.data}
+            if not dry_run and any(row.data[name] != value for name, value in fresh.items()):
+                row.data |= fresh
+                row.save(update_fields=["data"])
+    return result
+
+
+def _rotated(value: Any, result: Rotated) -> Any:
+    """A sealed text, or a list of them, sealed with the first key where it was with another."""
+    if isinstance(value, list):
+        return [_rotated(each, result) for each in value]
+    try:
+        plain, position = unseal(value)
+    except OciError:
+        result.unreadable += 1
+        return value
+    if position == 0:
+        result.current += 1
+        return value
+    result.stale += 1
+    return seal(plain)

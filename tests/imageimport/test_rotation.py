@@ -6,12 +6,15 @@ import io
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.core.management import CommandError, call_command
 
-from accounts.sealed import unseal
+from accounts.sealed import seal, unseal
 from imageimport import rotation
 from imageimport.models import Credential, ImportTask, Webhook
-from tests.support.factories import CredentialFactory, ProjectFactory, TaskFactory
+from tests.support.factories import CredentialFactory, ProjectFactory, TaskFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 OLD = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -105,3 +108,37 @@ def test_more_rows_than_one_page_are_all_rotated(
     monkeypatch.setattr(rotation, "CHUNK", 3)
     rotate()
     assert {saved.password.needs_rotation() for saved in Credential.objects.all()} == {False}
+
+
+def test_second_factors_and_recovery_codes_open_with_the_new_key_alone(settings: Any) -> None:
+    settings.CRYPTOGRAPHY_KEYS = [OLD]
+    user, base32 = UserFactory(), "JBSWY3DPEHPK3PXP"
+    TOTP.activate(user, base32)
+    codes = RecoveryCodes.activate(user).generate_codes()
+    older = Authenticator.objects.create(
+        user=UserFactory(),
+        type=Authenticator.Type.RECOVERY_CODES,
+        data={"migrated_codes": [seal("12345678")]},
+    )
+    settings.CRYPTOGRAPHY_KEYS = [NEW, OLD]
+    assert "mfa.Authenticator.data: 3 to re-encrypt, 0 current" in rotate(dry_run=True)
+    assert "mfa.Authenticator.data: 3 re-encrypted, 0 current" in rotate()
+    assert "mfa.Authenticator.data: 0 re-encrypted, 3 current" in rotate()
+    settings.CRYPTOGRAPHY_KEYS = [NEW]
+    factor = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP)
+    code = format_hotp_value(hotp_value(base32, next(iter(yield_hotp_counters_from_time()))))
+    assert TOTP(factor).validate_code(code)
+    left = Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES)
+    assert RecoveryCodes(left).generate_codes() == codes
+    older.refresh_from_db()
+    assert RecoveryCodes(older).generate_codes() == ["12345678"]
+
+
+def test_a_second_factor_that_no_key_opens_is_counted_and_left_alone(settings: Any) -> None:
+    settings.CRYPTOGRAPHY_KEYS = [OLD]
+    TOTP.activate(UserFactory(), "JBSWY3DPEHPK3PXP")
+    before = Authenticator.objects.get().data
+    settings.CRYPTOGRAPHY_KEYS = [NEW]
+    with pytest.raises(CommandError, match="1 values"):
+        rotate()
+    assert Authenticator.objects.get().data == before
