@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import os
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import pytest
 
 from accounts.sealed import Sealed, Unreadable, seal, unseal
+from stack.paths import ROOT
 from tests.support.factories import CredentialFactory
+
+#: Where a secret is opened, and for what; nothing else reads one.
+OPENED = {
+    "imageimport/opening.py": "an attempt of an import signs in at its source",
+    "imageimport/webhooks.py": "a delivery is signed",
+    "imageimport/credentials.py": "a person has a saved credential tried at its own registry",
+    "imageimport/rotation.py": "rotate_credentials seals with the new key",
+    "accounts/adapters.py": "a second factor's code is compared",
+}
 
 
 def key() -> str:
@@ -56,3 +67,20 @@ def test_a_row_seals_on_assignment() -> None:
     credential.save()
     credential.refresh_from_db()
     assert credential.password.reveal() == "other-secret"
+
+
+def _opens(code: str) -> bool:
+    """Whether it opens a sealed value, by either of the two ways."""
+    nodes = list(ast.walk(ast.parse(code)))
+    calls = any(isinstance(node, ast.Attribute) and node.attr == "reveal" for node in nodes)
+    names = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return calls or "unseal" in names
+
+
+def test_secrets_are_opened_where_they_are_needed_and_nowhere_else() -> None:
+    packages = ("accounts", "imageimport", "projects", "registry_portal")
+    files = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in files if _opens(path.read_text(encoding="utf-8"))} - {
+        "accounts/sealed.py"
+    }
+    assert found == set(OPENED)

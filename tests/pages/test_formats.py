@@ -74,6 +74,7 @@ def test_long_names_are_shortened_in_the_middle_and_whole_on_hover() -> None:
 
 def test_names_with_markup_are_escaped() -> None:
     assert "<b>" not in portal.long("<b>" + "x" * 60, 20)
+    assert portal.breakable("team/<b>-x") == "team/&lt;b&gt;-<wbr>x"
 
 
 def test_digests_keep_their_algorithm() -> None:
