@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.labels import check_label
 from accounts.styled import StyledForm
 from imageimport.choices import Transport
 from imageimport.models import Credential
@@ -45,7 +46,9 @@ class ImportForm(StyledForm):
     target_name = forms.CharField(label=_("Target name"), required=False)
     target_tag = forms.CharField(label=_("Target tag"), required=False)
     images = forms.CharField(label=_("List of images"), required=False, widget=forms.Textarea)
-    batch_name = forms.CharField(label=_("Batch title"), required=False, max_length=200)
+    batch_name = forms.CharField(
+        label=_("Batch title"), required=False, max_length=200, validators=[check_label]
+    )
     username = forms.CharField(label=_("Username"), required=False)
     password = forms.CharField(label=_("Password"), required=False, strip=False, widget=forms.PasswordInput)
     credential = forms.ModelChoiceField(

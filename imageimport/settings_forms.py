@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.labels import check_label
 from accounts.styled import StyledForm
 from imageimport.choices import WebhookEvent
 from imageimport.models import Credential, Webhook
@@ -15,7 +16,7 @@ from imageimport.models import Credential, Webhook
 class CredentialForm(StyledForm):
     """A sign-in at one registry. For a change, an empty password keeps the stored one."""
 
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = forms.CharField(label=_("Name"), max_length=100, validators=[check_label])
     registry = forms.CharField(
         label=_("Registry"), max_length=255, help_text=_("docker.io, ghcr.io, host:port")
     )

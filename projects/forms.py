@@ -9,11 +9,19 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.labels import check_label
 from accounts.styled import Styled, StyledForm
 from projects.models import PROJECT_NAME, Project, Robot, Role
 
 
-class ProjectForm(Styled, forms.ModelForm):
+class _Described(Styled, forms.ModelForm):
+    def clean_description(self) -> str:
+        text = str(self.cleaned_data["description"])
+        check_label(text)
+        return text
+
+
+class ProjectForm(_Described):
     """A new project."""
 
     class Meta:
@@ -31,7 +39,7 @@ class ProjectForm(Styled, forms.ModelForm):
         widgets = {"visibility": forms.RadioSelect, "name": forms.TextInput(attrs={"autofocus": True})}
 
 
-class ProjectDetailsForm(Styled, forms.ModelForm):
+class ProjectDetailsForm(_Described):
     """What an owner may change later."""
 
     class Meta:

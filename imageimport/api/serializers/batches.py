@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import Text
+from accounts.labels import check_label
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
 from imageimport.batch_entries import NOTHING
 from imageimport.batch_totals import totals_of, totals_of_all
@@ -35,7 +36,7 @@ class BatchBodySerializer(ImportBodySerializer):
     image_url = None  # type: ignore[assignment]
     target_name = None  # type: ignore[assignment]
     target_tag = None  # type: ignore[assignment]
-    name = Text(max_length=200, required=False, allow_blank=True, default="")
+    name = Text(max_length=200, required=False, allow_blank=True, default="", validators=[check_label])
     images = serializers.ListField(child=EntryField(), min_length=1, max_length=MOST)
 
     def to_common(self) -> ImportRequest:

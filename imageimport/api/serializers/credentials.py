@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
+from accounts.labels import check_label
 from imageimport.models import Credential
 
 
@@ -30,6 +31,10 @@ class CredentialSerializer(StrictModelSerializer):
             "last_used_at",
         )  # fmt: skip
         read_only_fields = ("id", "created_at", "updated_at", "last_used_at")
+
+    def validate_name(self, name: str) -> str:
+        check_label(name)
+        return name
 
     def get_has_password(self, credential: Credential) -> bool:
         return bool(credential.password)
