@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from oci.client import referrers_tag
+from oci.crew import Crew
 from oci.errors import Note, OciError, gettext_noop
 from oci.limits import CHILDREN
 from oci.manifest import Descriptor, Manifest
@@ -59,7 +59,7 @@ def find_attached(
     *,
     fetch: Fetch,
     keep: Callable[[str, Manifest], None],
-    parallel: int,
+    crew: Crew,
     note: Callable[[Note], None],
 ) -> Attached:
     """Everything that refers to ``subjects``.
@@ -68,27 +68,23 @@ def find_attached(
     :param note: told of what was left out because it cannot be read.
     :raises OciError: faults that another attempt may cure.
     """
-    finder = _Finder(source, repository, fetch, keep, note, Attached())
+    finder = _Finder(source, repository, fetch, keep, note, crew, Attached())
     level = [manifest.digest for manifest in subjects]
     seen = set(level)
-    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="referrers")
-    try:
-        for tag, manifest in pool.map(finder.by_tag, _cosign_tags(level)):
-            if manifest is not None and finder.add(manifest.digest, manifest):
-                finder.attached.tags[tag] = manifest
-        for _ in range(_DEPTH):
-            found = dict(zip(level, pool.map(finder.referrers, level), strict=True))
-            level = []
-            for subject, descriptors in found.items():
-                kept = tuple(each for each in descriptors if finder.add(each.digest))
-                if kept:
-                    finder.attached.by_subject[subject] = kept
-                level += [each.digest for each in kept if each.digest not in seen]
-                seen.update(level)
-            if not level:
-                break
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for tag, manifest in crew.map(finder.by_tag, _cosign_tags(level)):
+        if manifest is not None and finder.add(manifest.digest, manifest):
+            finder.attached.tags[tag] = manifest
+    for _ in range(_DEPTH):
+        found = dict(zip(level, crew.map(finder.referrers, level), strict=True))
+        level = []
+        for subject, descriptors in found.items():
+            kept = tuple(each for each in descriptors if finder.add(each.digest))
+            if kept:
+                finder.attached.by_subject[subject] = kept
+            level += [each.digest for each in kept if each.digest not in seen]
+            seen.update(level)
+        if not level:
+            break
     return finder.attached
 
 
@@ -103,6 +99,7 @@ class _Finder:
     fetch: Fetch
     keep: Callable[[str, Manifest], None]
     note: Callable[[Note], None]
+    crew: Crew
     attached: Attached
 
     def by_tag(self, tag: str) -> tuple[str, Manifest | None]:
@@ -136,7 +133,7 @@ class _Finder:
             return False
         try:
             self.attached.trees[digest] = read_tree(
-                manifest or self.fetch(digest), fetch=self.fetch, parallel=1
+                manifest or self.fetch(digest), fetch=self.fetch, crew=self.crew
             )
         except OciError as error:
             self._skip(error)

@@ -246,6 +246,8 @@ class RegistryClient:
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """What refers to a manifest: by the referrers API, else by the tag that stands in for it."""
+        if self.has_referrers_api is None and listing.lacks_referrers_api(self.session):
+            self.has_referrers_api = False
         if self.has_referrers_api is not False:
             path = f"/v2/{self.name(repository)}/referrers/{digest}"
             scopes = self.scopes(repository)

@@ -14,6 +14,7 @@ from typing import Final
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
+from oci.crew import Crew
 from oci.documents import Documents
 from oci.errors import Note, OciError, gettext_noop
 from oci.ladder import Ladder
@@ -115,13 +116,14 @@ class ImageCopier:
         self._cancel = cancel or CancelToken()
         self._confirm = confirm
         self._image: Image | None = None
+        self._crew = Crew(parallel_blobs)
         self._reader = ImageReader(
             source=source,
             repository=source_repository,
             wanted=wanted,
             platforms=platforms,
             include_referrers=include_referrers,
-            parallel=parallel_blobs,
+            crew=self._crew,
             cancel=self._cancel,
             near=self._manifest_at_target,
             near_blob=self._blob_at_target,
@@ -137,11 +139,11 @@ class ImageCopier:
             cancel=self._cancel,
             flights=flights or LocalFlights(),
             mounts=mounts or NoMounts(),
-            parallel=parallel_blobs,
+            crew=self._crew,
             stall_seconds=stall_seconds,
         )
         self._publisher = Publisher(
-            target, target_repository, self._cancel, self._ladder.bring_again, parallel=parallel_blobs
+            target, target_repository, self._cancel, self._ladder.bring_again, self._crew
         )
 
     @property
@@ -198,7 +200,10 @@ class ImageCopier:
         )
 
     def cleanup(self) -> None:
-        """Delete upload sessions that were left open. Always safe to call, also after a cancel."""
+        """End all threads, and delete upload sessions that were left open. Always safe to call, also after a
+        cancel.
+        """
+        self._crew.close()
         left = self._target.open_uploads.take_all()
         if not left:
             return

@@ -7,8 +7,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextvars import copy_context
 from functools import partial
 from typing import Final, Literal
 
@@ -16,6 +14,7 @@ from oci import uploads
 from oci.blobs import ByteStream, MemoryStream
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
+from oci.crew import Crew
 from oci.errors import Canceled, gettext_noop
 from oci.manifest import Descriptor
 from oci.observer import BlobFlights, CopyObserver, Flight, LayerState, MountProof
@@ -48,7 +47,7 @@ class Ladder:
         cancel: CancelToken,
         flights: BlobFlights,
         mounts: MountProof,
-        parallel: int,
+        crew: Crew,
         stall_seconds: float,
     ) -> None:
         self._source = source
@@ -60,7 +59,7 @@ class Ladder:
         self._cancel = cancel
         self._flights = flights
         self._mounts = mounts
-        self._parallel = parallel
+        self._crew = crew
         self._stall_seconds = stall_seconds
         self._failed = threading.Event()
         #: Blobs whose other import stood still: moved without waiting any more.
@@ -75,23 +74,16 @@ class Ladder:
         :raises OciError: the first failure; what is under way then stops. :raises Canceled:
         """
         todo = sorted(blobs, key=lambda blob: -blob.size)
+        if not anew:
+            self._mounts.look_ahead([blob.digest for blob in todo])
         while todo:
             self._failed.clear()
-            deferred: list[Descriptor] = []
-            with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="blobs") as pool:
-                futures = {
-                    pool.submit(copy_context().run, self._bring_one, blob, anew): blob for blob in todo
-                }
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                if any(future.exception() for future in done):
-                    self._failed.set()
-                    for future in futures:
-                        future.cancel()
+            futures = self._crew.all(partial(self._bring_one, anew=anew), todo, failed=self._failed.set)
             errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
             for error in errors:
                 if not isinstance(error, Stopped):
                     raise error
-            deferred = [blob for future, blob in futures.items() if not future.result()]
+            deferred = [blob for future, blob in zip(futures, todo, strict=True) if not future.result()]
             for blob in deferred:
                 self._wait_for_other(blob)
             todo = deferred
@@ -108,7 +100,7 @@ class Ladder:
     def _tell(self, blob: Descriptor, state: LayerState, done: int) -> None:
         self._observer.layer(blob.digest, state, done)
 
-    def _bring_one(self, blob: Descriptor, anew: bool) -> bool:
+    def _bring_one(self, blob: Descriptor, *, anew: bool) -> bool:
         """False when another import moves it: to be looked at again later."""
         self._stop()
         try:
@@ -129,13 +121,12 @@ class Ladder:
         flight = self._flights.begin(f"{self._target.host}/{blob.digest}")
         if flight is None and blob.digest not in self._overdue:
             return False
-        ok = False
         try:
             self._fetch(blob, flight)
-            ok = True
-        finally:
+        except BaseException:
             if flight is not None:
-                flight.end(ok)
+                flight.end(False)
+            raise
         return True
 
     def _is_here(self, blob: Descriptor) -> bool:
@@ -148,22 +139,30 @@ class Ladder:
 
     def _fetch(self, blob: Descriptor, flight: Flight | None) -> None:
         """Mount or stream. Asked for only with the right to move it: what another import brought between our look
-        and our turn is seen now.
+        and our turn is seen now. The flight ends once others can find the blob.
         """
-        upload = self._mount(blob)
+
+        def land() -> None:
+            if flight is not None:
+                flight.end(True)
+
+        upload = self._mount(blob, anew=flight is None or flight.news)
         if upload == "exists":
             self._arrived(blob, "exists")
+            land()
             return
         if isinstance(upload, uploads.Mounted):
             self._arrived(blob, "mounted")
         else:
             self._stream(blob, upload, flight.progress if flight else lambda _done: None)
-        self._mounts.copied(blob.digest, blob.size)
+        self._mounts.copied(blob.digest, blob.size, land)
 
-    def _mount(self, blob: Descriptor) -> uploads.Mounted | uploads.Upload | Literal["exists"] | None:
+    def _mount(
+        self, blob: Descriptor, *, anew: bool
+    ) -> uploads.Mounted | uploads.Upload | Literal["exists"] | None:
         """Mounted, or there by now; or the session that a registry begins instead; or nothing to mount from."""
         left: uploads.Upload | None = None
-        for candidate in self._mounts.candidates(blob.digest):
+        for candidate in self._mounts.candidates(blob.digest, anew=anew):
             if candidate.repository == self._repository:
                 if self._is_here(blob):
                     self._drop(left)

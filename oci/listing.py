@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -28,8 +29,14 @@ PAGE_NAMES: Final = 1000
 #: Pages of one list; Docker Hub's largest repositories have some ten thousand tags.
 PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^<>]{1,16384})>\s*;(?:[^,]*;)?\s*rel\s*=\s*"?next"?', re.IGNORECASE)
-#: Answers of registries without the referrers API.
+#: Answers of registries without the referrers API, or where it is not for us.
 _NO_REFERRERS: Final = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
+
+#: Of these, the ones of a server that does not know the path at all: they hold for every repository.
+_NO_SUCH_PATH: Final = frozenset({404, 405, 501})
+#: That a registry has no referrers API is believed for so long.
+_LACKING_SECONDS: Final = 600.0
+_lacking: Final[dict[tuple[str, str, int], float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,9 @@ def referrers_page(
     """One page of referrers; None where the registry has no such API."""
     response = session.ask("GET", url, scopes=scopes, headers=[("Accept", OCI_INDEX)])
     if response.status in _NO_REFERRERS:
+        # An API answers in JSON, about this repository; what is not JSON comes from a server that has no such path.
+        if response.status in _NO_SUCH_PATH and not _is_json(response):
+            _remember_lack(session.site.base.origin)
         response.discard()
         return None
     if response.status != 200:
@@ -89,6 +99,23 @@ def referrers_page(
             del body
             raise bare(error) from None
     return index.manifests, next_page(session, response)
+
+
+def _remember_lack(origin: tuple[str, str, int]) -> None:
+    now = time.monotonic()
+    for other, until in list(_lacking.items()):
+        if until < now:
+            _lacking.pop(other, None)
+    _lacking[origin] = now + _LACKING_SECONDS
+
+
+def lacks_referrers_api(session: Session) -> bool:
+    """Whether the registry, asked by anyone in this process lately, had no referrers API at all."""
+    return _lacking.get(session.site.base.origin, 0.0) > time.monotonic()
+
+
+def _is_json(response: Response) -> bool:
+    return bare_type(response.header("Content-Type")).endswith("json")
 
 
 def _read(session: Session, response: Response, came: Callable[[int], None] = lambda _total: None) -> bytes:

@@ -91,23 +91,37 @@ class MountCandidate:
 class MountProof(Protocol):
     """Knows from where a blob may be mounted, and by whose right."""
 
-    def candidates(self, digest: str) -> Sequence[MountCandidate]: ...
+    def look_ahead(self, digests: Sequence[str]) -> None:
+        """Of these :meth:`candidates` will be asked: it may look all of them up at once."""
 
-    def copied(self, digest: str, size: int) -> None:
-        """This import brought the blob to its target repository, and was allowed to read it at the source."""
+    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
+        """``anew`` False: what was found by :meth:`look_ahead` is still true."""
+
+    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
+        """This import brought the blob to its target repository, and was allowed to read it at the source.
+
+        :param then: called, from any thread, once :meth:`candidates` of other imports know of it.
+        """
 
 
 class NoMounts:
     """Nothing may be mounted."""
 
-    def candidates(self, digest: str) -> Sequence[MountCandidate]:
+    def look_ahead(self, digests: Sequence[str]) -> None: ...
+
+    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
         return ()
 
-    def copied(self, digest: str, size: int) -> None: ...
+    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
+        then()
 
 
 class Flight(Protocol):
     """The right to move one blob while others wait for it."""
+
+    @property
+    def news(self) -> bool:
+        """Whether another may have brought the blob somewhere lately: what was known before is out of date."""
 
     def progress(self, done: int) -> None: ...
 
@@ -157,6 +171,8 @@ class LocalFlights:
 
 
 class _LocalFlight:
+    news = True
+
     def __init__(self, flights: LocalFlights, key: str) -> None:
         self._flights = flights
         self._key = key

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
+from oci.crew import Crew
 from oci.errors import Note, OciError
 from oci.manifest import Descriptor, Manifest
 from oci.observer import MountProof, NoMounts
@@ -72,25 +72,22 @@ def make_plan(
     """
     source.ping()
     target.ping()
-    reader = ImageReader(
-        source=source,
-        repository=source_repository,
-        wanted=wanted,
-        platforms=platforms,
-        include_referrers=include_referrers,
-        parallel=parallel,
-        cancel=cancel or CancelToken(),
-        near=lambda digest: target.find_manifest(target_repository, digest),
-    )
-    digest = reader.resolve()
-    image = reader.read()
-    blobs = list(image.blobs().values())
-    presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())
-    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="plan")
-    try:
-        present = list(pool.map(presence.has, blobs))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with Crew(parallel) as crew:
+        reader = ImageReader(
+            source=source,
+            repository=source_repository,
+            wanted=wanted,
+            platforms=platforms,
+            include_referrers=include_referrers,
+            crew=crew,
+            cancel=cancel or CancelToken(),
+            near=lambda digest: target.find_manifest(target_repository, digest),
+        )
+        digest = reader.resolve()
+        image = reader.read()
+        blobs = list(image.blobs().values())
+        presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())
+        present = list(crew.map(presence.has, blobs))
     head = target.head_manifest(target_repository, target_tag)
     return ImportPlan(
         source_digest=digest,

@@ -6,7 +6,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,6 +14,7 @@ from oci import manifests
 from oci.attached import Attached
 from oci.cancel import CancelToken
 from oci.client import RegistryClient, referrers_tag
+from oci.crew import Crew
 from oci.errors import OciError, gettext_noop
 from oci.faults import Answered
 from oci.limits import CHILDREN, MANIFEST_BYTES, READ_BACK_SECONDS
@@ -44,10 +44,11 @@ class Publisher:
     repository: str
     cancel: CancelToken
     bring: Callable[[Iterable[Descriptor]], None]
-    parallel: int = 4
+    crew: Crew
 
     def put_image(self, tree: Tree) -> Manifest:
-        """All manifests of an image by digest; the root that the target took.
+        """All manifests of an image by digest; the root that the target took. The tag would bring the root as well,
+        but a target that makes something else of it shows that here, while the tag is still what it was.
 
         An index some of whose children were left out keeps its bytes where the target allows that, and is cut
         to what is there where it does not.
@@ -189,12 +190,8 @@ class Publisher:
 
     def _lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)
-        pool = ThreadPoolExecutor(max_workers=self.parallel, thread_name_prefix="check")
-        try:
-            found = pool.map(partial(_is_intact, self.target, self.repository), asked)
-            return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
-        finally:
-            pool.shutdown(cancel_futures=True)
+        found = self.crew.map(partial(_is_intact, self.target, self.repository), asked)
+        return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
 
 
 def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> bool:

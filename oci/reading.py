@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from oci.attached import Attached, find_attached
 from oci.cancel import CancelToken
 from oci.chosen import PlatformChoice
+from oci.crew import Crew
 from oci.digest import is_digest
 from oci.documents import Documents
 from oci.errors import OciError
@@ -53,7 +54,7 @@ class ImageReader:
         wanted: str,
         platforms: Sequence[str] = (),
         include_referrers: bool = True,
-        parallel: int = 4,
+        crew: Crew,
         cancel: CancelToken,
         near: Callable[[str], Manifest | None] = lambda _digest: None,
         near_blob: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
@@ -64,7 +65,7 @@ class ImageReader:
         self._wanted = wanted
         self._platforms = [Platform.parse(each) for each in platforms]
         self._include_referrers = include_referrers
-        self._parallel = parallel
+        self._crew = crew
         self._cancel = cancel
         self._near = near
         self._near_blob = near_blob
@@ -98,7 +99,7 @@ class ImageReader:
         if self._platforms and not root.is_index:
             choice.check_image(root)
         choose = choice if self._platforms else everything
-        tree = read_tree(root, fetch=self._fetch, choose=choose, parallel=self._parallel)
+        tree = read_tree(root, fetch=self._fetch, choose=choose, crew=self._crew)
         attached = Attached()
         if self._include_referrers:
             attached = find_attached(
@@ -107,7 +108,7 @@ class ImageReader:
                 tree.manifests.values(),
                 fetch=self._fetch,
                 keep=self._keep,
-                parallel=self._parallel,
+                crew=self._crew,
                 note=self._source.note,
             )
         return Image(tree, attached, self._names(tree), self._contents)
@@ -165,7 +166,9 @@ class ImageReader:
             return None
         content = config.data
         if content is None:
-            content = self._contents.get(config.digest) or self._near_blob(config.digest, config.size)
+            content = self._contents.get(config.digest)
+        if content is None and self._look_near:
+            content = self._near_blob(config.digest, config.size)
         if content is None:
             self._documents.hold(2 * config.size)
             content = self._source.read_blob(self._repository, config.digest, config.size)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from oci.crew import Crew
 from oci.documents import Documents
 from oci.errors import OciError, gettext_noop
 from oci.limits import CHILDREN, INDEX_DEPTH
@@ -81,18 +81,14 @@ def everything(index: Manifest, _depth: int) -> Sequence[Descriptor]:
     return index.manifests
 
 
-def read_tree(root: Manifest, *, fetch: Fetch, choose: Choose = everything, parallel: int = 4) -> Tree:
+def read_tree(root: Manifest, *, fetch: Fetch, crew: Crew, choose: Choose = everything) -> Tree:
     """Read what ``root`` points to.
 
     :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
     """
     tree = Tree(root)
     tree.documents.hold(root.weight)
-    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="manifests")
-    try:
-        _Walk(tree, fetch, choose, pool).visit(root, 1)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    _Walk(tree, fetch, choose, crew).visit(root, 1)
     return tree
 
 
@@ -101,7 +97,7 @@ class _Walk:
     tree: Tree
     fetch: Fetch
     choose: Choose
-    pool: ThreadPoolExecutor
+    crew: Crew
 
     def visit(self, manifest: Manifest, depth: int) -> None:
         tree = self.tree
@@ -124,6 +120,6 @@ class _Walk:
             raise OciError("limit_exceeded", template, limit=CHILDREN)
         # A batch at a time, so that what is read ahead stays within the limit of size.
         for start in range(0, len(fresh), 16):
-            for child in self.pool.map(self.fetch, fresh[start : start + 16]):
+            for child in self.crew.map(self.fetch, fresh[start : start + 16]):
                 tree.documents.hold(child.weight)
                 self.visit(child, depth + 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from oci.client import RegistryClient
+from oci.crew import Crew
 from oci.descriptor import Descriptor
 from oci.errors import OciError
 from oci.manifest import Manifest
@@ -38,7 +39,8 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
     root = client.find_manifest(repository, tag)
     if root is None:
         return None
-    tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), parallel=2)
+    with Crew(2) as crew:
+        tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), crew=crew)
     children = tuple(_child(each, tree.manifests) for each in root.manifests if not each.is_attestation)
     return Inspected(
         digest=root.digest,

@@ -13,7 +13,7 @@ from oci.auth import Credential
 from oci.cancel import CancelToken
 from oci.copy import CopyResult
 from oci.errors import Canceled, OciError
-from oci.observer import MountCandidate
+from oci.observer import MountCandidate, NoMounts
 from stack.reader import ReadError
 from stack.sample import index_of, random_image
 from tests.oci.copying import Recorder, client, copier, quick_budget, run
@@ -148,13 +148,11 @@ def test_a_second_repository_mounts(
     registry.push("real/first", "v1", INDEX)
     _copy(registry, target, "real/first")
 
-    class Proof:
+    class Proof(NoMounts):
         seen: list[str]
 
-        def candidates(self, digest: str) -> list[MountCandidate]:
+        def candidates(self, digest: str, *, anew: bool = True) -> list[MountCandidate]:
             return [MountCandidate("team/real/first", needs_source_check=False)]
-
-        def copied(self, digest: str, size: int) -> None: ...
 
     registry.push("real/second", "v1", INDEX)
     observer = Recorder()

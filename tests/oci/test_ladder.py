@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from oci.errors import OciError
-from oci.observer import Flight, LocalFlights, MountCandidate
+from oci.observer import Flight, LocalFlights, MountCandidate, NoMounts
 from stack.sample import image_of, random_image, random_layer
 from tests.oci.copying import Recorder, copier, run
 from tests.support.scripted_registry import ScriptedRegistry, drip, refuse
@@ -20,18 +20,19 @@ LAYER = IMAGE.blobs[1]
 
 
 @dataclass
-class Proof:
+class Proof(NoMounts):
     """Knows one repository to mount from."""
 
     repository: str
     needs_source_check: bool = False
     brought: list[str] = field(default_factory=list)
 
-    def candidates(self, digest: str) -> Sequence[MountCandidate]:
+    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
         return [MountCandidate(self.repository, self.needs_source_check)]
 
-    def copied(self, digest: str, size: int) -> None:
+    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
         self.brought.append(digest)
+        then()
 
 
 def _fill_team(target: ScriptedRegistry) -> None:
@@ -109,11 +110,12 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
     brought: dict[str, str] = {}
 
     class Shared(Proof):
-        def candidates(self, digest: str) -> Sequence[MountCandidate]:
+        def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
             return [MountCandidate(brought[digest], needs_source_check=True)] if digest in brought else []
 
-        def copied(self, digest: str, size: int) -> None:
+        def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
             brought.setdefault(digest, self.repository)
+            then()
 
     def one(number: int) -> None:
         proof = Shared(f"team/app{number}")
@@ -155,7 +157,7 @@ def test_what_another_import_brings_between_look_and_turn_is_not_read_again(
             return super().begin(key)
 
     class Shared(Proof):
-        def candidates(self, digest: str) -> Sequence[MountCandidate]:
+        def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
             return super().candidates(digest) if digest in brought else []
 
     observer = Recorder()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oci.errors import OciError
-from oci.observer import MountCandidate
+from oci.observer import MountCandidate, NoMounts
 from oci.plan import ImportPlan, make_plan
 from oci.ratelimit import RateLimit
 from stack.sample import index_of, random_image
@@ -83,11 +83,9 @@ def test_what_could_be_mounted_counts_only_by_the_imports_own_rights(
     if not at_source:
         del source.repository("library/app").blobs[layer.digest]
 
-    class Proof:
-        def candidates(self, digest: str) -> list[MountCandidate]:
+    class Proof(NoMounts):
+        def candidates(self, digest: str, *, anew: bool = True) -> list[MountCandidate]:
             return [MountCandidate("other/base", needs_source_check=True)]
-
-        def copied(self, digest: str, size: int) -> None: ...
 
     assert _plan(source, target, mounts=Proof()).bytes_present == present
 

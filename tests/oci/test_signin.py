@@ -9,7 +9,7 @@ import pytest
 from oci.auth import Credential, may_see_credential, merge_scopes
 from oci.client import RegistryClient
 from oci.errors import OciError
-from oci.observer import MountCandidate
+from oci.observer import MountCandidate, NoMounts
 from oci.urls import parse_url
 from stack.sample import random_image
 from tests.oci.copying import Recorder, client, copier, open_reader, run
@@ -143,11 +143,9 @@ def test_a_mount_asks_for_both_repositories_in_one_token(
     source.add_image("library/app", "v1", IMAGE)
     target.add_image("team/base", "v1", IMAGE)
 
-    class Proof:
-        def candidates(self, digest: str) -> Sequence[MountCandidate]:
+    class Proof(NoMounts):
+        def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
             return [MountCandidate("team/base", needs_source_check=False)]
-
-        def copied(self, digest: str, size: int) -> None: ...
 
     observer = Recorder()
     run(copier(source, target, mounts=Proof(), observer=observer))
