@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+
+import redis
 
 from bench.engine import Registry
 from stack.sample import Image
@@ -71,5 +74,9 @@ class World:
         self.target.empty()
         with sqlite3.connect(self.portal.data_dir / "portal.sqlite3", timeout=20) as database:
             database.execute("DELETE FROM imageimport_bloborigin")
+        services = json.loads((self.portal.data_dir / "services.json").read_text("utf-8"))
+        with redis.Redis.from_url(services["redis_url"]) as memory:
+            for key in memory.scan_iter("portal:landed:*", count=1000):
+                memory.delete(key)
         if self.engine is not None:
             self.engine.docker("image", "prune", "--all", "--force")

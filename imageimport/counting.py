@@ -6,7 +6,6 @@ import datetime as dt
 from bisect import bisect_left
 from collections import defaultdict
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -45,21 +44,23 @@ def registry_label(host: str) -> str:
     return host if host in KNOWN or host in named else "other"
 
 
-def import_begun(task: ImportTask, now: dt.datetime) -> None:
+def add(*rows: MetricCount) -> None:
+    """Count what :func:`of_begin`, :func:`of_import` and :func:`of_attempt` saw."""
+    MetricCount.objects.bulk_create(rows)
+
+
+def of_begin(task: ImportTask, now: dt.datetime) -> MetricCount:
     """An import takes a place for the first time."""
     seconds = max(0.0, (now - task.created_at).total_seconds())
-    MetricCount.objects.create(kind=MetricCount.Kind.BEGUN, bucket=_bucket(seconds), seconds=seconds)
+    return MetricCount(kind=MetricCount.Kind.BEGUN, bucket=_bucket(seconds), seconds=seconds)
 
 
-def import_ended(task_id: UUID) -> None:
-    """The row says that the import has ended."""
-    task = ImportTask.objects.only("status", "error_code", "transport", "started_at", "completed_at").get(
-        pk=task_id
-    )
+def of_import(task: ImportTask) -> MetricCount:
+    """An import has ended, as its row says."""
     seconds = 0.0
     if task.started_at and task.completed_at:
         seconds = max(0.0, (task.completed_at - task.started_at).total_seconds())
-    MetricCount.objects.create(
+    return MetricCount(
         kind=MetricCount.Kind.ENDED,
         status=task.status,
         error_code=task.error_code,
@@ -69,11 +70,10 @@ def import_ended(task_id: UUID) -> None:
     )
 
 
-def attempt_ended(task_id: UUID, *, outcome: Outcome, code: str) -> None:
+def of_attempt(task: ImportTask, *, outcome: Outcome, code: str) -> MetricCount:
     """An attempt ended, and its last numbers are in the row."""
-    task = ImportTask.objects.only("source_registry", "bytes_done", "bytes_reused").get(pk=task_id)
     reused = min(task.bytes_reused, task.bytes_done)
-    MetricCount.objects.create(
+    return MetricCount(
         kind=MetricCount.Kind.ATTEMPT,
         status=outcome,
         error_code=code,

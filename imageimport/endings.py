@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
 from imageimport import counting, events
@@ -25,6 +25,15 @@ _MESSAGES = {
     Status.SUCCESS: gettext_noop("Done"),
     Status.FAILED: gettext_noop("The import failed."),
     Status.CANCELED: gettext_noop("The import was canceled."),
+}
+
+#: One-time credentials taken out of a row, which remembers that there were some.
+_ERASED: Final[dict[str, Any]] = {
+    "username": "",
+    "password": "",
+    "credentials_erased": Case(
+        When(username="", password="", then=F("credentials_erased")), default=Value(True)
+    ),
 }
 
 
@@ -72,41 +81,42 @@ def end(
     }
     if status == Status.SUCCESS:
         changes |= {"stage": Stage.DONE, "progress": 100}
-    with transaction.atomic():
-        if status != Status.FAILED or not settings.CREDENTIAL_RETENTION_HOURS:
-            erase_credentials(ImportTask.objects.filter(pk=task_id, fence=fence, status__in=among))
+    if status != Status.FAILED or not settings.CREDENTIAL_RETENTION_HOURS:
+        changes |= _ERASED
+    with transaction.atomic(savepoint=False):
         # Under the row's lock, so that completed_at and the freed place can't be seen apart.
         if not ImportTask.objects.filter(pk=task_id, fence=fence, status__in=among).update(**changes):
             return False
-        close_attempt(task_id, fence, outcome=outcome or Outcome(status.value), code=code, said=said, now=now)
+        outcome = outcome or Outcome(status.value)
+        closed = close_attempt(task_id, fence, outcome=outcome, code=code, said=said, now=now)
         _settle_layers(task_id, status)
-        counting.import_ended(task_id)
-        _tell(task_id)
+        task = ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id)
+        counts = [counting.of_attempt(task, outcome=outcome, code=code)] if closed else []
+        counting.add(*counts, counting.of_import(task))
+        _tell(task)
     return True
 
 
-def _tell(task_id: UUID) -> None:
+def _tell(task: ImportTask) -> None:
     """A defect in what follows from an end must not keep the import from ending."""
     try:
         with transaction.atomic():
-            events.import_ended(
-                ImportTask.objects.select_related("project", "batch", "schedule_run").get(pk=task_id)
-            )
+            events.import_ended(task)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
-        log.exception("import.end_not_told", task_id=str(task_id))
+        log.exception("import.end_not_told", task_id=str(task.pk))
 
 
 def erase_credentials(tasks: QuerySet[ImportTask]) -> int:
     """Take the one-time credentials out of these rows, and remember that there were some. Returns how many had."""
-    return tasks.exclude(username="", password="").update(username="", password="", credentials_erased=True)
+    return tasks.exclude(username="", password="").update(**_ERASED)
 
 
 def close_attempt(
     task_id: UUID, fence: int, *, outcome: Outcome, code: str, said: dict[str, Any] | None, now: dt.datetime
-) -> None:
-    """Write the end of the claim with this fence into the history."""
+) -> bool:
+    """Write the end of the claim with this fence into the history. False where there is none that goes on."""
     closed = ImportAttempt.objects.filter(task_id=task_id, fence=fence, ended_at=None).update(
         ended_at=now,
         outcome=outcome,
@@ -114,8 +124,7 @@ def close_attempt(
         error=english(said) if said and code else "",
         error_parts=said if said and code else {},
     )
-    if closed:
-        counting.attempt_ended(task_id, outcome=outcome, code=code)
+    return bool(closed)
 
 
 def _settle_layers(task_id: UUID, status: Status) -> None:

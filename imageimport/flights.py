@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 #: A flight whose bytes stop moving for this long (or as long as a lease, if that is shorter) lets the others go ahead,
 #: milliseconds.
 HELD_MS: Final = 15_000
+#: That a flight landed is remembered for so long, milliseconds: longer than anyone believes an earlier look.
+LANDED_MS: Final = 600_000
 #: How often bytes are told, and how often those who wait look, seconds.
 TELL: Final = 0.5
 LOOK: Final = 0.1
@@ -35,8 +37,14 @@ _EXTEND: Final = (
     "redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3]) return 1 end return 0"
 )
 _RELEASE: Final = (
+    "if ARGV[2] ~= '' then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end "
     "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
     "return redis.call('DEL', KEYS[1]) end return 0"
+)
+#: 0: someone else has it; 1: taken; 2: taken, and another landed lately.
+_BEGIN: Final = (
+    "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 + redis.call('EXISTS', KEYS[2]) end "
+    "return 0"
 )
 
 
@@ -53,8 +61,10 @@ class SharedFlights:
 
     def begin(self, key: str) -> Flight | None:
         holder = f"{secrets.token_hex(8)}:"
-        taken = self._ask(lambda: _redis().set(_name(key), f"{holder}0", nx=True, px=_held_ms()), True)
-        return _SharedFlight(self, key, holder) if taken else None
+        taken = self._ask(
+            lambda: _redis().eval(_BEGIN, 2, _name(key), _landed(key), f"{holder}0", str(_held_ms())), 2
+        )
+        return _SharedFlight(self, key, holder, news=taken > 1) if taken else None
 
     def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
         deadline = time.monotonic() + timeout
@@ -71,8 +81,9 @@ class SharedFlights:
     def tell(self, key: str, holder: str, done: int) -> None:
         self._ask(lambda: _redis().eval(_EXTEND, 1, _name(key), holder, str(done), str(_held_ms())), 0)
 
-    def release(self, key: str, holder: str) -> None:
-        self._ask(lambda: _redis().eval(_RELEASE, 1, _name(key), holder), 0)
+    def release(self, key: str, holder: str, ok: bool) -> None:
+        kept = str(LANDED_MS) if ok else ""
+        self._ask(lambda: _redis().eval(_RELEASE, 2, _name(key), _landed(key), holder, kept), 0)
 
     def _ask(self, ask: Callable[[], Any], otherwise: Any) -> Any:
         if time.monotonic() < self._away_until:
@@ -86,7 +97,8 @@ class SharedFlights:
 
 
 class _SharedFlight:
-    def __init__(self, flights: SharedFlights, key: str, holder: str) -> None:
+    def __init__(self, flights: SharedFlights, key: str, holder: str, *, news: bool) -> None:
+        self.news = news
         self._flights = flights
         self._key = key
         self._holder = holder
@@ -101,11 +113,15 @@ class _SharedFlight:
         self._flights.tell(self._key, self._holder, done)
 
     def end(self, ok: bool) -> None:
-        self._flights.release(self._key, self._holder)
+        self._flights.release(self._key, self._holder, ok)
 
 
 def _name(key: str) -> str:
     return f"portal:flight:{key}"
+
+
+def _landed(key: str) -> str:
+    return f"portal:landed:{key}"
 
 
 def _held_ms() -> int:

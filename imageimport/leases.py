@@ -8,16 +8,17 @@ exactly at every moment, however many workers ask.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from imageimport import counting, endings
@@ -45,8 +46,13 @@ class Lease:
     task_id: UUID
     fence: int
     attempt: int
-    #: Of the request that asked for the import.
-    request_id: str = ""
+    #: The row as it was found: for what never changes in it.
+    task: ImportTask = field(compare=False, repr=False)
+
+    @property
+    def request_id(self) -> str:
+        """Of the request that asked for the import."""
+        return self.task.request_id
 
     def rows(self) -> QuerySet[ImportTask]:
         """The task while this lease holds; an update that touches no row means that it was lost."""
@@ -60,8 +66,7 @@ def claim(*, worker: str) -> Lease | None:
     """
     with _one_at_a_time():
         now = timezone.now()
-        _take_over(now)
-        busy = _busy()
+        busy = _busy(now)
         if sum(busy.values()) >= settings.IMPORT_MAX_RUNNING:
             return None
         full = [project for project, n in busy.items() if n >= settings.IMPORT_MAX_RUNNING_PER_PROJECT]
@@ -69,6 +74,7 @@ def claim(*, worker: str) -> Lease | None:
         project = _whose_turn(ready, busy)
         if project is None:
             return None
+        ready = ready.select_related("project", "credential", "requested_by")
         task = ready.filter(project=project).order_by("priority", "created_at", "id").first()
         return _start(task, worker=worker) if task else None
 
@@ -155,12 +161,24 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _busy() -> dict[UUID, int]:
-    rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by().values("project_id")
-    return {row["project_id"]: row["n"] for row in rows.annotate(n=Count("pk"))}
+def _busy(now: dt.datetime) -> Counter[UUID]:
+    """How many places each project takes, once what was lost has given its place back."""
+    rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by()
+    found = rows.values_list("project_id", "lease_expires_at", "updated_at")
+    places = list(found)
+    if any(_is_lost(expires_at, updated_at, now) for _, expires_at, updated_at in places) and _take_over(now):
+        places = list(found.all())
+    return Counter(project for project, *_ in places)
 
 
-def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | None:
+def _is_lost(expires_at: dt.datetime | None, updated_at: dt.datetime, now: dt.datetime) -> bool:
+    """A row without an expiry was not claimed here (an old release, a bulk insert): its age decides."""
+    if expires_at is not None:
+        return expires_at < now
+    return updated_at < now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+
+
+def _whose_turn(ready: QuerySet[ImportTask], busy: Counter[UUID]) -> UUID | None:
     """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
     best = ready.order_by().values("project_id").annotate(best=Min("priority"))
     waiting = {row["project_id"]: row["best"] for row in best}
@@ -172,7 +190,7 @@ def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | No
         waiting,
         key=lambda project: (
             waiting[project],
-            busy.get(project, 0),
+            busy[project],
             served.get(project, never),
             str(project),
         ),
@@ -182,7 +200,7 @@ def _whose_turn(ready: QuerySet[ImportTask], busy: dict[UUID, int]) -> UUID | No
 
 def _start(task: ImportTask, *, worker: str) -> Lease | None:
     now = timezone.now()
-    lease = Lease(task.pk, fence=task.fence + 1, attempt=task.attempts + 1, request_id=task.request_id)
+    lease = Lease(task.pk, fence=task.fence + 1, attempt=task.attempts + 1, task=task)
     said = parts(gettext_noop("Starting the import"))
     taken = ImportTask.objects.filter(pk=task.pk, status=Status.PENDING, fence=task.fence).update(
         status=Status.RUNNING,
@@ -211,8 +229,13 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
         task=task, fence=lease.fence, attempt=lease.attempt, worker=worker, started_at=now
     )
     if lease.fence == 1:
-        counting.import_begun(task, now)
-    ProjectTurn.objects.update_or_create(project_id=task.project_id, defaults={"served_at": now})
+        counting.add(counting.of_begin(task, now))
+    ProjectTurn.objects.bulk_create(
+        [ProjectTurn(project_id=task.project_id, served_at=now)],
+        update_conflicts=True,
+        unique_fields=["project"],
+        update_fields=["served_at"],
+    )
     return lease
 
 
@@ -258,7 +281,11 @@ def _back_to_waiting(
             # Asked to cancel meanwhile: then it does not go back, it ends.
             _end_canceled(lease, now)
             return
-        endings.close_attempt(lease.task_id, lease.fence, outcome=outcome, code=code, said=said, now=now)
+        if endings.close_attempt(lease.task_id, lease.fence, outcome=outcome, code=code, said=said, now=now):
+            task = ImportTask.objects.only("source_registry", "bytes_done", "bytes_reused").get(
+                pk=lease.task_id
+            )
+            counting.add(counting.of_attempt(task, outcome=outcome, code=code))
 
 
 def _first_wait(lease: Lease, now: dt.datetime) -> dt.datetime:
@@ -272,14 +299,14 @@ def _end_canceled(lease: Lease, now: dt.datetime) -> None:
 
 
 def _take_over(now: dt.datetime) -> int:
-    # A row without an expiry was not claimed here (an old release, a bulk insert): its age decides.
+    # As in _is_lost.
     silent = now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
     lost = ImportTask.objects.filter(status__in=OCCUPYING).filter(
         Q(lease_expires_at__lt=now) | Q(lease_expires_at=None, updated_at__lt=silent)
     )
     count = 0
     for task in lost.only("pk", "fence", "attempts", "status", "committing"):
-        lease = Lease(task_id=task.pk, fence=task.fence, attempt=task.attempts)
+        lease = Lease(task_id=task.pk, fence=task.fence, attempt=task.attempts, task=task)
         log.warning("import.lease_lost", task_id=str(task.pk), attempt=task.attempts)
         try:
             with transaction.atomic():

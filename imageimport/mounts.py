@@ -8,6 +8,7 @@ another team's layer fetches nothing.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,10 +30,18 @@ MOST: Final = 3
 ENOUGH: Final = 50
 #: When a project that is gone was made: nothing is its own.
 NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
+#: Digests that are looked up at once.
+AHEAD: Final = 500
+#: What was looked up ahead is believed for so long, seconds; news of a blob are kept for longer (see flights).
+AHEAD_SECONDS: Final = 300.0
+#: What was copied is gathered for so long, to be written together, seconds.
+GATHER: Final = 0.05
 #: Before a database that failed is asked once more, seconds.
 PAUSE: Final = 0.5
 
 T = TypeVar("T")
+#: Repository, source registry and time of a row.
+Place = tuple[str, str, dt.datetime]
 
 
 class ProvenMounts:
@@ -55,20 +64,42 @@ class ProvenMounts:
         self._repository = repository
         self._created_at: dt.datetime | None = None
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
+        self._ahead: dict[str, list[MountCandidate]] = {}
+        self._ahead_until = 0.0
+        self._lock = threading.Lock()
+        self._copied: list[tuple[str, int, Callable[[], None]]] = []
+        #: The database is needed now: nothing more is gathered.
+        self._hurry = threading.Event()
 
-    def candidates(self, digest: str) -> Sequence[MountCandidate]:
-        found = self._database.submit(self._patiently, lambda: self._find(digest)).result() or []
+    def look_ahead(self, digests: Sequence[str]) -> None:
+        self._ahead = self._ask(lambda: self._find_all(digests)) or {}
+        self._ahead_until = time.monotonic() + AHEAD_SECONDS
+
+    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
+        found = None
+        if not anew and time.monotonic() < self._ahead_until:
+            found = self._ahead.get(digest)
+        if found is None:
+            found = self._ask(lambda: self._find(digest)) or []
         for each in found:
             self._access.setdefault(each.repository, "pull")
         return found
 
-    def copied(self, digest: str, size: int) -> None:
-        """Written before the flight of the blob ends, so that whoever waited for it finds the proof."""
-        self._database.submit(self._patiently, lambda: self._save(digest, size)).result()
+    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
+        with self._lock:
+            self._copied.append((digest, size, then))
+            if len(self._copied) > 1:
+                return  # Taken along by the write that the first of them asked for.
+        self._database.submit(self._save_copied)
 
     def close(self) -> None:
+        self._hurry.set()
         self._database.submit(connection.close)
         self._database.shutdown()
+
+    def _ask(self, ask: Callable[[], T]) -> T | None:
+        self._hurry.set()
+        return self._database.submit(self._patiently, ask).result()
 
     def _patiently(self, ask: Callable[[], T]) -> T | None:
         """With the database away for longer than a moment a blob is only moved where it could have been mounted."""
@@ -81,6 +112,19 @@ class ProvenMounts:
                 if not last:
                     time.sleep(PAUSE)
         return None
+
+    def _find_all(self, digests: Sequence[str]) -> dict[str, list[MountCandidate]]:
+        """Of each digest, if the rows of all of them together are few; else none: each is asked for by itself."""
+        if len(digests) > AHEAD:
+            return {}
+        rows = BlobOrigin.objects.filter(digest__in=digests).order_by()
+        found = list(rows.values_list("pk", "digest", "repository", "source_registry", "created_at")[:ENOUGH])
+        if len(found) == ENOUGH:
+            return {}
+        places: dict[str, list[Place]] = {digest: [] for digest in digests}
+        for _, digest, repository, source_registry, created_at in sorted(found, key=lambda row: -row[0]):
+            places[digest].append((repository, source_registry, created_at))
+        return {digest: self._choose(each) for digest, each in places.items()}
 
     def _find(self, digest: str) -> list[MountCandidate]:
         """One's own first: they need no question to the source. A simple query, since it is asked for every blob."""
@@ -95,7 +139,7 @@ class ProvenMounts:
             found = self._choose(some.values_list("repository", "source_registry", "created_at")[:ENOUGH])
         return found
 
-    def _choose(self, rows: Iterable[tuple[str, str, dt.datetime]]) -> list[MountCandidate]:
+    def _choose(self, rows: Iterable[Place]) -> list[MountCandidate]:
         # The target repository itself is among them: another import may have brought it there a moment ago.
         own: dict[str, bool] = {}
         others: dict[str, bool] = {}
@@ -114,7 +158,24 @@ class ProvenMounts:
             self._created_at = found.first() or NEVER
         return self._created_at
 
-    def _save(self, digest: str, size: int) -> None:
+    def _save_copied(self) -> None:
+        """What came together is written together, before the flights of the blobs end: whoever waited for one finds
+        the proof.
+        """
+        self._hurry.wait(GATHER)
+        with self._lock:
+            copied, self._copied = self._copied, []
+        self._hurry.clear()
+        try:
+            self._patiently(lambda: self._save({digest: size for digest, size, _ in copied}))
+        except Exception:
+            # A proof that is missing costs bytes, and no import waits for this thread.
+            log.exception("mounts.not_saved")
+        finally:
+            for *_, then in copied:
+                then()
+
+    def _save(self, sizes: dict[str, int]) -> None:
         BlobOrigin.objects.bulk_create(
             [
                 BlobOrigin(
@@ -123,6 +184,7 @@ class ProvenMounts:
                     repository=self._repository,
                     size=size,
                 )
+                for digest, size in sizes.items()
             ],
             update_conflicts=True,
             unique_fields=["digest", "source_registry", "repository"],

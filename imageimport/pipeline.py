@@ -64,7 +64,9 @@ def _run(lease: Lease, progress: Progress, cancel: CancelToken, monitor: Monitor
     """:raises LeaseLost: at any point; the row is left to whoever took over."""
     began = time.monotonic()
     try:
-        task = _patiently(monitor, lambda: _begin(lease, monitor))
+        task = lease.task
+        if lease.fence > 1:
+            _patiently(monitor, lambda: monitor.limit(_seconds_left(task)))
         log.info("import.started", source=task.source_image, target=task.target_image)
         arrived = _attempt(task, lease, progress, cancel, monitor)
     except LeaseLost:
@@ -77,12 +79,6 @@ def _run(lease: Lease, progress: Progress, cancel: CancelToken, monitor: Monitor
         monitor.close()
         _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
         log.info("import.succeeded", digest=arrived.digest, seconds=round(time.monotonic() - began, 2))
-
-
-def _begin(lease: Lease, monitor: Monitor) -> ImportTask:
-    task = ImportTask.objects.select_related("project", "credential", "requested_by").get(pk=lease.task_id)
-    monitor.limit(_seconds_left(task))
-    return task
 
 
 def _attempt(

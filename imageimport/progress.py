@@ -30,6 +30,9 @@ STAGE_MESSAGES: Final[Mapping[Stage, str]] = {
     Stage.DONE: gettext_noop("Done"),
 }
 
+#: A stage entered so soon after the last write is left to the monitor, which writes as often: of a small image all
+#: would be written in one blink. Seconds.
+_JUST_WRITTEN: Final = 0.5
 #: Weight of the newest second in the smoothed rate.
 _SMOOTHING: Final = 0.3
 _HERE: Final = frozenset({LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE})
@@ -59,6 +62,8 @@ class Progress:
         self._said: dict[str, Any] = parts(STAGE_MESSAGES[Stage.START])
         self._waits_until: float | None = None
         self._dirty = False
+        #: The claim has written the row.
+        self._written_at = time.monotonic()
         self._moved = 0
         self._rate = 0.0
         self._rated_at = time.monotonic()
@@ -69,7 +74,7 @@ class Progress:
     # --- what the pipeline and the engine tell ---------------------------------------------------
 
     def enter(self, stage: Stage) -> None:
-        """Begin a stage and write it at once.
+        """Begin a stage, and write it unless the row was written just now.
 
         :raises LeaseLost:
         """
@@ -77,7 +82,8 @@ class Progress:
             self._stage = stage
             self._percent = max(self._percent, STAGE_PROGRESS[stage])
             self._say(STAGE_MESSAGES[stage], {})
-        self.write()
+        if time.monotonic() - self._written_at >= _JUST_WRITTEN:
+            self.write()
 
     def layers(self, planned: Sequence[Any]) -> None:
         """The blobs of the image are known: objects with ``digest``, ``size`` (bytes) and ``media_type``."""
@@ -171,6 +177,7 @@ class Progress:
                 self._store(changed)
             for layer, state in changed:
                 layer.stored = state
+            self._written_at = time.monotonic()
 
     def _snapshot(self) -> tuple[dict[str, Any], list[tuple[_Layer, tuple[int, str]]]]:
         totals = self.totals()

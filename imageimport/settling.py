@@ -22,7 +22,7 @@ from imageimport.models import ImportBatch, ImportTask, Schedule, ScheduleRun
 STRAGGLING: Final = dt.timedelta(minutes=1)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle_batch(batch_id: UUID) -> bool:
     """Complete a batch if nothing in it is active any more. True where this call did."""
     batch = (
@@ -55,7 +55,7 @@ def batch_counts(batch_id: UUID) -> dict[str, int]:
     return counts
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle_run(run_id: UUID) -> bool:
     """End a run whose tags are compared and whose imports have ended. True where this call did."""
     runs = ScheduleRun.objects.select_for_update(of=("self",)).select_related("schedule__project")

@@ -250,7 +250,7 @@ def record_image(
         "children": list(children),
         "updated_at": timezone.now(),
     }
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         row, made = Image.objects.select_for_update().get_or_create(
             project=project,
             repository=repository,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -78,7 +79,42 @@ def test_of_many_the_best_are_found(proven: ProvenMounts, monkeypatch: pytest.Mo
     ]
 
 
+def test_a_proof_that_cannot_be_written_keeps_no_flight_in_the_air(
+    proven: ProvenMounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(BlobOrigin.objects, "bulk_create", fail)
+    landed = threading.Event()
+    proven.copied(DIGEST, 7, landed.set)
+    assert landed.wait(10)
+
+
+def test_what_is_looked_up_ahead_holds_until_there_is_news(proven: ProvenMounts) -> None:
+    other = "sha256:" + "b" * 64
+    origin("team/one")
+    proven.look_ahead([DIGEST, other])
+    origin("team/two", digest=other)
+    assert proven.candidates(DIGEST, anew=False) == [MountCandidate("team/one", needs_source_check=False)]
+    assert proven.candidates(other, anew=False) == []
+    assert proven.candidates(other) == [MountCandidate("team/two", needs_source_check=False)]
+
+
+def test_where_too_much_is_known_each_blob_is_looked_up_by_itself(
+    proven: ProvenMounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "ENOUGH", 3)
+    for number in range(3):
+        origin(f"team/app-{number}")
+    proven.look_ahead([DIGEST])
+    origin("team/newest")
+    assert proven.candidates(DIGEST, anew=False)[0].repository == "team/newest"
+
+
 def test_what_was_copied_is_a_candidate_for_others(proven: ProvenMounts) -> None:
-    proven.copied(DIGEST, 7)
-    proven.copied(DIGEST, 7)
+    landed: list[int] = []
+    proven.copied(DIGEST, 7, lambda: landed.append(BlobOrigin.objects.count()))
+    proven.copied(DIGEST, 7, lambda: landed.append(BlobOrigin.objects.count()))
     assert proven.candidates(DIGEST) == [MountCandidate("team/app", needs_source_check=False)]
+    assert landed == [1, 1]

@@ -36,12 +36,24 @@ def row() -> ImportTask:
     return ImportTask.objects.get()
 
 
-def test_each_stage_begins_at_the_reports_percent(progress: Progress) -> None:
+def test_each_stage_begins_at_the_reports_percent(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imageimport.progress._JUST_WRITTEN", 0)
     seen = []
     for stage in (Stage.LOGIN, Stage.PULL, Stage.TAG, Stage.PUSH, Stage.CLEANUP):
         progress.enter(stage)
         seen.append((row().stage, row().progress))
     assert seen == [("login", 20), ("pull", 30), ("tag", 60), ("push", 80), ("cleanup", 90)]
+
+
+def test_a_stage_right_after_a_write_is_left_to_the_next(progress: Progress) -> None:
+    progress.write()
+    progress.enter(Stage.LOGIN)
+    progress.enter(Stage.PULL)
+    assert row().stage == "start"
+    progress.write_if_changed()
+    assert (row().stage, row().progress) == ("pull", 30)
 
 
 def test_bytes_move_the_percent_inside_pull(progress: Progress) -> None:

@@ -119,7 +119,7 @@ def test_without_a_quota_nothing_is_counted(
     team: tuple[User, Project], django_assert_num_queries: Any
 ) -> None:
     task = TaskFactory(project=team[1])
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         quotas.check_task(task, 10**15)
 
 
