@@ -33,9 +33,6 @@ from tests.support.services import (
 #: The account of `basic_registry`.
 ACCOUNT = ("puller", "correct horse")
 
-#: What only tests of the whole product stand on.
-HEAVY = {"portal_seed", "docker_engine"}
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Translations are compiled from their sources, as `make run` does."""
@@ -45,11 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole product go to one of the parallel workers, one after the other: two portals at a time would
-    only slow each other down. As the largest group they begin first."""
+    """Tests of the whole product stay together by module, and by what the module's house stands on, since they share
+    it; all that need the Docker Engine share that. As the largest groups they begin first."""
     for item in items:
-        if HEAVY & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("whole"))
+        names = set(getattr(item, "fixturenames", ()))
+        if "docker_engine" in names:
+            item.add_marker(pytest.mark.xdist_group("engine"))
+        elif "portal_seed" in names:
+            house = getattr(item, "callspec", None)
+            database = house.params.get("house", "") if house is not None else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {database}"))
 
 
 @pytest.fixture(autouse=True)

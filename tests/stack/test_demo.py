@@ -8,13 +8,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from stack.paths import ROOT
 from stack.sample import sample_image
 from tests.support.portal import FOREIGN, PortalProcess, descendants
-
-pytestmark = pytest.mark.xdist_group("whole")
 
 
 def test_the_demo_succeeds_says_the_digest_and_leaves_nothing(tmp_path: Path) -> None:
