@@ -105,6 +105,13 @@ def test_nobody_is_anonymous_and_pulls_what_is_public() -> None:
     assert answer.json()["scope"] == "repository:open/a:pull"
 
 
+def test_a_token_opens_nothing_in_another_persons_name() -> None:
+    _row, text = create_token(user=make_user("ann"))
+    make_user("bob")
+    names = ("ann", "bob", "nobody", "Ann")
+    assert [get(headers=basic(name, text)).status_code for name in names] == [200, 401, 401, 401]
+
+
 def test_another_service_is_not_served() -> None:
     assert get(service="other").status_code == 400
 

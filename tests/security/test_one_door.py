@@ -101,6 +101,8 @@ def test_nothing_in_the_product_could_open_a_connection_except_what_is_listed_wi
     [
         "import socket\nsocket.create_connection(('h', 1))",
         "import socket as s\ns.socket()",
+        "import socket\nknock = socket.create_connection",
+        "from functools import partial\nfrom http import client\npartial(client.HTTPSConnection, 'h')",
         "from socket import create_connection as c\nc(('h', 1))",
         "import http.client\nhttp.client.HTTPSConnection('h')",
         "from http.client import HTTPConnection\nHTTPConnection('h')",

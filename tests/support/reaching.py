@@ -75,6 +75,14 @@ CALLS: Final = {
     "http": frozenset({"HTTPStatus"}),
     "http.client": frozenset({"HTTPResponse", "BadStatusLine", "RemoteDisconnected"}),
 }
+#: What opens a connection also where it is only named, to be called elsewhere or under another name.
+OPENERS: Final = frozenset(
+    {
+        *("socket.create_connection", "socket.create_server", "socket.fromfd", "socket.socketpair"),
+        *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyname_ex", "socket.SocketType"),
+        *("http.client.HTTPConnection", "http.client.HTTPSConnection"),
+    }
+)
 #: Functions that run code or programs which no import tells of.
 RUNNING: Final = frozenset({"eval", "exec", "__import__", "compile"})
 _OS: Final = ("system", "popen", "exec", "spawn", "posix_spawn", "fork")
@@ -97,8 +105,12 @@ def reaches(source: str) -> Iterator[tuple[int, str]]:
                 names[each.asname or each.name] = full
                 if _is_reaching(full) and full not in CALLS:
                     yield node.lineno, full
+    called_here = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called_here:
+            if (named := _dotted(node, names)) in OPENERS:
+                yield node.lineno, named
+        elif isinstance(node, ast.Call):
             called = _dotted(node.func, names)
             module, _, function = called.rpartition(".")
             opens = module in CALLS and function not in CALLS[module]
