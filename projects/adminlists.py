@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -16,25 +17,42 @@ from projects.trigrams import TrigramIndex
 
 
 class Uncounted(Paginator):
-    """Counts up to a bound and no further: beyond it nobody reads the number, and counting a million rows is slow."""
+    """Counts some pages ahead of the one that is looked at, and to a bound at most: to count a million rows is slow,
+    and so is to count those few among them that contain a text. Who turns pages sees more of them."""
 
+    AHEAD = 4
     BOUND = 1000
+    #: The page that is looked at; :class:`PagesAhead` says it.
+    asked = 1
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[: self.BOUND].count())
+        return int(rows.order_by()[: min((self.asked + self.AHEAD) * self.per_page, self.BOUND)].count())
 
 
-class LongList(admin.ModelAdmin):
+class PagesAhead(admin.ModelAdmin):
+    """Pages without a count of everything."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    paginator = Uncounted
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator[Any]:
+        """The paginator, which knows the page that the address asks for."""
+        found: Paginator[Any] = super().get_paginator(request, *args, **kwargs)
+        page = request.GET.get(PAGE_VAR, "")
+        if isinstance(found, Uncounted) and page.isascii() and page.isdigit():
+            found.asked = int(page[:4])
+        return found
+
+
+class LongList(PagesAhead):
     """Pages without a count of everything, and a search by the model's trigram index.
 
     ``search_fields`` are the columns that are searched; each word that is typed must stand in one of them.
     """
 
-    show_full_result_count = False
-    list_per_page = 50
-    paginator = Uncounted
     index: ClassVar[TrigramIndex]
 
     def get_search_results(

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from projects.trigrams import TrigramIndex
+from projects.trigrams import TrigramIndex, gram
 
 #: PostgreSQL looks at so many of the newest rows first: a text that so many of them contain is common, too.
 SAMPLE: Final = 1000
@@ -50,18 +50,20 @@ def _rare_in_sqlite(
     wanted = [_all_of(texts) for texts in alternatives]
     if not all(wanted):
         return None
-    match = " OR ".join(f"({each})" for each in wanted)
+    values: list[Any] = [" OR ".join(f"({each})" for each in wanted)]
+    mine = ""
     if project_id is not None:
-        match = f"project : {_quoted(project_id.hex[-3:])} AND texts : ({match})"
-    found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s LIMIT {index.common + 1}"
+        mine = "AND rowid BETWEEN %s AND %s"
+        values += index.places_of(project_id.hex)
+    found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s {mine} LIMIT {index.common + 1}"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({found})", [match])
+        cursor.execute(f"SELECT count(*) FROM ({found})", values)
         count = cursor.fetchone()[0]
     if count > index.common:
         return None
     if not count:
         return []
-    return RawSQL(f"SELECT item FROM {index.name}_rows WHERE id IN ({found})", [match])  # noqa: S611 - see above
+    return RawSQL(f"SELECT item FROM {index.name}_rows WHERE id IN ({found})", values)  # noqa: S611 - see above
 
 
 def _all_of(texts: Sequence[str]) -> str:
@@ -98,16 +100,18 @@ def _rare_in_postgres(
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*), to_regclass(%s) FROM ({newest}) AS newest WHERE {matches}",
-            [f"{index.name}_{index.columns[0]}", *whose, *values],
+            [index.leading(scoped=project_id is not None), *whose, *values],
         )
         often, there = cursor.fetchone()
         if often >= OFTEN or there is None:
             return None
+        if project_id is not None:
+            matches, values = _any_of_project(index, alternatives, project_id)
         # By itself, or PostgreSQL would walk the rows in the order that the page wants.
         cursor.execute(
-            f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {mine} AND {matches}) "
+            f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {matches}) "
             f"SELECT id FROM found LIMIT {index.common + 1}",
-            [*whose, *values],
+            values,
         )
         found = [row[0] for row in cursor.fetchall()]
     return None if len(found) > index.common else found
@@ -128,6 +132,27 @@ def _any_of(index: TrigramIndex, alternatives: Alternatives) -> tuple[str, list[
             values += [*wanted] * len(index.columns)
         either.append("(" + " AND ".join(each) + ")")
     return "(" + " OR ".join(either) + ")", values
+
+
+def _any_of_project(
+    index: TrigramIndex, alternatives: Alternatives, project_id: UUID
+) -> tuple[str, list[Any]]:
+    """A condition on the index of each project's own trigrams alone, and its values: with any other beside it,
+    PostgreSQL might use that one's index and reckon the trigrams of every row. The alternatives are such as
+    :func:`_any_of` has a condition for."""
+    either, values = [], []
+    for texts in alternatives:
+        each = []
+        for text in texts:
+            if len(text) >= 3:
+                each.append(f"{index.grams} @> portal_grams(%s, %s)")
+                values += [project_id, text]
+            elif _pattern(text):
+                each.append(f"{index.grams} && %s::bigint[]")
+                following = {letter.upper() for letter in _FOLLOWING}
+                values.append([gram(project_id.hex, text.upper() + letter) for letter in sorted(following)])
+        either.append("(" + " AND ".join(each) + ")")
+    return " OR ".join(either), values
 
 
 def _pattern(text: str) -> tuple[str, list[str]] | None:

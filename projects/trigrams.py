@@ -1,8 +1,13 @@
 """A trigram index beside a table: parts of texts are found as quickly among a million rows as among a thousand.
 
-PostgreSQL has ``pg_trgm``. SQLite gets a full-text table (FTS5, tokenizer ``trigram``) that triggers keep true, so
-that rows written in bulk are found too. Both are made and mended after every ``migrate``: SQLite's schema changes
-rebuild a table, and its triggers go with the old one.
+SQLite gets a full-text table (FTS5, tokenizer ``trigram``) that triggers keep true, so that rows written in bulk are
+found too. A project's rows lie together in it, so that a search in one project does not read what others have.
+
+PostgreSQL has ``pg_trgm`` for all rows at once. For those of one project there is a second index, of trigrams that
+begin with the project: what only other projects have does not stand in it under this one.
+
+Both are made and mended after every ``migrate``: SQLite's schema changes rebuild a table, and its triggers go with the
+old one.
 """
 # ruff: noqa: S608 - statements are made of the names of our own tables
 
@@ -17,6 +22,21 @@ from django.db import DatabaseError, connections, transaction
 
 log = structlog.get_logger(__name__)
 
+#: Rows of one project have keys in SQLite's index that begin with the same number: room for a million millions.
+_PLACES: Final = 1 << 40
+#: PostgreSQL: the trigrams of a text as numbers, each with the last 16 bits of the project's id before it. Two projects
+#: may share these, and far characters 15 bits: more is found then than is wanted, never less.
+GRAMS: Final = """
+CREATE OR REPLACE FUNCTION portal_grams(project uuid, written text) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+SELECT array_agg(DISTINCT
+    (coalesce(('x' || right(project::text, 4))::bit(16)::integer, 0)::bigint << 45)
+    | ((ascii(substr(big, at, 1)) & 32767)::bigint << 30)
+    | ((ascii(substr(big, at + 1, 1)) & 32767)::bigint << 15)
+    | (ascii(substr(big, at + 2, 1)) & 32767)::bigint)
+FROM upper(written) AS big, generate_series(1, length(big) - 2) AS at $$
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TrigramIndex:
@@ -26,6 +46,7 @@ class TrigramIndex:
     :param name: of the index; SQLite's tables are called so, PostgreSQL's indexes begin with it.
     :param columns: texts that are searched.
     :param newest: the time by which lists are ordered, for PostgreSQL's look at what is common.
+    :param scoped: rows of one project are sought, too.
     :param common: up to so many hits are fetched through the index; a text that is found more often is common, and a
         page of it full after a walk through the newest rows. Where both take equally long: about the root of the rows.
     """
@@ -35,6 +56,7 @@ class TrigramIndex:
     columns: tuple[str, ...]
     newest: str
     common: int = 1000
+    scoped: bool = True
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -76,43 +98,52 @@ class TrigramIndex:
             for statement in self._missed():
                 cursor.execute(statement)
 
+    def places_of(self, project_id: str) -> tuple[int, int]:
+        """The first and the last key in SQLite's index that a project's rows may have.
+
+        :param project_id: hexadecimal, as SQLite keeps it.
+        """
+        first = int(project_id[-4:], 16) * _PLACES
+        return first, first + _PLACES - 1
+
     def _tables(self) -> Iterator[str]:
         yield f"CREATE TABLE IF NOT EXISTS {self.name}_rows (id INTEGER PRIMARY KEY, item CHAR(32) NOT NULL UNIQUE)"
-        yield f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.name} USING fts5(project, texts, tokenize='trigram')"
+        yield f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.name} USING fts5(texts, tokenize='trigram')"
 
     def _triggers(self) -> Iterator[tuple[str, str]]:
         watched = ", ".join(("project_id", *self.columns))
-        found = f"(SELECT id FROM {self.name}_rows WHERE item = OLD.id)"
-        for event, body in {
-            "insert": f"""AFTER INSERT ON {self.table} BEGIN
-                INSERT INTO {self.name}_rows (item) VALUES (NEW.id);
-                INSERT INTO {self.name} (rowid, project, texts)
-                SELECT id, {self._values("NEW")} FROM {self.name}_rows WHERE item = NEW.id; END""",
-            "delete": f"""AFTER DELETE ON {self.table} BEGIN
-                DELETE FROM {self.name} WHERE rowid = {found};
-                DELETE FROM {self.name}_rows WHERE item = OLD.id; END""",
-            "update": f"""AFTER UPDATE OF {watched} ON {self.table} BEGIN
-                UPDATE {self.name} SET (project, texts) = ({self._values("NEW")}) WHERE rowid = {found}; END""",
-        }.items():
-            yield f"{self.name}_{event}", f"CREATE TRIGGER {self.name}_{event} {body}"
+        insert = f"""INSERT INTO {self.name}_rows (id, item) VALUES ({self._last("NEW")} + 1, NEW.id);
+                INSERT INTO {self.name} (rowid, texts)
+                SELECT id, {self._texts("NEW")} FROM {self.name}_rows WHERE item = NEW.id;"""
+        delete = f"""DELETE FROM {self.name} WHERE rowid = (SELECT id FROM {self.name}_rows WHERE item = OLD.id);
+                DELETE FROM {self.name}_rows WHERE item = OLD.id;"""
+        for event, when, body in (
+            ("insert", "INSERT", insert),
+            ("delete", "DELETE", delete),
+            ("update", f"UPDATE OF {watched}", f"{delete} {insert}"),
+        ):
+            name = f"{self.name}_{event}"
+            yield name, f"CREATE TRIGGER {name} AFTER {when} ON {self.table} BEGIN {body} END"
 
     def _missed(self) -> Iterator[str]:
-        """Rows written while there were no triggers."""
-        yield (
-            f"INSERT INTO {self.name}_rows (item) SELECT id FROM {self.table} "
-            f"WHERE id NOT IN (SELECT item FROM {self.name}_rows)"
-        )
-        yield (
-            f"INSERT INTO {self.name} (rowid, project, texts) SELECT k.id, {self._values('t')} "
-            f"FROM {self.name}_rows k JOIN {self.table} t ON t.id = k.item "
-            f"WHERE k.id > (SELECT coalesce(max(rowid), 0) FROM {self.name})"
-        )
+        """Rows written while there were no triggers, in the order of their keys: else each would be written alone."""
+        number = f"row_number() OVER (PARTITION BY {_first_place('t')} ORDER BY id)"
+        yield f"""CREATE TEMPORARY TABLE missed AS SELECT {self._last("t")} + {number} AS id, id AS item
+            FROM {self.table} t WHERE id NOT IN (SELECT item FROM {self.name}_rows)"""
+        yield f"INSERT INTO {self.name}_rows (id, item) SELECT id, item FROM missed"
+        yield f"""INSERT INTO {self.name} (rowid, texts)
+            SELECT m.id, {self._texts("t")} FROM missed m JOIN {self.table} t ON t.id = m.item ORDER BY m.id"""
+        yield "DROP TABLE missed"
 
-    def _values(self, row: str) -> str:
-        """A project is one trigram, which a few others may share; each text ends with a line, so that its last two
-        letters begin a trigram too."""
-        texts = " || ".join(f"{row}.{column} || char(10)" for column in self.columns)
-        return f"substr({row}.project_id, -3), {texts}"
+    def _last(self, row: str) -> str:
+        """The last key that is taken among those of the row's project."""
+        first = _first_place(row)
+        among = f"SELECT id FROM {self.name}_rows WHERE id BETWEEN {first} AND {first} + {_PLACES - 1}"
+        return f"coalesce(({among} ORDER BY id DESC LIMIT 1), {first})"
+
+    def _texts(self, row: str) -> str:
+        """Each text ends with a line, so that its last two letters begin a trigram too."""
+        return " || ".join(f"{row}.{column} || char(10)" for column in self.columns)
 
     def _drops(self) -> Iterator[str]:
         yield from (f"DROP TRIGGER IF EXISTS {self.name}_{event}" for event in ("insert", "delete", "update"))
@@ -120,9 +151,24 @@ class TrigramIndex:
 
     # --- PostgreSQL ------------------------------------------------------------------------------
 
+    @property
+    def grams(self) -> str:
+        """What PostgreSQL's index of each project's own trigrams is made of; texts end as those of SQLite do."""
+        return f"portal_grams(project_id, {' || '.join(f'{column} || chr(10)' for column in self.columns)})"
+
+    def leading(self, *, scoped: bool) -> str:
+        """The name of the index that PostgreSQL needs for a search in one project, or in all."""
+        return f"{self.name}_{'grams' if scoped else self.columns[0]}"
+
     def _ensure_postgres(self, using: str) -> None:
         """Without the right to make the extension search still works, only slower; the operator is told how to
         mend it."""
+        with transaction.atomic(using=using), connections[using].cursor() as cursor:
+            if self.scoped:
+                cursor.execute(GRAMS)
+                cursor.execute(
+                    f"CREATE INDEX IF NOT EXISTS {self.name}_grams ON {self.table} USING gin ({self.grams})"
+                )
         try:
             with transaction.atomic(using=using), connections[using].cursor() as cursor:
                 cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
@@ -141,7 +187,24 @@ class TrigramIndex:
             )
 
     def _postgres_drops(self) -> Iterator[str]:
-        yield from (f"DROP INDEX IF EXISTS {self.name}_{column}" for column in self.columns)
+        yield from (f"DROP INDEX IF EXISTS {self.name}_{column}" for column in ("grams", *self.columns))
+
+
+def gram(project_id: str, letters: str) -> int:
+    """One of ``portal_grams``.
+
+    :param project_id: hexadecimal.
+    :param letters: three of ASCII, upper case.
+    """
+    first, second, third = (ord(letter) for letter in letters)
+    return int(project_id[-4:], 16) << 45 | first << 30 | second << 15 | third
+
+
+def _first_place(row: str) -> str:
+    """The number that the last four digits of the row's project are, moved to the front; 0 without a project."""
+    digits = [f"instr('123456789abcdef', substr({row}.project_id, {at}, 1))" for at in (-4, -3, -2, -1)]
+    number = " + ".join(f"{digit} * {16**place}" for digit, place in zip(digits, (3, 2, 1, 0), strict=True))
+    return f"coalesce(({number}) * {_PLACES}, 0)"
 
 
 #: Tags: repository, tag and digest.
@@ -150,6 +213,6 @@ IMAGES: Final = TrigramIndex(
 )
 #: The journal: who, where, and what about.
 EVENTS: Final = TrigramIndex(
-    "projects_auditevent", "event_search", ("actor_name", "project_name", "subject"), "at"
+    "projects_auditevent", "event_search", ("actor_name", "project_name", "subject"), "at", scoped=False
 )
 INDEXES: Final = (IMAGES, EVENTS)

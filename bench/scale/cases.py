@@ -13,11 +13,12 @@ from imageimport.models import ImportBatch, ImportTask, Schedule
 from projects.models import Image, Project
 
 #: Kind of text to the text. The common one stands in one row of ten, the two letters of ``pair`` in even more.
+#: What stands ``elsewhere`` is in tens of thousands of rows, none of them of the projects that are asked.
 TEXTS: Final = {
     "rare": RARE[0],
     "common": WORDS[0],
     "absent": "nowhere-to-be-found",
-    "elsewhere": "/team5/",
+    "elsewhere": "team5/",
     "pair": "gi",
     "rare pair": RARE_PAIR,
     "absent pair": "qj",

@@ -202,9 +202,11 @@ def images(world: World, count: int) -> Iterator[Row]:
     noise = random.Random(9)
     for number in range(count):
         at = world.moment(number, count)
-        project, _name = _project(world, noise.random())
+        project, project_name = _project(world, noise.random())
         rare = count // 3 <= number < count // 3 + RARE[1]
         name = f"{noise.choice(WORDS)}/{RARE[0] if rare else noise.choice(WORDS)}-{number // 3}"
+        if project_name not in SHARES:
+            name = f"{project_name}/{name}"
         yield {
             "id": row_id(at, noise),
             "project": project,

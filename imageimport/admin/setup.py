@@ -18,15 +18,12 @@ from imageimport.models import (
     Webhook,
     WebhookDelivery,
 )
-from projects.adminlists import Uncounted
+from projects.adminlists import PagesAhead
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(PagesAhead):
     """To look at. A superuser may delete what a project's own people can't reach any more."""
 
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = Uncounted
     exclude: ClassVar[tuple[str, ...]] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:

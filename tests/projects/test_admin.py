@@ -11,8 +11,11 @@ from accounts.models import Profile
 from accounts.tokens import create_token
 from oci.errors import OciError
 from projects import audit, removal
+from projects.admin import ImageAdmin
+from projects.adminlists import Uncounted
 from projects.models import AuditEvent, Image, Membership, Project, Robot
 from projects.services import create_robot
+from tests.support.factories import ImageFactory, ProjectFactory
 from tests.support.people import Team
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +54,21 @@ def test_every_list_and_row_can_be_looked_at_and_shows_no_hash(client: Client, p
     assert row.status_code == 200
     hashes = [*Robot.objects.values_list("digest", flat=True)]
     assert not any(secret in row.content.decode() for secret in hashes)
+
+
+def test_who_turns_pages_sees_more_of_them_up_to_a_bound(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageAdmin, "list_per_page", 2)
+    monkeypatch.setattr(Uncounted, "BOUND", 16)
+    project = ProjectFactory()
+    for _ in range(25):
+        ImageFactory(project=project)
+
+    def counted(page: str) -> int:
+        return int(client.get("/admin/projects/image/", {"p": page}).context["cl"].result_count)
+
+    assert [counted(page) for page in ("1", "2", "8", "no page")] == [10, 12, 16, 10]
 
 
 @pytest.mark.parametrize(
