@@ -91,22 +91,24 @@ def _quoted(text: str) -> str:
 def _rare_in_postgres(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID | None
 ) -> list[UUID] | None:
-    matches, values = _any_of(index, alternatives)
-    if not matches:
+    sample, sampled = _any_of(index, alternatives, by_index=False)
+    if not sample:
         return None
     mine, whose = ("project_id = %s", [project_id]) if project_id is not None else ("true", [])
     columns = ", ".join(index.columns)
     newest = f"SELECT {columns} FROM {index.table} WHERE {mine} ORDER BY {index.newest} DESC, id DESC LIMIT {SAMPLE}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*), to_regclass(%s) FROM ({newest}) AS newest WHERE {matches}",
-            [index.leading(scoped=project_id is not None), *whose, *values],
+            f"SELECT count(*), to_regclass(%s) FROM ({newest}) AS newest WHERE {sample}",
+            [index.leading(scoped=project_id is not None), *whose, *sampled],
         )
         often, there = cursor.fetchone()
         if often >= OFTEN or there is None:
             return None
         if project_id is not None:
             matches, values = _any_of_project(index, alternatives, project_id)
+        else:
+            matches, values = _any_of(index, alternatives, by_index=True)
         # By itself, or PostgreSQL would walk the rows in the order that the page wants.
         cursor.execute(
             f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {matches}) "
@@ -117,11 +119,14 @@ def _rare_in_postgres(
     return None if len(found) > index.common else found
 
 
-def _any_of(index: TrigramIndex, alternatives: Alternatives) -> tuple[str, list[Any]]:
-    """A condition and its values; empty where the index can't help."""
+def _any_of(index: TrigramIndex, alternatives: Alternatives, *, by_index: bool) -> tuple[str, list[Any]]:
+    """A condition and its values; empty where the index can't help.
+
+    :param by_index: say pairs as three letters each, which rows that are read anyway need not be compared with.
+    """
     either, values = [], []
     for texts in alternatives:
-        known = [found for text in texts if (found := _pattern(text))]
+        known = [found for text in texts if (found := _pattern(text, by_index=by_index))]
         if not known:
             return "", []
         each = []
@@ -147,7 +152,7 @@ def _any_of_project(
             if len(text) >= 3:
                 each.append(f"{index.grams} @> portal_grams(%s, %s)")
                 values += [project_id, text]
-            elif _pattern(text):
+            elif _pattern(text, by_index=True):
                 each.append(f"{index.grams} && %s::bigint[]")
                 following = {letter.upper() for letter in _FOLLOWING}
                 values.append([gram(project_id.hex, text.upper() + letter) for letter in sorted(following)])
@@ -155,12 +160,14 @@ def _any_of_project(
     return " OR ".join(either), values
 
 
-def _pattern(text: str) -> tuple[str, list[str]] | None:
+def _pattern(text: str, *, by_index: bool) -> tuple[str, list[str]] | None:
     """A condition on one column, and its values; None where there is no trigram in it."""
     if len(text) >= 3:
         return "{} LIKE UPPER(%s)", [f"%{connection.ops.prep_for_like_query(text)}%"]
     if len(text) == 2 and text.isascii() and text.isalnum():
         # As three letters, the third one of those that names are made of; or at the end.
         pair = text.upper()
+        if not by_index:
+            return "{} LIKE %s", [f"%{pair}%"]
         return "({0} ~ %s OR {0} LIKE %s)", [f"{pair}[-A-Z0-9._/:@]", f"%{pair}"]
     return None

@@ -161,30 +161,30 @@ class TrigramIndex:
         return f"{self.name}_{'grams' if scoped else self.columns[0]}"
 
     def _ensure_postgres(self, using: str) -> None:
-        """Without the right to make the extension search still works, only slower; the operator is told how to
-        mend it."""
-        with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            if self.scoped:
-                cursor.execute(GRAMS)
-                cursor.execute(
-                    f"CREATE INDEX IF NOT EXISTS {self.name}_grams ON {self.table} USING gin ({self.grams})"
-                )
+        """Without the right to make the extension or the function search still works, only slower; the operator is
+        told how to mend it."""
+        own = f"CREATE INDEX IF NOT EXISTS {self.name}_grams ON {self.table} USING gin ({self.grams})"
+        # As Django's ``icontains`` asks: ``UPPER(column::text) LIKE UPPER('%…%')``.
+        all_rows = [
+            f"CREATE INDEX IF NOT EXISTS {self.name}_{column} ON {self.table} "
+            f"USING gin (UPPER({column}::text) gin_trgm_ops)"
+            for column in self.columns
+        ]
+        if self.scoped:
+            self._try(using, [GRAMS, own], "Let the portal's role make functions; then migrate again.")
+        self._try(
+            using,
+            ["CREATE EXTENSION IF NOT EXISTS pg_trgm", *all_rows],
+            "As a database superuser run: CREATE EXTENSION pg_trgm; then migrate again.",
+        )
+
+    def _try(self, using: str, statements: list[str], hint: str) -> None:
         try:
             with transaction.atomic(using=using), connections[using].cursor() as cursor:
-                cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-                for column in self.columns:
-                    # As Django's ``icontains`` asks: ``UPPER(column::text) LIKE UPPER('%…%')``.
-                    cursor.execute(
-                        f"CREATE INDEX IF NOT EXISTS {self.name}_{column} ON {self.table} "
-                        f"USING gin (UPPER({column}::text) gin_trgm_ops)"
-                    )
+                for statement in statements:
+                    cursor.execute(statement)
         except DatabaseError as exc:
-            log.warning(
-                "search.no_index",
-                table=self.table,
-                error=str(exc).strip(),
-                hint="As a database superuser run: CREATE EXTENSION pg_trgm; then migrate again.",
-            )
+            log.warning("search.no_index", table=self.table, error=str(exc).strip(), hint=hint)
 
     def _postgres_drops(self) -> Iterator[str]:
         yield from (f"DROP INDEX IF EXISTS {self.name}_{column}" for column in ("grams", *self.columns))
