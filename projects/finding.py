@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from projects.trigrams import TrigramIndex, gram
+from projects.trigrams import TrigramIndex
 
 #: PostgreSQL looks at so many of the newest rows first: a text that so many of them contain is common, too.
 SAMPLE: Final = 1000
@@ -105,10 +105,11 @@ def _rare_in_postgres(
         often, there = cursor.fetchone()
         if often >= OFTEN or there is None:
             return None
-        if project_id is not None:
+        if project_id is not None and all(any(len(text) >= 3 for text in texts) for texts in alternatives):
             matches, values = _any_of_project(index, alternatives, project_id)
         else:
             matches, values = _any_of(index, alternatives, by_index=True)
+            matches, values = f"{mine} AND {matches}", [*whose, *values]
         # By itself, or PostgreSQL would walk the rows in the order that the page wants.
         cursor.execute(
             f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {matches}) "
@@ -143,20 +144,14 @@ def _any_of_project(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID
 ) -> tuple[str, list[Any]]:
     """A condition on the index of each project's own trigrams alone, and its values: with any other beside it,
-    PostgreSQL might use that one's index and reckon the trigrams of every row. The alternatives are such as
-    :func:`_any_of` has a condition for."""
+    PostgreSQL might use that one's index and reckon the trigrams of every row. Each alternative has a text of three
+    letters or more; shorter ones are not looked at."""
     either, values = [], []
     for texts in alternatives:
-        each = []
-        for text in texts:
-            if len(text) >= 3:
-                each.append(f"{index.grams} @> portal_grams(%s, %s)")
-                values += [project_id, text]
-            elif _pattern(text, by_index=True):
-                each.append(f"{index.grams} && %s::bigint[]")
-                following = {letter.upper() for letter in _FOLLOWING}
-                values.append([gram(project_id.hex, text.upper() + letter) for letter in sorted(following)])
-        either.append("(" + " AND ".join(each) + ")")
+        long = [text for text in texts if len(text) >= 3]
+        either.append("(" + " AND ".join([f"{index.grams} @> portal_grams(%s, %s)"] * len(long)) + ")")
+        for text in long:
+            values += [project_id, text]
     return " OR ".join(either), values
 
 

@@ -190,16 +190,6 @@ class TrigramIndex:
         yield from (f"DROP INDEX IF EXISTS {self.name}_{column}" for column in ("grams", *self.columns))
 
 
-def gram(project_id: str, letters: str) -> int:
-    """One of ``portal_grams``.
-
-    :param project_id: hexadecimal.
-    :param letters: three of ASCII, upper case.
-    """
-    first, second, third = (ord(letter) for letter in letters)
-    return int(project_id[-4:], 16) << 45 | first << 30 | second << 15 | third
-
-
 def _first_place(row: str) -> str:
     """The number that the last four digits of the row's project are, moved to the front; 0 without a project."""
     digits = [f"instr('123456789abcdef', substr({row}.project_id, {at}, 1))" for at in (-4, -3, -2, -1)]

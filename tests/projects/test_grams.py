@@ -8,11 +8,16 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from projects.trigrams import GRAMS, gram
+from projects.trigrams import GRAMS
 from tests.support.services import PostgresServer
 
 MINE = UUID("01a20cef-90dd-7d51-bb5b-c7dfcae2a61e")
 OTHER = UUID("01a20cef-90dd-7d51-bb5b-c7dfcae2ffff")
+
+
+def gram(project_id: str, letters: str) -> int:
+    first, second, third = (ord(letter) for letter in letters)
+    return int(project_id[-4:], 16) << 45 | first << 30 | second << 15 | third
 
 
 @pytest.fixture(scope="module")
