@@ -232,7 +232,10 @@ class ImageCopier:
 
     def _blob_at_target(self, digest: str, size: int) -> bytes | None:
         try:
-            if self._target.head_blob(self._repository, digest) != size:
+            found = self._target.head_blob(self._repository, digest)
+            if found is None:
+                self._ladder.missing.add(digest)
+            if found != size:
                 return None
             return self._target.read_blob(self._repository, digest, size)
         except OciError as error:

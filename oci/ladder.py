@@ -64,6 +64,8 @@ class Ladder:
         self._failed = threading.Event()
         #: Blobs whose other import stood still: moved without waiting any more.
         self._overdue: set[str] = set()
+        #: Blobs that the target, asked a moment ago, did not have.
+        self.missing: set[str] = set()
         #: Blobs that are in memory already.
         self.contents: dict[str, bytes] = {}
 
@@ -115,7 +117,9 @@ class Ladder:
             raise
 
     def _climb(self, blob: Descriptor) -> bool:
-        if self._is_here(blob):
+        if blob.digest in self.missing:
+            self.missing.discard(blob.digest)  # True once: another import may bring it.
+        elif self._is_here(blob):
             self._arrived(blob, "exists")
             return True
         flight = self._flights.begin(f"{self._target.host}/{blob.digest}")

@@ -166,9 +166,7 @@ class ImageReader:
             return None
         content = config.data
         if content is None:
-            content = self._contents.get(config.digest)
-        if content is None and self._look_near:
-            content = self._near_blob(config.digest, config.size)
+            content = self._contents.get(config.digest) or self._near_blob(config.digest, config.size)
         if content is None:
             self._documents.hold(2 * config.size)
             content = self._source.read_blob(self._repository, config.digest, config.size)
