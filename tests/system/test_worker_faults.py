@@ -118,7 +118,7 @@ def test_a_cancel_inside_a_layer_takes_effect_within_seconds(house: House) -> No
 
 @on_both
 def test_a_canceled_import_of_a_dead_worker_ends_canceled(house: House) -> None:
-    with caught_in_a_layer(house, "canceled/dead") as task:
+    with caught_in_a_layer(house, "dead/canceled") as task:
         frozen = house.kill_runner_of(task, signal.SIGSTOP)
         house.portal.call("POST", f"/projects/{house.project()}/images/import/{task}/cancel")
         ended = house.until_ended(task, timeout=TAKEN_OVER)
