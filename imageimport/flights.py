@@ -31,7 +31,8 @@ LOOK: Final = 0.1
 #: After an error Redis is not asked for this long, seconds.
 PAUSE: Final = 5.0
 
-#: Both act only for the holder, so that one who lost the right can't take it from the next.
+#: Both touch the right only for its holder, so that one who lost it can't take it from the next. That a flight landed
+#: is true all the same.
 _EXTEND: Final = (
     "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
     "redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3]) return 1 end return 0"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -145,7 +145,7 @@ def try_again(lease: Lease, *, pause: float, code: str, said: dict[str, Any]) ->
 def take_over_lost() -> int:
     """Give back, or end, what lost its heartbeat. Returns how many."""
     with _one_at_a_time():
-        return _take_over(timezone.now())
+        return _take_over(_places(), timezone.now())
 
 
 # --- claim -------------------------------------------------------------------------------------------
@@ -163,19 +163,30 @@ def _one_at_a_time() -> Iterator[None]:
 
 def _busy(now: dt.datetime) -> Counter[UUID]:
     """How many places each project takes, once what was lost has given its place back."""
+    places = _places()
+    if _take_over(places, now):
+        places = _places()
+    return Counter(place.project for place in places)
+
+
+class _Place(NamedTuple):
+    """What a task that occupies a place says of it."""
+
+    task: UUID
+    project: UUID
+    expires_at: dt.datetime | None
+    updated_at: dt.datetime
+
+    def is_lost(self, now: dt.datetime) -> bool:
+        """A row without an expiry was not claimed here (an old release, a bulk insert): its age decides."""
+        if self.expires_at is not None:
+            return self.expires_at < now
+        return self.updated_at < now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+
+
+def _places() -> list[_Place]:
     rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by()
-    found = rows.values_list("project_id", "lease_expires_at", "updated_at")
-    places = list(found)
-    if any(_is_lost(expires_at, updated_at, now) for _, expires_at, updated_at in places) and _take_over(now):
-        places = list(found.all())
-    return Counter(project for project, *_ in places)
-
-
-def _is_lost(expires_at: dt.datetime | None, updated_at: dt.datetime, now: dt.datetime) -> bool:
-    """A row without an expiry was not claimed here (an old release, a bulk insert): its age decides."""
-    if expires_at is not None:
-        return expires_at < now
-    return updated_at < now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+    return [_Place(*row) for row in rows.values_list("pk", "project_id", "lease_expires_at", "updated_at")]
 
 
 def _whose_turn(ready: QuerySet[ImportTask], busy: Counter[UUID]) -> UUID | None:
@@ -298,14 +309,14 @@ def _end_canceled(lease: Lease, now: dt.datetime) -> None:
     endings.end(lease.task_id, fence=lease.fence, status=Status.CANCELED, now=now)
 
 
-def _take_over(now: dt.datetime) -> int:
-    # As in _is_lost.
-    silent = now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
-    lost = ImportTask.objects.filter(status__in=OCCUPYING).filter(
-        Q(lease_expires_at__lt=now) | Q(lease_expires_at=None, updated_at__lt=silent)
-    )
+def _take_over(places: Iterable[_Place], now: dt.datetime) -> int:
+    lost = [place.task for place in places if place.is_lost(now)]
+    if not lost:
+        return 0
     count = 0
-    for task in lost.only("pk", "fence", "attempts", "status", "committing"):
+    for task in ImportTask.objects.filter(pk__in=lost).only(
+        "pk", "fence", "attempts", "status", "committing"
+    ):
         lease = Lease(task_id=task.pk, fence=task.fence, attempt=task.attempts, task=task)
         log.warning("import.lease_lost", task_id=str(task.pk), attempt=task.attempts)
         try:

@@ -99,7 +99,11 @@ class ProvenMounts:
 
     def _ask(self, ask: Callable[[], T]) -> T | None:
         self._hurry.set()
-        return self._database.submit(self._patiently, ask).result()
+        return self._database.submit(self._answer, ask).result()
+
+    def _answer(self, ask: Callable[[], T]) -> T | None:
+        self._hurry.clear()
+        return self._patiently(ask)
 
     def _patiently(self, ask: Callable[[], T]) -> T | None:
         """With the database away for longer than a moment a blob is only moved where it could have been mounted."""

@@ -7,36 +7,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Crew:
-    """Up to ``size`` threads, made when first needed. A step must not wait for another one inside of it.
-
-    Close it, or use it as a context: what runs then is waited for.
-    """
+    """Up to ``size`` threads, made when first needed. A step must not wait for another one inside of it. Close it."""
 
     def __init__(self, size: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="crew")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Begin nothing more, and wait for what runs."""
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Results in order, as they come. All items are begun at once; the first error is raised in its place."""
+        """Results in order, as they come. All items are begun when the first result is asked for; the first error is
+        raised in its place, and what has not begun by then never begins.
+        """
         futures = [self._begin(work, item) for item in items]
         futures.reverse()
         try:

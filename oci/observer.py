@@ -171,6 +171,7 @@ class LocalFlights:
 
 
 class _LocalFlight:
+    #: Which flights landed is not remembered here.
     news = True
 
     def __init__(self, flights: LocalFlights, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from oci.cancel import CancelToken
@@ -72,7 +73,7 @@ def make_plan(
     """
     source.ping()
     target.ping()
-    with Crew(parallel) as crew:
+    with closing(Crew(parallel)) as crew:
         reader = ImageReader(
             source=source,
             repository=source_repository,

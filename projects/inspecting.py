@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
     root = client.find_manifest(repository, tag)
     if root is None:
         return None
-    with Crew(2) as crew:
+    with closing(Crew(2)) as crew:
         tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), crew=crew)
     children = tuple(_child(each, tree.manifests) for each in root.manifests if not each.is_attestation)
     return Inspected(
