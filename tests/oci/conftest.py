@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from oci import listing
 from tests.oci.copying import MADE
 from tests.support.scripted_auth import TokenServer
 from tests.support.scripted_registry import ScriptedRegistry
@@ -15,6 +16,8 @@ from tests.support.scripted_registry import ScriptedRegistry
 
 @pytest.fixture(autouse=True)
 def _close_clients() -> Iterator[None]:
+    """And forget what registries lack: the next one may listen on the same port."""
+    listing._lacking.clear()
     yield
     while MADE:
         MADE.pop().close()

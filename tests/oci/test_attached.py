@@ -11,6 +11,7 @@ from oci.errors import OciError
 from stack.sample import index_of, random_image
 from tests.oci.attachments import artifact, cosign_tag
 from tests.oci.copying import copier, run
+from tests.support.scripted_http import Reply
 from tests.support.scripted_registry import ScriptedRegistry, refuse, too_many
 
 CHILD = random_image([4_096], seed=81)
@@ -159,3 +160,25 @@ def test_a_passing_fault_does_not_lose_them(make_scripted: Make, target: Scripte
         run(copier(source, target))
     assert caught.value.code == "rate_limited"
     assert "v1" not in target.repository("team/app").manifests
+
+
+def _asked_for_referrers(source: ScriptedRegistry, target: ScriptedRegistry, reply: Reply) -> int:
+    source.add_image("library/app", "v1", CHILD)
+    source.rule("GET", "/referrers/", reply)
+    for _ in range(2):
+        run(copier(source, target))
+    return len(source.seen("GET", "/referrers/"))
+
+
+def test_a_registry_that_knows_no_such_path_is_asked_once_for_all_imports(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    nothing = Reply(404, [("Content-Type", "text/plain; charset=utf-8")], b"404 page not found\n")
+    assert _asked_for_referrers(source, target, nothing) == 1
+
+
+def test_what_a_registry_says_of_one_repository_holds_for_no_other(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    unknown = Reply(404, [("Content-Type", "application/json")], b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
+    assert _asked_for_referrers(source, target, unknown) == 2

@@ -10,6 +10,7 @@ import pytest
 
 from accounts import once, throttling
 from imageimport import ratelimits
+from oci import listing
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,7 @@ def fresh_memory(settings: Any) -> Iterator[None]:
     throttling.local.clear()
     once.forget_all()
     ratelimits.forget()
+    listing._lacking.clear()
     yield
     throttling.local.clear()
     once.forget_all()
