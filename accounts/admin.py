@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialApp, SocialToken
 from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.models import ApiToken, Profile
+
+#: Nothing of the portal stands in these: people sign in by name, and a provider comes from the configuration. What
+#: someone typed into them would be kept in clear.
+admin.site.unregister([EmailAddress, SocialApp, SocialToken])
 
 
 @admin.register(ApiToken)
