@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Final
 
 from oci import manifests
@@ -118,12 +119,16 @@ class Publisher:
         Once it began it is carried through, whatever is canceled meanwhile: who is told of a failure finds the
         tag as it was.
 
-        :param confirm: called before each try; raises when this attempt has lost its right to put the tag.
+        :param confirm: called before each try; raises when this attempt has lost its right to put the tag, or when it
+            was canceled in time: the first time therefore outside of the shield.
         :raises OciError: ``target_error``.
         """
+        confirm()
+        tries = count()
 
         def once() -> None:
-            confirm()
+            if next(tries):
+                confirm()
             name, scopes = self.target.name(self.repository), self.target.scopes(self.repository)
             manifests.put(self.target.session, name, tag, root, scopes=scopes)
 

@@ -99,6 +99,21 @@ def test_a_cancel_right_before_leaves_the_old_tag(source: ScriptedRegistry, targ
     assert _tag(target) == OLD.manifest.data
 
 
+def test_who_is_canceled_as_he_asks_for_the_right_puts_no_tag(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    cancel = CancelToken()
+
+    def confirm() -> None:
+        cancel.cancel("in time")
+        cancel.check()
+
+    with pytest.raises(Canceled):
+        run(copier(source, target, cancel=cancel, confirm=confirm))
+    assert _tag(target) == OLD.manifest.data
+    assert target.seen("PUT", "/manifests/v1") == []
+
+
 def test_a_lost_answer_to_the_tag_does_not_make_a_failure_of_a_success(
     source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
