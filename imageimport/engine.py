@@ -14,6 +14,7 @@ from oci.client import RegistryClient
 from oci.documents import Documents
 from oci.egress import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
+from oci.idle import IdleConnections
 from oci.mirrors import MIRROR_TRIES, MirroredSource
 from oci.reference import Reference, connect_host
 from oci.retry import RetryBudget
@@ -49,6 +50,12 @@ def import_policy(mirror: str = "") -> EgressPolicy:
 @lru_cache(maxsize=64)
 def _door(policy: EgressPolicy) -> Door:
     return Door(policy)
+
+
+@lru_cache(maxsize=64)
+def _idle(policy: EgressPolicy) -> IdleConnections:
+    """Of all imports of this process through one door: a batch reads most of its images from one registry."""
+    return IdleConnections()
 
 
 def import_door(mirror: str = "") -> Door:
@@ -133,12 +140,20 @@ def source_places(
         **_told(audience),
     }
     places = [
-        RegistryClient(base_url=url, door=import_door(url), tries=MIRROR_TRIES, **shared) for url in mirrors
+        RegistryClient(
+            base_url=url,
+            door=import_door(url),
+            idle=_idle(import_policy(url)),
+            tries=MIRROR_TRIES,
+            **shared,
+        )
+        for url in mirrors
     ]
     if not never:
         places.append(
             RegistryClient(
                 door=import_door(),
+                idle=_idle(import_policy()),
                 credential=credential,
                 trusted_realms=settings.IMPORT_TRUSTED_REALMS,
                 **shared,

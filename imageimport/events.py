@@ -8,10 +8,13 @@ from imageimport.models import ImportTask
 
 
 def import_ended(task: ImportTask) -> None:
-    """Write the tag's timeline, owe the webhooks their news, complete the batch and the scheduled run."""
+    """Write the tag's timeline, owe the webhooks their news, complete the batch and the scheduled run.
+
+    :param task: as it is in the database; only the columns that are read here need to be there.
+    """
     if task.status == Status.SUCCESS:
         timeline.note(
-            project=task.project,
+            project_id=task.project_id,
             repository=task.target_name,
             tag=task.target_tag,
             digest=task.digest,
@@ -29,6 +32,8 @@ def import_ended(task: ImportTask) -> None:
 
 
 def _tell(event: WebhookEvent, task: ImportTask, *, failed: bool) -> None:
-    outbox.enqueue(
-        project=task.project, event=event, failed=failed, make=lambda: payloads.of_task(event.value, task)
-    )
+    def make() -> payloads.Payload:
+        whole = ImportTask.objects.select_related("project", "requested_by").get(pk=task.pk)
+        return payloads.of_task(event.value, whole)
+
+    outbox.enqueue(project_id=task.project_id, event=event, failed=failed, make=make)

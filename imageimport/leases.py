@@ -74,7 +74,7 @@ def claim(*, worker: str) -> Lease | None:
         project = _whose_turn(ready, busy)
         if project is None:
             return None
-        ready = ready.select_related("project", "credential", "requested_by")
+        ready = ready.select_related("project", "requested_by")
         task = ready.filter(project=project).order_by("priority", "created_at", "id").first()
         return _start(task, worker=worker) if task else None
 
@@ -193,6 +193,8 @@ def _whose_turn(ready: QuerySet[ImportTask], busy: Counter[UUID]) -> UUID | None
     """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
     best = ready.order_by().values("project_id").annotate(best=Min("priority"))
     waiting = {row["project_id"]: row["best"] for row in best}
+    if len(waiting) < 2:
+        return next(iter(waiting), None)
     served = dict(
         ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at")
     )

@@ -35,7 +35,8 @@ def _secret(task: ImportTask, source: Reference) -> tuple[str, str]:
         if task.credential_required:
             raise OciError("unauthorized", gettext_noop("The saved credential of this import was deleted."))
         return task.username.reveal(), task.password.reveal()
-    saved = task.credential
+    # Asked for now: since the claim it may have been deleted.
+    saved = Credential.objects.filter(pk=task.credential_id).first()
     if saved is None or connect_host(saved.registry) != source.host:
         raise OciError(
             "unauthorized",

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from django.conf import settings
@@ -127,17 +127,16 @@ def _clean(transport: Transport) -> None:
 
 
 def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrived) -> None:
-    progress.write_if_changed()
+    facts: dict[str, Any] = {
+        "digest": arrived.digest,
+        "source_digest": arrived.source_digest,
+        **progress.totals(),
+    }
     with transaction.atomic():
-        ended = endings.end(
-            lease.task_id,
-            fence=lease.fence,
-            status=Status.SUCCESS,
-            digest=arrived.digest,
-            source_digest=arrived.source_digest,
-        )
+        ended = endings.end(lease.task_id, fence=lease.fence, status=Status.SUCCESS, **facts)
         if not ended:
             raise LeaseLost
+        progress.write_layers()
         project_services.record_image(
             project=task.project,
             repository=task.target_name,

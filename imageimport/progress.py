@@ -179,6 +179,15 @@ class Progress:
                 layer.stored = state
             self._written_at = time.monotonic()
 
+    def write_layers(self) -> None:
+        """Put the layers into their rows, in the transaction of whoever has just written the task's: see
+        :meth:`totals`.
+        """
+        with self._write_lock:
+            with self._lock:
+                changed = self._changed()
+            self._store(changed)
+
     def _snapshot(self) -> tuple[dict[str, Any], list[tuple[_Layer, tuple[int, str]]]]:
         totals = self.totals()
         total, done = totals["bytes_total"], totals["bytes_done"]
@@ -197,12 +206,15 @@ class Progress:
             "updated_at": timezone.now(),
         }
         self._dirty = False
-        changed = [
+        return columns, self._changed()
+
+    def _changed(self) -> list[tuple[_Layer, tuple[int, str]]]:
+        """Layers whose rows say something else, and what they are to say."""
+        return [
             (layer, (layer.bytes_done, layer.state))
             for layer in self._layers.values()
             if layer.stored != (layer.bytes_done, layer.state)
         ]
-        return columns, changed
 
     def _store(self, changed: list[tuple[_Layer, tuple[int, str]]]) -> None:
         if not changed:

@@ -47,7 +47,7 @@ def restore(
             source_image=row.source_image,
         )
         timeline.note(
-            project=image.project,
+            project_id=image.project_id,
             repository=image.repository,
             tag=image.tag,
             digest=digest,

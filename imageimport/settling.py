@@ -25,12 +25,8 @@ STRAGGLING: Final = dt.timedelta(minutes=1)
 @transaction.atomic(savepoint=False)
 def settle_batch(batch_id: UUID) -> bool:
     """Complete a batch if nothing in it is active any more. True where this call did."""
-    batch = (
-        ImportBatch.objects.select_for_update(of=("self",))
-        .select_related("project")
-        .filter(pk=batch_id)
-        .first()
-    )
+    batches = ImportBatch.objects.select_for_update(of=("self",))
+    batch = batches.only("pk", "completed_at").filter(pk=batch_id).first()
     tasks = ImportTask.objects.filter(batch_id=batch_id, replaced=False)
     if batch is None or batch.completed_at is not None or tasks.filter(status__in=ACTIVE).exists():
         return False
@@ -38,7 +34,7 @@ def settle_batch(batch_id: UUID) -> bool:
     batch.save(update_fields=["completed_at"])
     counts = batch_counts(batch_id)
     outbox.enqueue(
-        project=batch.project,
+        project_id=batch.project_id,
         event=WebhookEvent.BATCH_COMPLETED,
         failed=counts["failed"] > 0,
         make=lambda: payloads.of_batch(WebhookEvent.BATCH_COMPLETED.value, batch, counts),
@@ -80,7 +76,7 @@ def settle_run(run_id: UUID) -> bool:
     run.save(update_fields=["ended_at", "failed"])
     Schedule.objects.filter(pk=run.schedule_id).update(last_run_at=run.ended_at, last_result=result)
     outbox.enqueue(
-        project=run.schedule.project,
+        project_id=run.schedule.project_id,
         event=WebhookEvent.SCHEDULE_COMPLETED,
         failed=result["failed"] > 0 or bool(run.error_code),
         make=lambda: payloads.of_run(WebhookEvent.SCHEDULE_COMPLETED.value, run, result),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -12,7 +13,7 @@ from projects.models import Image, Project
 
 def note(
     *,
-    project: Project,
+    project_id: UUID,
     repository: str,
     tag: str,
     digest: str,
@@ -21,11 +22,11 @@ def note(
     task: ImportTask | None = None,
 ) -> None:
     """Write down what a tag names now. The same again is written only where its source's digest is another."""
-    last = TagDigest.objects.filter(project=project, repository=repository, tag=tag).first()
+    last = TagDigest.objects.filter(project=project_id, repository=repository, tag=tag).first()
     if last is not None and (last.digest, last.source_digest) == (digest, source_digest):
         return
     TagDigest.objects.create(
-        project=project,
+        project_id=project_id,
         repository=repository,
         tag=tag,
         digest=digest,

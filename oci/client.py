@@ -17,6 +17,7 @@ from oci.egress import Door, split_host_port
 from oci.errors import Note, OciError, gettext_noop
 from oci.faults import Role
 from oci.http import Transport
+from oci.idle import IdleConnections
 from oci.limits import CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
 from oci.manifest import Descriptor, Manifest
 from oci.manifests import ManifestHead
@@ -42,6 +43,7 @@ class RegistryClient:
     :param token_provider: makes bearer tokens itself, instead of any token server.
     :param budget: shared by all clients of one import attempt.
     :param documents: counts what manifests and lists take in memory; shared in the same way.
+    :param idle: of the same door; takes the connections over, for the clients that come after this one.
     :param on_wait: told of every pause; called from the thread that waits.
     :param on_retry: called once for every try after a failed one.
     """
@@ -67,6 +69,7 @@ class RegistryClient:
         rate_limits: RateLimitStore | None = None,
         cancel: CancelToken | None = None,
         documents: Documents | None = None,
+        idle: IdleConnections | None = None,
     ) -> None:
         self.registry = normalise_registry(registry)
         self.role = role
@@ -80,6 +83,7 @@ class RegistryClient:
             stall_seconds=stall_seconds,
             headers_seconds=headers_seconds,
             connect_seconds=connect_seconds,
+            idle=idle,
         )
         base, self._prefix = _base(registry, base_url, door)
         site = Site(base, role=role, transport=self._transport, user_agent=user_agent)
@@ -158,16 +162,7 @@ class RegistryClient:
         """Reach the registry and learn how it wants us to sign in; whether that works shows the first
         request.
         """
-
-        def once() -> None:
-            response = self.session.site.exchange("GET", self.session.url("/v2/"), ())
-            if response.status == 401:
-                self.session.sign_in.learn_from(response)
-            elif response.status == 429 or response.status >= 500:
-                raise self.session.refusal(response, "/v2/")
-            response.discard()
-
-        self.retrier.run(once)
+        self.retrier.run(self.session.greet)
 
     # --- manifests ---------------------------------------------------------------------------------------
 

@@ -260,13 +260,26 @@ class Connection:
         self.reused = False
         self.sock = sock
         self.stall_seconds = stall_seconds
-        self._give_back = give_back
+        self._give_back: Callable[[Connection], None] | None = give_back
         #: No piece was lost in the middle: what is sent next is read as a new request.
         self._whole = True
+        self._watch()
+
+    def serve(
+        self, cancel: CancelToken, stall_seconds: float, give_back: Callable[[Connection], None]
+    ) -> None:
+        """After a rest: whose cancel ends it from now on, and who gets it then.
+
+        :raises Canceled: it came already; the connection is closed.
+        """
+        self.cancel, self.stall_seconds, self._give_back = cancel, stall_seconds, give_back
+        self._watch()
+
+    def _watch(self) -> None:
         try:
-            cancel.watch(sock)
+            self.cancel.watch(self.sock)
         except BaseException:
-            sock.close()
+            self.sock.close()
             raise
 
     def send_head(self, method: str, url: Url, headers: Iterable[tuple[str, str]]) -> None:
@@ -310,8 +323,10 @@ class Connection:
 
     def done(self, *, reusable: bool) -> None:
         """The answer ended; the connection serves the next request or closes."""
-        if reusable and self._whole:
-            self._give_back(self)
+        give_back, self._give_back = self._give_back, None
+        if reusable and self._whole and give_back is not None:
+            self.cancel.forget(self.sock)
+            give_back(self)
         else:
             self.close()
 

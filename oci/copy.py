@@ -152,10 +152,11 @@ class ImageCopier:
         return self._reader.digest
 
     def sign_in(self) -> None:
-        """Reach both registries and resolve what is wanted to a digest."""
-        self._source.ping()
-        self._target.ping()
+        """Reach both registries and resolve what is wanted to a digest, by questions that the copy needs answered
+        anyway: most images are small, and each further question is felt.
+        """
         self._reader.resolve()
+        self._reader.look_near()
 
     def pull(self) -> None:
         """Read the manifests, then bring every blob to the target."""

@@ -5,27 +5,26 @@ No proxies, cookies, netrc or decoding: what a registry sends is what the caller
 
 from __future__ import annotations
 
-import select
-import threading
 import time
 from collections.abc import Sequence
-from typing import Final
 
 from oci.cancel import CancelToken
 from oci.connection import Broken, Connection, Malformed, Response
 from oci.egress import Door
 from oci.errors import Canceled
+from oci.idle import IdleConnections
 from oci.limits import BUFFER_BYTES, CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS
 from oci.urls import Url
 
 Headers = Sequence[tuple[str, str]]
 
-#: Idle connections are used again for so long; servers close theirs after a minute or more.
-IDLE_SECONDS: Final = 30.0
-
 
 class Transport:
-    """Connections to any number of hosts for one registry client. Thread-safe."""
+    """Connections to any number of hosts for one registry client. Thread-safe.
+
+    :param idle: where connections are left for whoever comes next through the same door; else they are closed with this
+        transport.
+    """
 
     def __init__(
         self,
@@ -35,15 +34,15 @@ class Transport:
         stall_seconds: float = STALL_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
         headers_seconds: float = HEADERS_SECONDS,
+        idle: IdleConnections | None = None,
     ) -> None:
         self.door = door
         self.cancel = cancel
         self.stall_seconds = stall_seconds
         self.headers_seconds = headers_seconds
         self._connect_seconds = connect_seconds
-        self._lock = threading.Lock()
-        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
-        self._closed = False
+        self._idle = IdleConnections() if idle is None else idle
+        self._closes_idle = idle is None
 
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """Send a request that fits in memory, wait for its answer's headers.
@@ -86,23 +85,16 @@ class Transport:
         return Sending(connection, method, url, seconds=max(self.headers_seconds, self.stall_seconds))
 
     def close(self) -> None:
-        """Close what is idle; what is in use closes when it ends."""
-        with self._lock:
-            self._closed = True
-            idle = [connection for kept in self._idle.values() for connection in kept]
-            self._idle.clear()
-        for connection in idle:
-            connection.close()
+        """Close what is idle, unless others may use it; what is in use closes when it ends."""
+        if self._closes_idle:
+            self._idle.close()
 
     def _take(self, url: Url) -> Connection:
         self.cancel.check()
-        while connection := self._pop(url):
-            # Readable while idle means closed by the server, or noise that is no answer of ours.
-            fresh = time.monotonic() - connection.idle_since < IDLE_SECONDS
-            if fresh and not _readable(connection):
-                connection.reused = True
-                return connection
-            connection.close()
+        kept = self._idle.take(url.origin)
+        if kept is not None:
+            kept.serve(self.cancel, self.stall_seconds, self._idle.keep)
+            return kept
         sock = self.door.connect(
             url.host,
             url.port,
@@ -111,29 +103,8 @@ class Transport:
             check=self.cancel.check,
         )
         return Connection(
-            sock, url=url, cancel=self.cancel, stall_seconds=self.stall_seconds, give_back=self._give_back
+            sock, url=url, cancel=self.cancel, stall_seconds=self.stall_seconds, give_back=self._idle.keep
         )
-
-    def _pop(self, url: Url) -> Connection | None:
-        with self._lock:
-            kept = self._idle.get(url.origin)
-            return kept.pop() if kept else None
-
-    def _give_back(self, connection: Connection) -> None:
-        connection.idle_since = time.monotonic()
-        with self._lock:
-            if not self._closed:
-                self._idle.setdefault(connection.origin, []).append(connection)
-                return
-        connection.close()
-
-
-def _readable(connection: Connection) -> bool:
-    if connection.sock.fileno() < 0:
-        return True
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 class Sending:

@@ -71,8 +71,6 @@ def make_plan(
 
     :raises OciError: as an import would.
     """
-    source.ping()
-    target.ping()
     with closing(Crew(parallel)) as crew:
         reader = ImageReader(
             source=source,
@@ -85,6 +83,7 @@ def make_plan(
             near=lambda digest: target.find_manifest(target_repository, digest),
         )
         digest = reader.resolve()
+        reader.look_near()
         image = reader.read()
         blobs = list(image.blobs().values())
         presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())

@@ -73,7 +73,8 @@ class ImageReader:
         self._lock = threading.Lock()
         self._read: dict[str, Manifest] = {}
         self._contents: dict[str, bytes] = {}
-        self._look_near = True
+        #: Whether the root is near, and so perhaps its parts.
+        self._is_near = False
         self.digest = ""
 
     def resolve(self) -> str:
@@ -92,9 +93,18 @@ class ImageReader:
             self.digest = manifest.digest
         return self.digest
 
+    def look_near(self) -> None:
+        """Whether the image is near; where its root is missing its parts are too, and need not be asked for.
+        :meth:`resolve` comes first.
+        """
+        near = self._near(self.digest)
+        self._is_near = near is not None
+        if near is not None:
+            self._keep(self.digest, near)
+
     def read(self) -> Image:
         """All manifests, verified. :meth:`resolve` comes first."""
-        root = self._root()
+        root = self._fetch(self.digest)
         choice = PlatformChoice(self._platforms, fetch=self._fetch, platform_of=self._platform_of)
         if self._platforms and not root.is_index:
             choice.check_image(root)
@@ -113,22 +123,13 @@ class ImageReader:
             )
         return Image(tree, attached, self._names(tree), self._contents)
 
-    def _root(self) -> Manifest:
-        if self.digest not in self._read:
-            near = self._near(self.digest)
-            # Where the root is missing its parts are too: no need to ask for each.
-            self._look_near = near is not None
-            if near is not None:
-                self._keep(self.digest, near)
-        return self._fetch(self.digest)
-
     def _fetch(self, digest: str) -> Manifest:
         self._cancel.check()
         with self._lock:
             known = self._read.get(digest)
         if known is not None:
             return known
-        manifest = self._near(digest) if self._look_near else None
+        manifest = self._near(digest) if self._is_near else None
         if manifest is None:
             manifest = self._source.get_manifest(self._repository, digest)
         try:

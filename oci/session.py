@@ -79,6 +79,8 @@ class Session:
         self, method: str, url: Url, *, scopes: Scopes, headers: Headers = (), body: bytes | None = None
     ) -> Response:
         """The answer, whatever its status, after redirects and sign-in."""
+        if self.sign_in.must_greet:
+            self.greet()
         bid = self.sign_in.bid(scopes)
         hops = 0
         while True:
@@ -102,6 +104,17 @@ class Session:
             if response.status == 303 and method not in ("GET", "HEAD"):
                 raise confused(self.site.role, self.site.host, "it redirects a write to something else (303)")
             url = self.follow(url, location)
+
+    def greet(self) -> None:
+        """Ask the registry's root how it wants us to sign in; whether that works shows the first request.
+
+        :raises Again: :raises OciError: as :meth:`request`.
+        """
+        response = self.site.exchange("GET", self.url("/v2/"), ())
+        if response.status == 429 or response.status >= 500:
+            raise self.refusal(response, "/v2/")
+        self.sign_in.greeted(response)
+        response.discard()
 
     def begin(self, method: str, url: Url, *, scopes: Scopes, headers: Headers, length: int) -> Sending:
         """Begin a request with a streamed body: signed in with what is known, never redirected (see

@@ -60,6 +60,7 @@ class SignIn:
         self._trusted_realms = tuple(trusted_realms)
         self._tokens = TokenCache()
         self._challenge: Challenge | None = None
+        self._greeted = False
         #: Scopes that challenges asked for beyond ours, by what we had asked for.
         self._extra: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -82,9 +83,22 @@ class SignIn:
         """The sign-in of one request that needs ``scopes``."""
         return Bid(self, merge_scopes(scopes))
 
-    def learn_from(self, response: Response) -> None:
-        """Remember how the registry wants us to sign in, from a 401 that nobody minds."""
-        challenge = self.choose(response)
+    @property
+    def must_greet(self) -> bool:
+        """Whether to ask how to sign in before anything else: a registry that lets strangers read a part may say of
+        the rest that it is not there, instead of asking who we are. Without a credential, the first question will do.
+        """
+        return (
+            self._credential is not None
+            and self._provider is None
+            and self._challenge is None
+            and not self._greeted
+        )
+
+    def greeted(self, response: Response) -> None:
+        """Remember how the registry wants us to sign in, by the answer of its root."""
+        self._greeted = True
+        challenge = self.choose(response) if response.status == 401 else None
         if challenge is not None:
             self.learn(challenge)
 

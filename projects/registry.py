@@ -14,6 +14,7 @@ from oci.auth import Credential, TokenProvider
 from oci.client import RegistryClient
 from oci.egress import Door, EgressPolicy
 from oci.faults import Role
+from oci.idle import IdleConnections
 from projects.scopes import parse_scopes
 from projects.tokens import PORTAL, Access, mint
 
@@ -36,6 +37,12 @@ def target_door() -> Door:
 @lru_cache(maxsize=4)
 def _door(host: str, ca_file: str) -> Door:
     return Door(EgressPolicy(trusted_hosts=frozenset({host}), ca_file=ca_file or None))
+
+
+@lru_cache(maxsize=4)
+def _idle(host: str, ca_file: str) -> IdleConnections:
+    """Of all who go through :func:`_door`: every import ends at the same registry."""
+    return IdleConnections()
 
 
 def target_client(
@@ -61,6 +68,7 @@ def target_client(
         registry=own_host(),
         base_url=settings.REGISTRY_URL,
         door=target_door(),
+        idle=_idle(own_host(), settings.IMPORT_CA_FILE),
         role=role,
         **signed_in,
         **options,

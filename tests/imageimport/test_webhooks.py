@@ -39,7 +39,7 @@ def hook(receiver: ScriptedServer) -> Webhook:
 def owe(project: Project, *, failed: bool = False) -> WebhookDelivery:
     event = WebhookEvent.IMPORT_FAILED if failed else WebhookEvent.IMPORT_SUCCEEDED
     outbox.enqueue(
-        project=project, event=event, failed=failed, make=lambda: {"event": event.value, "id": "1"}
+        project_id=project.pk, event=event, failed=failed, make=lambda: {"event": event.value, "id": "1"}
     )
     return WebhookDelivery.objects.latest("created_at")
 
@@ -235,7 +235,7 @@ def test_the_payload_is_made_only_where_someone_wants_it(hook: Webhook) -> None:
         made.append(1)
         return {}
 
-    outbox.enqueue(project=ProjectFactory(), event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
+    outbox.enqueue(project_id=ProjectFactory().pk, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
     assert not made
-    outbox.enqueue(project=hook.project, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
+    outbox.enqueue(project_id=hook.project_id, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
     assert made == [1]

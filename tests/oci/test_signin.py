@@ -342,6 +342,44 @@ def test_a_realm_may_not_lead_astray(make_scripted: Make, realm: str) -> None:
     assert caught.value.code in ("blocked_address", "protocol_error", "unauthorized")
 
 
+class HidesFromStrangers(BasicSignIn):
+    """Says of everything but its root that it is not there, until it knows who asks."""
+
+    def refuse(self, request: Request, needs: str) -> Reply | None:
+        if request.path != "/v2/" and not request.authorization:
+            return Reply(404)
+        return super().refuse(request, needs)
+
+
+def test_with_a_credential_the_registry_is_first_asked_how_to_sign_in(make_scripted: Make) -> None:
+    registry = make_scripted(sign_in=HidesFromStrangers(ACCOUNT))
+    registry.add_image("library/app", "v1", IMAGE)
+    credential = Credential(registry.server_name, "ada", ACCOUNT["ada"])
+    made = client(registry, credential=credential)
+    for _ in range(2):
+        assert made.head_manifest("library/app", "v1") is not None
+    assert [each.path for each in registry.requests] == ["/v2/", *["/v2/library/app/manifests/v1"] * 2]
+
+
+def test_a_registry_that_asks_nobody_is_asked_once(make_scripted: Make) -> None:
+    registry = make_scripted()
+    registry.add_image("library/app", "v1", IMAGE)
+    made = client(registry, credential=Credential(registry.server_name, "ada", "x"))
+    for _ in range(2):
+        assert made.head_manifest("library/app", "v1") is not None
+    assert len(registry.seen("GET", "/v2/")) - len(registry.seen("GET", "/manifests/")) == 1
+    assert not any(each.authorization for each in registry.requests)
+
+
+def test_without_one_the_first_question_is_about_the_image(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    registry = make_scripted()
+    registry.add_image("library/app", "v1", IMAGE)
+    run(copier(registry, target))
+    assert [each.path for each in (*registry.requests, *target.requests) if each.path == "/v2/"] == []
+
+
 # --- the portal's own registry ------------------------------------------------------------------------------
 
 

@@ -129,13 +129,17 @@ class ScriptedServer:
             # A close alone does not wake the thread in accept().
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.drop_connections()
+        for thread in list(self._threads):
+            thread.join(5)
+
+    def drop_connections(self) -> None:
+        """Hang up on everybody, as a server does that restarts; new connections are taken."""
         with self._lock:
             live = list(self._live)
         for connection in live:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-        for thread in list(self._threads):
-            thread.join(5)
 
     def handle(self, request: Request) -> Reply:
         """The answer to a request; raises :class:`Hangup` to give none. Overridden by servers with a mind."""
