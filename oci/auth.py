@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from oci.challenges import Challenge
@@ -116,6 +117,12 @@ def choose(challenges: Sequence[Challenge], *, have_credential: bool) -> Challen
 
 def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """Scopes in one order, actions joined: ``a:pull`` and ``a:push`` become ``a:pull,push``."""
+    return _merged(tuple(scopes))
+
+
+@lru_cache(maxsize=256)
+def _merged(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Asked with each request, and the same for all of one import."""
     actions: dict[str, list[str]] = {}
     for scope in scopes:
         resource, _, wanted = scope.rpartition(":")

@@ -22,8 +22,7 @@ from oci.head import Answer
 from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES
 from oci.urls import Url
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_HEADER_VALUE: Final = re.compile(r"[ -~]*", re.ASCII)
+_HEADER_LINE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*", re.ASCII)
 
 
 #: For so long more bytes are gathered before those that came are passed on.
@@ -288,13 +287,13 @@ class Connection:
         :raises Broken:
         :raises ValueError: a header would break out of its line.
         """
-        lines = [f"{method} {url.target} HTTP/1.1", f"Host: {url.authority}"]
-        for name, value in headers:
-            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-                raise ValueError(f"header {name!r} cannot be sent")
-            lines.append(f"{name}: {value}")
+        lines = [f"{name}: {value}" for name, value in headers]
+        for line in lines:
+            if not _HEADER_LINE.fullmatch(line):
+                raise ValueError(f"header {line.partition(':')[0]!r} cannot be sent")
+        first = (f"{method} {url.target} HTTP/1.1", f"Host: {url.authority}")
         self.sock.settimeout(self.stall_seconds)
-        self.send("\r\n".join([*lines, "", ""]).encode("ascii"))
+        self.send("\r\n".join([*first, *lines, "", ""]).encode("ascii"))
 
     def send(self, piece: bytes | memoryview) -> None:
         """All of ``piece``; every part of it that the other side takes starts the stall time anew.

@@ -100,7 +100,7 @@ def resolve(base: Url, location: str) -> Url:
         path, query = base.path, query if mark else base.query
     elif not path.startswith("/"):
         path = base.path.rpartition("/")[0] + "/" + path
-    return replace(base, path=_without_dots(path), query=query)
+    return Url(base.scheme, base.host, base.port, _without_dots(path) if "/." in path else path, query)
 
 
 def _without_dots(path: str) -> str:
