@@ -8,10 +8,11 @@ another team's layer fetches nothing.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
 import structlog
@@ -44,6 +45,31 @@ T = TypeVar("T")
 Place = tuple[str, str, dt.datetime]
 
 
+#: Threads that wait for the next import, each with its connection: SQLite reads the whole schema for a new one, which
+#: takes longer than all that one import asks.
+_waiting: Final[list[ThreadPoolExecutor]] = []
+#: Threads don't live on in a forked process.
+os.register_at_fork(after_in_child=_waiting.clear)
+
+
+def _take_thread() -> ThreadPoolExecutor:
+    try:
+        return _waiting.pop()
+    except IndexError:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
+
+
+def _keep_thread(thread: ThreadPoolExecutor) -> None:
+    """Once it has done all that it was given. A server's sessions are counted, and are not kept for later."""
+    kept = connection.vendor == "sqlite"
+    wait([thread.submit(close_old_connections if kept else connection.close)])
+    if kept and not _waiting:
+        _waiting.append(thread)
+    else:
+        thread.submit(connection.close)
+        thread.shutdown()
+
+
 class ProvenMounts:
     """:class:`oci.observer.MountProof` over :class:`BlobOrigin`. Thread-safe; close it.
 
@@ -63,7 +89,7 @@ class ProvenMounts:
         self._prefix = f"{project_name}/"
         self._repository = repository
         self._created_at: dt.datetime | None = None
-        self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mounts")
+        self._database = _take_thread()
         self._ahead: dict[str, list[MountCandidate]] = {}
         self._ahead_until = 0.0
         self._lock = threading.Lock()
@@ -93,9 +119,9 @@ class ProvenMounts:
         self._database.submit(self._save_copied)
 
     def close(self) -> None:
+        """Wait until all is written. May be called once."""
         self._hurry.set()
-        self._database.submit(connection.close)
-        self._database.shutdown()
+        _keep_thread(self._database)
 
     def _ask(self, ask: Callable[[], T]) -> T | None:
         self._hurry.set()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from imageimport import mounts
@@ -118,3 +120,38 @@ def test_what_was_copied_is_a_candidate_for_others(proven: ProvenMounts) -> None
     proven.copied(DIGEST, 7, lambda: landed.append(BlobOrigin.objects.count()))
     assert proven.candidates(DIGEST) == [MountCandidate("team/app", needs_source_check=False)]
     assert landed == [1, 1]
+
+
+def test_imports_that_follow_each_other_share_a_thread_and_its_connection(access: dict[str, str]) -> None:
+    seen = []
+    for number in range(3):
+        made = ProvenMounts(
+            source_registry="docker.io", project_name="team", repository=f"team/{number}", access=access
+        )
+        made.copied(DIGEST, 7, lambda: None)
+        seen.append(made._ask(lambda: (threading.get_ident(), id(connection.connection))))
+        made.close()
+    assert len(set(seen)) == 1
+    assert set(BlobOrigin.objects.values_list("repository", flat=True)) == {"team/0", "team/1", "team/2"}
+
+
+def test_two_at_once_have_a_thread_each(access: dict[str, str]) -> None:
+    both = [
+        ProvenMounts(source_registry="docker.io", project_name="team", repository="team/app", access=access)
+        for _ in range(2)
+    ]
+    assert len({made._ask(threading.get_ident) for made in both}) == 2
+    for made in both:
+        made.close()
+    assert len(mounts._waiting) == 1
+
+
+def test_a_forked_process_has_threads_of_its_own(proven: ProvenMounts) -> None:
+    proven.close()
+    proven._database = mounts._take_thread()  # for the fixture, which closes it again
+    mounts._waiting.append(proven._database)
+    child = os.fork()
+    if child == 0:
+        os._exit(len(mounts._waiting))
+    assert os.waitpid(child, 0)[1] == 0
+    mounts._waiting.remove(proven._database)
