@@ -40,6 +40,9 @@ GATHER: Final = 0.05
 #: Before a database that failed is asked once more, seconds.
 PAUSE: Final = 0.5
 
+#: Connections to this database are kept for the next import.
+KEPT_OF: Final = "sqlite"
+
 T = TypeVar("T")
 #: Repository, source registry and time of a row.
 Place = tuple[str, str, dt.datetime]
@@ -61,13 +64,17 @@ def _take_thread() -> ThreadPoolExecutor:
 
 def _keep_thread(thread: ThreadPoolExecutor) -> None:
     """Once it has done all that it was given. A server's sessions are counted, and are not kept for later."""
-    kept = connection.vendor == "sqlite"
-    wait([thread.submit(close_old_connections if kept else connection.close)])
-    if kept and not _waiting:
+    if connection.vendor == KEPT_OF and not _waiting:
+        wait([thread.submit(close_old_connections)])
         _waiting.append(thread)
     else:
-        thread.submit(connection.close)
+        thread.submit(_close_session)
         thread.shutdown()
+
+
+def _close_session() -> None:
+    """That of the thread in which this runs. ``connection.close`` handed over would be the method of the caller's."""
+    connection.close()
 
 
 class ProvenMounts:
