@@ -94,7 +94,7 @@ class ProvenMounts:
 
     def close(self) -> None:
         self._hurry.set()
-        self._database.submit(connection.close)
+        self._database.submit(_close_session)
         self._database.shutdown()
 
     def _ask(self, ask: Callable[[], T]) -> T | None:
@@ -194,3 +194,8 @@ class ProvenMounts:
             unique_fields=["digest", "source_registry", "repository"],
             update_fields=["created_at"],
         )
+
+
+def _close_session() -> None:
+    """That of the thread in which this runs. ``connection.close`` handed over would be the method of the caller's."""
+    connection.close()

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from imageimport import mounts
@@ -118,3 +120,21 @@ def test_what_was_copied_is_a_candidate_for_others(proven: ProvenMounts) -> None
     proven.copied(DIGEST, 7, lambda: landed.append(BlobOrigin.objects.count()))
     assert proven.candidates(DIGEST) == [MountCandidate("team/app", needs_source_check=False)]
     assert landed == [1, 1]
+
+
+def test_its_thread_leaves_no_session_of_the_database_behind(access: dict[str, str]) -> None:
+    opened: list[BaseDatabaseWrapper] = []
+
+    def note(connection: BaseDatabaseWrapper, **_: object) -> None:
+        opened.append(connection)
+
+    connection_created.connect(note)
+    try:
+        made = ProvenMounts(
+            source_registry="docker.io", project_name="team", repository="team/app", access=access
+        )
+        made.candidates(DIGEST)
+        made.close()
+    finally:
+        connection_created.disconnect(note)
+    assert [each.connection for each in opened] == [None]
