@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import throttling
 from accounts.addresses import client_address
+from accounts.labels import check_label
 from accounts.models import ApiToken
 from accounts.styled import Styled, StyledForm
 from accounts.tokens import MAX_DAYS
@@ -58,7 +59,10 @@ class TokenForm(StyledForm):
     """A new API token."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=100, help_text=_("What it is for, so that you know it again.")
+        label=_("Name"),
+        max_length=100,
+        help_text=_("What it is for, so that you know it again."),
+        validators=[check_label],
     )
     scope = forms.ChoiceField(label=_("May"), choices=ApiToken.Scope.choices, initial=ApiToken.Scope.IMPORT)
     expires_in_days = forms.IntegerField(

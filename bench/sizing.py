@@ -1,7 +1,9 @@
-"""What one machine carries, for docs/scaling.md: ``python -m bench.sizing [--postgres]``.
+"""What one machine carries, for docs/scaling.md: ``python -m bench.sizing [--postgres | --sessions]``.
 
 Submissions and polls while four imports run, imports a second of small images, and the memory of each process. Nothing
 else should run on the machine: these are times of a clock, not ratios.
+
+With ``--sessions``: how many sessions of PostgreSQL the portal holds, with four and with ten imports running.
 """
 
 from __future__ import annotations
@@ -17,16 +19,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from bench import sessions
 from bench.batch import IMAGES, batch_seconds, push_images
 from bench.keepalive import Answers, ask_for
 from bench.world import World
 from stack.sample import random_image
 from tests.support.crawl import signed_in
 from tests.support.scripted_registry import ScriptedRegistry
-from tests.support.services import start_postgres
+from tests.support.services import PostgresServer, start_postgres
 from tests.support.throttle import Throttle
 
 RUNNING: Final = 4
+#: Imports at once, where sessions are counted.
+MANY: Final = (4, 10)
 SUBMISSIONS: Final = 200
 #: Clients that poll at once, each on a connection of its own, and for how long. Seconds.
 CLIENTS: Final = 8
@@ -36,17 +41,19 @@ SECONDS: Final = 6.0
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sizing", description=__doc__)
     parser.add_argument("--postgres", action="store_true", help="with PostgreSQL instead of SQLite")
+    parser.add_argument("--sessions", action="store_true", help="count PostgreSQL's sessions instead")
+    options = parser.parse_args()
+    if options.sessions:
+        _sessions()
+        return
     with ExitStack() as stack:
         env = {"WEB_CONCURRENCY": "2", "IMPORT_MAX_RUNNING": str(RUNNING)}
-        if parser.parse_args().postgres:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="portal-sizing-"))
-            server = start_postgres(Path(directory) / "postgres")
-            stack.callback(server.running.stop)
-            env["DATABASE_URL"] = server.url()
+        if options.postgres:
+            env["DATABASE_URL"] = stack.enter_context(_postgres()).url()
         world = stack.enter_context(World(engine=False, env=env))
         source = stack.enter_context(ScriptedRegistry())
         rows = [*_memory(world, "at rest")]
-        with _slow_imports(world, source) as tasks:
+        with _slow_imports(world, source, RUNNING) as tasks:
             rows += [*_submissions(world, source), *_polls(world, tasks)]
         rows += [*_imports(world), *_memory(world, "afterwards")]
     print("| measured | value |\n|---|---|")
@@ -54,10 +61,38 @@ def main() -> None:
 
 
 @contextmanager
-def _slow_imports(world: World, source: ScriptedRegistry) -> Iterator[list[str]]:
+def _postgres() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="portal-sizing-") as directory:
+        server = start_postgres(Path(directory) / "postgres")
+        try:
+            yield server
+        finally:
+            server.running.stop()
+
+
+def _sessions() -> None:
+    print(sessions.HEAD)
+    for running in MANY:
+        env = {
+            "WEB_CONCURRENCY": "2",
+            "IMPORT_MAX_RUNNING": str(running),
+            "IMPORT_MAX_RUNNING_PER_PROJECT": str(running),
+        }
+        with ExitStack() as stack:
+            server = stack.enter_context(_postgres())
+            source = stack.enter_context(ScriptedRegistry())
+            world = stack.enter_context(World(engine=False, env={**env, "DATABASE_URL": server.url()}))
+            with _slow_imports(world, source, running) as tasks:
+                print(sessions.busy(world, server, tasks), flush=True)
+            for row in sessions.ending(world, server, running):
+                print(row, flush=True)
+
+
+@contextmanager
+def _slow_imports(world: World, source: ScriptedRegistry, running: int) -> Iterator[list[str]]:
     """Imports that take every place and move a little all the while."""
     project, throttles, tasks = world.portal.project("slow"), [], []
-    for number in range(RUNNING):
+    for number in range(running):
         image = random_image([50_000_000], seed=number)
         source.add_image(f"slow/{number}", "1", image)
         throttle = Throttle(200_000)

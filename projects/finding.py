@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.expressions import RawSQL
 
 from projects.trigrams import TrigramIndex
@@ -56,9 +56,17 @@ def _rare_in_sqlite(
         mine = "AND rowid BETWEEN %s AND %s"
         values += index.places_of(project_id.hex)
     found = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH %s {mine} LIMIT {index.common + 1}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({found})", values)
-        count = cursor.fetchone()[0]
+    triggers = index.triggers
+    kept = f"SELECT count(*) FROM sqlite_master WHERE sql IN ({', '.join(['%s'] * len(triggers))})"
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT ({kept}), count(*) FROM ({found})", [*triggers, *values])
+            standing, count = cursor.fetchone()
+    except OperationalError:
+        return None
+    # Another release has made the index otherwise, and this process has yet to be restarted; or a table was rebuilt.
+    if standing < len(triggers):
+        return None
     if count > index.common:
         return None
     if not count:

@@ -9,19 +9,11 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.labels import check_label
 from accounts.styled import Styled, StyledForm
 from projects.models import PROJECT_NAME, Project, Robot, Role
 
 
-class _Described(Styled, forms.ModelForm):
-    def clean_description(self) -> str:
-        text = str(self.cleaned_data["description"])
-        check_label(text)
-        return text
-
-
-class ProjectForm(_Described):
+class ProjectForm(Styled, forms.ModelForm):
     """A new project."""
 
     class Meta:
@@ -39,7 +31,7 @@ class ProjectForm(_Described):
         widgets = {"visibility": forms.RadioSelect, "name": forms.TextInput(attrs={"autofocus": True})}
 
 
-class ProjectDetailsForm(_Described):
+class ProjectDetailsForm(Styled, forms.ModelForm):
     """What an owner may change later."""
 
     class Meta:

@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
+from accounts.labels import check_label
 
 #: A project's name is the first path component of its repositories, so it follows their grammar
 #: (distribution/reference).
@@ -40,7 +41,9 @@ class Project(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(_("name"), max_length=63, unique=True, validators=[PROJECT_NAME])
-    description = models.CharField(_("description"), max_length=500, blank=True, default="")
+    description = models.CharField(
+        _("description"), max_length=500, blank=True, default="", validators=[check_label]
+    )
     visibility = models.CharField(
         _("visibility"), max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE
     )

@@ -146,9 +146,15 @@ def _look_at(repository: str, tag: str, digest: str) -> None:
     try:
         with opened(access={repository: PULL}, **limits) as client:
             for pause in (*PAUSES, None):
-                row = bring_up_to_date(client, project, where[1], tag)
-                if pause is None or digest in ("", row.digest if row else None):
-                    break
+                try:
+                    row = bring_up_to_date(client, project, where[1], tag)
+                except OciError as exc:
+                    # Whoever asks while Distribution writes the tag may meet a file without content: a 500.
+                    if pause is None or exc.code != "target_error" or not exc.retryable:
+                        raise
+                else:
+                    if pause is None or digest in ("", row.digest if row else None):
+                        break
                 time.sleep(pause)
     except OciError as exc:
         log.warning(

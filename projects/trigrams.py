@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import structlog
@@ -25,7 +26,8 @@ log = structlog.get_logger(__name__)
 #: Rows of one project have keys in SQLite's index that begin with the same number: room for a million millions.
 _PLACES: Final = 1 << 40
 #: PostgreSQL: the trigrams of a text as numbers, each with the last 16 bits of the project's id before it. Two projects
-#: may share these, and far characters 15 bits: more is found then than is wanted, never less.
+#: may share these, and far characters 15 bits: more is found then than is wanted, never less. Another body needs
+#: another name, and an index of its own: in this one stands what the function said when the row was written.
 GRAMS: Final = """
 CREATE OR REPLACE FUNCTION portal_grams(project uuid, written text) RETURNS bigint[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
@@ -110,6 +112,12 @@ class TrigramIndex:
         yield f"CREATE TABLE IF NOT EXISTS {self.name}_rows (id INTEGER PRIMARY KEY, item CHAR(32) NOT NULL UNIQUE)"
         yield f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.name} USING fts5(texts, tokenize='trigram')"
 
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """SQLite's statements that keep the index true. Only while they stand in the database as they are here, the
+        index is there and is what this release knows."""
+        return _statements(self)
+
     def _triggers(self) -> Iterator[tuple[str, str]]:
         watched = ", ".join(("project_id", *self.columns))
         insert = f"""INSERT INTO {self.name}_rows (id, item) VALUES ({self._last("NEW")} + 1, NEW.id);
@@ -188,6 +196,11 @@ class TrigramIndex:
 
     def _postgres_drops(self) -> Iterator[str]:
         yield from (f"DROP INDEX IF EXISTS {self.name}_{column}" for column in ("grams", *self.columns))
+
+
+@cache
+def _statements(index: TrigramIndex) -> tuple[str, ...]:
+    return tuple(statement for _name, statement in index._triggers())
 
 
 def _first_place(row: str) -> str:

@@ -52,16 +52,23 @@ with remember(secret, "someone"):
 
 
 class Collector(ThreadingHTTPServer):
-    """Keeps every body that is posted, by its path."""
+    """Keeps every body that is posted, by its path.
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    :param host: the address of this machine that it listens on.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Handler)
         self.bodies: list[tuple[str, bytes]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
+        return f"{self.server_address[0]!s}:{self.server_address[1]}"
+
+    def received(self, path: str) -> bytes:
+        """All that was posted to addresses that begin so."""
+        return b"".join(body for where, body in self.bodies if where.startswith(path))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,14 +112,13 @@ def main() -> int:
             "LOG_LEVEL": "ERROR",
         }
         subprocess.run([sys.executable, "-c", _INSIDE], cwd=directory, env=env, check=True)
-    problems = list(_problems(collector.bodies, planted.encode()))
+    problems = list(_problems(collector, planted.encode()))
     print("\n".join(problems) or f"{len(collector.bodies)} posts arrived, all of them as they should be.")
     return 1 if problems else 0
 
 
-def _problems(bodies: list[tuple[str, bytes]], planted: bytes) -> list[str]:
-    reports = b"".join(body for path, body in bodies if path.startswith("/api/1/envelope"))
-    spans = b"".join(body for path, body in bodies if path == "/v1/traces")
+def _problems(collector: Collector, planted: bytes) -> list[str]:
+    reports, spans = collector.received("/api/1/envelope"), collector.received("/v1/traces")
     found = {
         "no report of the internal error arrived": b"import.internal_error" in reports,
         "the report does not name the task": b"task_id" in reports,

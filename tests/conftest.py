@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 from django.utils import translation
 
 from stack.paths import BIN, ROOT
@@ -52,6 +53,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             house = getattr(item, "callspec", None)
             database = house.params.get("house", "") if house is not None else ""
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {database}"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """The tests' database, for whoever asks. pytest-django's own makes none when it sees no test that needs one, and it
+    does not see those whose rows a fixture of their file holds."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
+    yield
+    # A thread that a test left may hold a session of PostgreSQL; the database goes with its server all the same.
+    with django_db_blocker.unblock(), suppress(DatabaseError):
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import Text
+from accounts.labels import check_label
 from accounts.models import ApiToken
 from accounts.tokens import MAX_DAYS
 
@@ -33,7 +34,7 @@ class SignInSerializer(serializers.Serializer[Any]):
         write_only=True,
         help_text="The code of the second factor, where the account has one.",
     )
-    name = Text(max_length=100, required=False, default="", allow_blank=True)
+    name = Text(max_length=100, required=False, default="", allow_blank=True, validators=[check_label])
     expires_in_days = serializers.IntegerField(
         min_value=1, max_value=MAX_DAYS, required=False, default=None, allow_null=True
     )

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
-from accounts.labels import check_label
 from accounts.tokens import MAX_DAYS
 from projects.models import Image, Membership, Project, Robot, Role
 from projects.pulling import pull_command
@@ -32,10 +31,6 @@ class ProjectSerializer(StrictModelSerializer):
                 _("A project's name is part of its images' addresses and stays.")
             )
         return name
-
-    def validate_description(self, text: str) -> str:
-        check_label(text)
-        return text
 
 
 class MemberSerializer(StrictModelSerializer):

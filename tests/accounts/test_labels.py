@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from accounts.forms import TokenForm
 from accounts.labels import UNFIT as UNFIT_SAID
 from accounts.labels import is_label
 from imageimport.forms import ImportForm
@@ -44,6 +45,7 @@ def test_nothing_is_called_so_by_the_api(text: str) -> None:
         ("POST", f"{base}/credentials", credential, "name"),
         ("PATCH", f"{base}/credentials/{saved.pk}", {"name": text}, "name"),
         ("POST", f"{base}/images/import/batches", {"name": text, "images": ["nginx"]}, "name"),
+        ("POST", "/auth/tokens", {"username": "owner", "password": "p", "name": text}, "name"),
     ]
     for verb, path, body, field in asked:
         answer = call(verb, path, body, owner)
@@ -61,6 +63,7 @@ def test_nothing_is_called_so_by_the_api(text: str) -> None:
         (ProjectDetailsForm, "description"),
         (CredentialForm, "name"),
         (ImportForm, "batch_name"),
+        (TokenForm, "name"),
     ],
 )
 def test_nor_on_a_page(form: Callable[..., Any], field: str) -> None:

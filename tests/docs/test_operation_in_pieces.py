@@ -1,5 +1,5 @@
-"""What the operator's guide says to those who run the pieces themselves, run as written: a database of their own, and
-an upgrade by git."""
+"""What the operator's guide says to those who run the pieces themselves, run as written: a database of their own; and
+upgrades by git, in pieces and by `make run`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
+import pytest
+import requests
 
 from stack.paths import BIN, ROOT
-from tests.support.services import PostgresServer
+from stack.sample import sample_image
+from tests.support.portal import PortalProcess
+from tests.support.services import PostgresServer, RegistryServer
 
 #: What a checkout need not have to be upgraded.
 LEFT_OUT = (".*", "var", "tests", "bench", "screenshots", "pictures", "__pycache__")
@@ -70,27 +74,88 @@ def test_a_database_of_ones_own_is_dumped_and_restored_as_written(
     assert {"image_import_search_grams", "image_import_search_source_image"} <= {name for (name,) in indexes}
 
 
-def test_an_upgrade_by_git_as_written_migrates_what_the_release_before_made(tmp_path: Path) -> None:
-    upstream, here, data = tmp_path / "upstream", tmp_path / "here", tmp_path / "data"
-    shutil.copytree(ROOT, upstream, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    newest = max((upstream / "imageimport" / "migrations").glob("0*.py"))
-    env = {"PORTAL_DATA_DIR": str(data), "GIT_CONFIG_GLOBAL": os.devnull}
-    commit = "git add -A && git -c user.name=a -c user.email=a@example.com commit -q -m"
-    run(
-        f"git init -q && mv {newest} ../newest.py && {commit} before && git clone -q . ../here"
-        f" && mv ../newest.py {newest} && {commit} after",
-        where=upstream,
-        env=env,
-    )
-    # As it is installed, for the same locked dependencies: then there is nothing to fetch.
-    (here / ".venv").symlink_to(ROOT / ".venv")
+class Release:
+    """A repository with releases, a checkout of its first one, and the portal that runs from there by `make run`."""
 
-    def migrated() -> bool:
-        with sqlite3.connect(data / "portal.sqlite3") as connection:
-            found = connection.execute("SELECT name FROM django_migrations WHERE app = 'imageimport'")
-            return (newest.stem,) in found.fetchall()
+    def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
+        self.upstream, self.here = directory / "upstream", directory / "here"
+        self._held_back = directory / "held back"
+        self._held_back.mkdir()
+        self.env = {"GIT_CONFIG_GLOBAL": os.devnull}
+        shutil.copytree(ROOT, self.upstream, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        shutil.copy(ROOT / ".gitignore", self.upstream)
+        self.migrations = {app: self._hold_back(app) for app in ("imageimport", "projects")}
+        run("git init -q", where=self.upstream, env=self.env)
+        self.commit("first")
+        run(f"git clone -q {self.upstream} {self.here}", where=directory, env=self.env)
+        # As it is installed, for the same locked dependencies: then there is nothing to fetch.
+        (self.here / ".venv").symlink_to(ROOT / ".venv")
+        self.portal = PortalProcess(directory, {**env, **self.env}, ["make", "run"], self.here)
 
-    run(".venv/bin/python manage.py bootstrap --no-static", where=here, env=env)
-    assert not migrated()
-    run(block("upgrade"), where=here, env=env)
-    assert migrated()
+    def _hold_back(self, app: str) -> Path:
+        newest = max((self.upstream / app / "migrations").glob("0*.py"))
+        return newest.rename(self._held_back / newest.name)
+
+    def commit(self, name: str, *, migrates: str = "") -> None:
+        """A further release, with the newest migration of an app."""
+        if migrates:
+            migration = self.migrations[migrates]
+            shutil.copy(migration, self.upstream / migrates / "migrations")
+        who = "-c user.name=a -c user.email=a@example.com"
+        run(f"git add -A && git {who} commit -q -m {name}", where=self.upstream, env=self.env)
+
+    def change(self, path: str, old: str, new: str) -> None:
+        """Edit a file of the release to come."""
+        text = (self.upstream / path).read_text(encoding="utf-8")
+        assert old in text
+        (self.upstream / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    def migrated(self, app: str) -> bool:
+        with sqlite3.connect(self.portal.data_dir / "portal.sqlite3") as connection:
+            found = connection.execute("SELECT name FROM django_migrations WHERE app = ?", [app])
+            return (self.migrations[app].stem,) in found.fetchall()
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[Release]:
+    sources = {"IMPORT_PRIVATE_SOURCES": "127.0.0.0/8", "IMPORT_INSECURE_SOURCES": "127.0.0.1"}
+    found = Release(tmp_path, {**sources, "WORKER_CONCURRENCY": "1"})
+    yield found
+    if found.portal.process:
+        found.portal.interrupt()  # the shell of a guide's commands would not hand on what is sent to it alone
+
+
+def test_upgrades_by_git_as_written_migrate_and_the_release_before_goes_on_meanwhile(
+    release: Release, registry: RegistryServer
+) -> None:
+    portal = release.portal.start()
+    project = portal.project("kept")
+    digest = registry.push("upgrade/app", "1", sample_image())
+    portal.run_import(project, f"{registry.host}/upgrade/app:1")
+
+    def found(path: str) -> list[str]:
+        answer = portal.call("GET", f"/projects/{project}/{path}?search=upgrade")
+        assert answer.status_code == 200, answer.text
+        return [row["digest"] for row in answer.json()["results"]]
+
+    assert found("images") == found("images/import") == [digest]
+    # A release whose search index has other keys: by these the one that runs would find nothing.
+    release.change("projects/trigrams.py", "1 << 40", "1 << 41")
+    release.commit("second", migrates="imageimport")
+    assert not release.migrated("imageimport")
+    run(block("upgrade"), where=release.here, env=portal.environment())
+    assert release.migrated("imageimport")
+    assert found("images") == found("images/import") == [digest]
+
+    portal.interrupt()
+    release.change("static/css/tokens.css", ":root", "/* third */ :root")
+    release.commit("third", migrates="projects")
+    assert not release.migrated("projects")
+    portal.command = ["bash", "-euo", "pipefail", "-c", block("run upgrade")]
+    portal.start()
+    assert release.migrated("projects")
+    assert found("images") == found("images/import") == [digest]
+    assert portal.verify("kept/upgrade/app", "1").digest == digest
+    page = requests.get(f"{portal.url}/accounts/login/", timeout=10).text
+    (sheet,) = re.findall(r'href="(/static/css/tokens\.[^"]+)"', page)
+    assert "/* third */" in requests.get(f"{portal.url}{sheet}", timeout=10).text

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from imageimport import mounts
@@ -155,3 +157,25 @@ def test_a_forked_process_has_threads_of_its_own(proven: ProvenMounts) -> None:
         os._exit(len(mounts._waiting))
     assert os.waitpid(child, 0)[1] == 0
     mounts._waiting.remove(proven._database)
+
+
+def test_its_thread_leaves_no_session_of_a_server_behind(
+    access: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "KEPT_OF", "")
+    mounts._waiting.clear()
+    opened: list[BaseDatabaseWrapper] = []
+
+    def note(connection: BaseDatabaseWrapper, **_: object) -> None:
+        opened.append(connection)
+
+    connection_created.connect(note)
+    try:
+        made = ProvenMounts(
+            source_registry="docker.io", project_name="team", repository="team/app", access=access
+        )
+        made.candidates(DIGEST)
+        made.close()
+    finally:
+        connection_created.disconnect(note)
+    assert [each.connection for each in opened] == [None]

@@ -11,6 +11,7 @@ from imageimport import searching
 from imageimport.models import ImportTask
 from imageimport.searchindex import TASKS
 from imageimport.searching import search
+from projects import trigrams
 from tests.support.factories import ProjectFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +97,23 @@ def test_an_index_that_was_made_otherwise_is_made_anew() -> None:
     TaskFactory(source_image="ghcr.io/unseen/app:1")
     TASKS.ensure()
     assert found("ghcr.io") == {"ghcr.io/before/app:1", "ghcr.io/unseen/app:1"}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL is asked whether its index is there")
+@pytest.mark.parametrize("change", ["other keys", "another name", "no trigger"])
+def test_what_another_release_made_of_the_index_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """As between an upgrade and the restart of the web processes."""
+    mine = TaskFactory(source_image="ghcr.io/before/app:1")
+    with monkeypatch.context() as other, connection.cursor() as cursor:
+        if change == "other keys":
+            other.setattr(trigrams, "_PLACES", 1 << 41)
+            TASKS.ensure()
+        elif change == "another name":
+            TASKS.drop()
+        else:
+            cursor.execute("DROP TRIGGER image_import_search_insert")
+    later = TaskFactory(source_image="ghcr.io/after/app:1", project=mine.project)
+    found = search(ImportTask.objects.all(), "ghcr.io", project_id=mine.project_id)
+    assert set(found) == {mine, later}

@@ -11,6 +11,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oci.errors import OciError
+from projects.indexing import bring_up_to_date
 from projects.models import Image
 from projects.notifications import Event, take_in
 from projects.registry import DELETE, token_provider
@@ -181,6 +183,29 @@ def test_one_bad_notice_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPa
     body = {"events": [event("push", f"{team.project.name}/{name}", tag="1", digest=DIGEST) for name in "ab"]}
     assert post(body).status_code == 200
     assert seen == ["a", "b"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_notice_that_meets_the_tag_being_written_looks_again(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = Team.make(f"n{uuid.uuid4().hex[:12]}")
+    digest = door.put(f"{team.project.name}/app", "1")
+    assert soon(lambda: Image.objects.filter(project=team.project).exists())
+    Image.objects.all().delete()
+    answers = [OciError("target_error", "The registry answered 500.", retryable=True)]
+
+    def look(*where: Any) -> Any:
+        if answers:
+            raise answers.pop()
+        return bring_up_to_date(*where)
+
+    monkeypatch.setattr("projects.notifications.bring_up_to_date", look)
+    notice = Event.read(event("push", f"{team.project.name}/app", tag="1", digest=digest))
+    assert notice
+    take_in([notice])
+    assert not answers
+    assert Image.objects.get(project=team.project).digest == digest
 
 
 _JSON = st.recursive(

@@ -202,9 +202,7 @@ def test_several_run_side_by_side_and_ctrl_c_in_the_terminal_stops_one(
 ) -> None:
     other = make_portal(command=["make", "run"])
     assert set(other.services.values()).isdisjoint(up.services.values())
-    assert other.process is not None
     pids = other.pids()
-    os.killpg(other.process.pid, signal.SIGINT)  # what a terminal does: everyone in the foreground
-    other.process.wait(60)
+    other.interrupt()
     assert gone(pids, seconds=5) == {}
     assert requests.get(f"{up.url}/healthz", timeout=5).status_code == 200

@@ -40,7 +40,9 @@ RUNNER = (str(BIN / "python"), "-m", "stack", "run")
 class PortalProcess:
     """A running portal with its administrator signed in to the API."""
 
-    def __init__(self, directory: Path, env: Mapping[str, str], command: Sequence[str] = RUNNER) -> None:
+    def __init__(
+        self, directory: Path, env: Mapping[str, str], command: Sequence[str] = RUNNER, where: Path = ROOT
+    ) -> None:
         self.data_dir = directory / "data"
         self.log = directory / "portal.log"
         self.password = secrets.token_urlsafe(12)
@@ -55,6 +57,7 @@ class PortalProcess:
             **env,
         }
         self.command = command
+        self.where = where
         self.process: subprocess.Popen[bytes] | None = None
         self._token = ""
 
@@ -77,7 +80,7 @@ class PortalProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self.environment(),
-                cwd=ROOT,
+                cwd=self.where,
                 start_new_session=True,
             )
 
@@ -110,6 +113,12 @@ class PortalProcess:
                     f"still up {timeout:g} s after {number.name}:\n{self.output()[-4000:]}"
                 ) from None
         return self.process.wait()
+
+    def interrupt(self, *, timeout: float = 60.0) -> int:
+        """Ctrl-C in its terminal, which everyone in the foreground hears; its exit code."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout)
 
     def output(self) -> str:
         """All that it printed."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from scripts.check_observability import Collector
 from stack.paths import BIN, ROOT
 from tests.support.compose import SERVICES, Compose, until
 from tests.support.engine import DockerEngine
@@ -35,13 +36,8 @@ def stack(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory)
     root = Path(os.environ.get("PORTAL_LOCAL_ROOT") or tmp_path_factory.mktemp("root"))
     env = {**os.environ, "DOCKER_HOST": docker_engine.host}
     subprocess.run([BIN / "python", "-m", "scripts.local_images", root], cwd=ROOT, env=env, check=True)
-    subprocess.run(
-        ["docker", "build", "--network", "host", "--tag", "registry-portal:latest", "."],
-        cwd=ROOT,
-        env=env,
-        check=True,
-    )
     found = Compose(docker_engine, root)
+    found.build()
     try:
         found.compose("up", "-d")
         docker_engine.docker(
@@ -162,3 +158,38 @@ def test_the_guides_backup_rotation_garbage_collection_restore_and_upgrade_work_
 
     stack.guide("upgrade", tmp_path)
     until(lambda: set(stack.health().values()) == {"healthy"})
+
+
+#: What a container does with its own settings and packages: an error in the log, which is a report.
+REPORT = """
+import logging
+from registry_portal import observability
+observability.start()
+logging.getLogger("check").error("said in the container")
+observability.flush()
+"""
+
+
+def test_error_reports_and_traces_are_sent_from_the_image_with_their_packages_as_written(
+    stack: Compose, tmp_path: Path
+) -> None:
+    network = json.loads(stack.engine.docker("network", "inspect", "portaltest_default"))[0]
+    collector = Collector(network["IPAM"]["Config"][0]["Gateway"])
+    lock = "requirements-observability.lock"
+    # Layers that the guide's `docker compose build` finds: in its network nothing is reached from here.
+    stack.build(LOCK=lock)
+    # As in .env.
+    stack.env |= {
+        "PORTAL_LOCK": lock,
+        "SENTRY_DSN": f"http://key@{collector.address}/1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector.address}",
+    }
+    stack.guide("upgrade", tmp_path)
+    until(lambda: stack.health()["web"] == "healthy")
+    digest = stack.push_source("team/traced", "1", 1_000_000)
+    found = stack.wait(stack.project(), stack.submit(stack.project(), "source:5000/team/traced:1"))
+    assert (found["status"], found["digest"]) == ("success", digest), found
+    for span in (b"images/import", b"import attempt", found["id"].encode()):
+        until(lambda: span in collector.received("/v1/traces"), seconds=30)  # noqa: B023 - within the turn
+    stack.compose("exec", "-T", "worker", "python", "manage.py", "shell", "-v0", "-c", REPORT)
+    assert b"said in the container" in collector.received("/api/1/envelope")
