@@ -6,9 +6,13 @@ its own service, to stop, kill and damage.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -41,34 +45,40 @@ def pytest_configure(config: pytest.Config) -> None:
         subprocess.run(command, check=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole product stay together by module, and by what the module's house stands on, since they share
-    it; all that need the Docker Engine share that. As the largest groups they begin first."""
+#: What is started once in a session, and is dear: tests that share one stay together, so that it is started once
+#: in the whole run. The first that a test uses counts.
+SHARED = ("docker_engine", "siege", "portal", "sample_site")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # groups before xdist reads them, order after all that shuffle
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Tests that share a service stay together; so do those of a portal that their module starts, by what it stands
+    on. Parallel workers begin with what takes long: a long test that begins last leaves the others idle."""
     for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        if "docker_engine" in names:
-            item.add_marker(pytest.mark.xdist_group("engine"))
-        elif "portal_seed" in names:
-            house = getattr(item, "callspec", None)
-            database = house.params.get("house", "") if house is not None else ""
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {database}"))
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
-) -> Iterator[None]:
-    """The tests' database, for whoever asks. pytest-django's own makes none when it sees no test that needs one, and it
-    does not see those whose rows a fixture of their file holds."""
-    from django.test.utils import setup_databases, teardown_databases
-
-    with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
-    # A thread that a test left may hold a session of PostgreSQL; the database goes with its server all the same.
-    with django_db_blocker.unblock(), suppress(DatabaseError):
-        teardown_databases(made, verbosity=0)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not _takes_long(item))  # stable: random within
+
+
+def _group(item: pytest.Item) -> str:
+    names = set(getattr(item, "fixturenames", ()))
+    for shared in SHARED:
+        if shared in names:
+            return shared
+    if "make_module_portal" in names:
+        house = getattr(item, "callspec", None)
+        database = house.params.get("house", "") if house is not None else ""
+        return f"{item.path.stem} {database}".strip()
+    return ""
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    """Stands on a whole portal or has a time limit of its own, or is a test of the whole system."""
+    dear = {"portal_seed", *SHARED} & set(getattr(item, "fixturenames", ()))
+    own_limit = item.get_closest_marker("timeout")
+    return bool(dear or own_limit or item.path.parent.name in {"system", "stack"})
 
 
 @pytest.fixture(autouse=True)
@@ -146,24 +156,95 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEn
 
 
 @pytest.fixture(scope="session")
-def portal_seed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database with all tables, made once for all workers of a run: copy it."""
+
+    def make(directory: Path) -> None:
+        portal = PortalProcess(directory, {})
+        _manage(portal.environment(), "migrate", "-v0")
+        with closing(sqlite3.connect(portal.data_dir / "portal.sqlite3")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    return _once(tmp_path_factory, "tables", make) / "data" / "portal.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collected static files, made once for all workers of a run: do not change them."""
+
+    def make(directory: Path) -> None:
+        code = (
+            "import io; from registry_portal.collect import collect_if_changed as c; c(output=io.StringIO())"
+        )
+        env = {**PortalProcess(directory, {}).environment(), "STATIC_ROOT": str(directory / "static")}
+        _manage(env, "shell", "-v0", "-c", code)
+
+    return _once(tmp_path_factory, "static-files", make) / "static"
+
+
+@pytest.fixture(scope="session")
+def portal_seed(tables: Path, static_files: Path) -> tuple[Path, Path]:
     """An empty database with all tables, and the collected static files, for every portal of the session."""
-    directory = tmp_path_factory.mktemp("portal-seed")
-    static = directory / "static"
-    env = {
-        **PortalProcess(directory, {}).environment(),
-        "PORTAL_DATA_DIR": str(directory / "data"),
-        "STATIC_ROOT": str(static),
-    }
-    code = "from io import StringIO; from registry_portal.collect import collect_if_changed as c; c(output=StringIO())"
-    for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", code]):
-        subprocess.run([BIN / "python", ROOT / "manage.py", *arguments], env=env, check=True)
-    checkpoint = (
-        "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"
-    )
-    database = directory / "data" / "portal.sqlite3"
-    subprocess.run([BIN / "python", "-c", checkpoint, database], check=True)
-    return database, static
+    return tables, static_files
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A directory that one worker of a run fills while the others that need it wait."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # which is the same for all workers
+    directory = root / f"once-{name}"
+    done = directory / "done"
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(directory)
+            done.touch()
+    return directory
+
+
+def _manage(env: Mapping[str, str], *arguments: str) -> None:
+    subprocess.run([BIN / "python", ROOT / "manage.py", *arguments], env=env, check=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(
+    request: pytest.FixtureRequest, django_db_keepdb: bool, django_db_modify_db_settings: None
+) -> bool:
+    """The tests' own database begins as a copy too, where it is SQLite's: migrating it finds nothing to do then."""
+    from django.db import connections
+
+    database = connections["default"].settings_dict
+    if not database["ENGINE"].endswith("sqlite3"):
+        return django_db_keepdb
+    shutil.copyfile(request.getfixturevalue("tables"), database["TEST"]["NAME"])
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_keepdb: bool,
+    django_db_blocker: Any,
+) -> Iterator[None]:
+    """The tests' database, for whoever asks. pytest-django's own makes none when it sees no test that needs one, and it
+    does not see those whose rows a fixture of their file holds. Rows are deleted without what takes long and changes
+    nothing."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    from tests.support.flushing import types_and_permissions_stay
+
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb, serialized_aliases=())
+    with types_and_permissions_stay():
+        yield
+    if django_db_keepdb:
+        return
+    # A thread that a test left may hold a session of PostgreSQL; the database goes with its server all the same.
+    with django_db_blocker.unblock(), suppress(DatabaseError):
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stack.sample import random_image
 from tests.oci.copying import client, quick_budget
 from tests.oci.listeners import black_hole, closed_port, listener
 from tests.support.scripted_http import Reply, ScriptedServer
-from tests.support.scripted_registry import ScriptedRegistry, drip
+from tests.support.scripted_registry import ScriptedRegistry, drip, stall
 
 
 def _asked(raw: bytes, **more: Any) -> OciError:
@@ -98,6 +98,17 @@ def test_headers_that_drip_run_into_the_deadline() -> None:
         client(_At(port), headers_seconds=0.5, tries=1).get_manifest("library/app", "v1")
     assert caught.value.code == "stalled"
     assert time.monotonic() - started < 3
+
+
+def test_a_kept_connection_that_falls_silent_is_given_up_for_another(source: ScriptedRegistry) -> None:
+    """Its first answer comes whole, to the next request it says nothing."""
+    source.add_image("library/app", "v1", random_image([1000]))
+    source.rule("GET", "/manifests/", stall(10_000_000), times=1)
+    reader = client(source, headers_seconds=0.3)
+    first, started = reader.get_manifest("library/app", "v1"), time.monotonic()
+    assert reader.get_manifest("library/app", "v1") == first
+    assert 0.3 <= time.monotonic() - started < 3
+    assert len(source.seen("GET", "/manifests/")) == 2
 
 
 def _dripping(head: bytes, piece: bytes, *, seconds: float) -> Callable[[socket.socket], None]:

@@ -17,6 +17,7 @@ from scripts.sample_pages import Shot
 from scripts.screenshots import sign_in, site
 from tests.support.fresh import fresh_memory
 from tests.support.people import Team
+from tests.support.portal import seed_database
 
 __all__ = ["fresh_memory"]
 
@@ -73,15 +74,19 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def sample_site(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("sample-site")
+    seed_database(directory / "data", tables)
     with site(directory) as (url, ids):
         yield Site(url, ids, directory / "data" / "portal.sqlite3")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def look(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A page that stays signed in from test to test: ``look("dark", width=360)``."""
+    """A page that stays signed in from test to test of a file: ``look("dark", width=360)``.
+
+    Not longer: an open page goes on asking for news every two seconds.
+    """
     open_pages: dict[tuple[str, int, str], Page] = {}
 
     def found(theme: str = "light", width: int = 1280, locale: str = "en-GB") -> Page:

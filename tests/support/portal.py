@@ -167,8 +167,9 @@ class PortalProcess:
         return self.services["registry_public_host"]
 
     def reader(self) -> Reader:
-        """An independent reader of its registry, signed in as the administrator."""
-        return Reader(self.services["registry_url"], username=ADMIN, password=self.password)
+        """An independent reader of its registry, signed in as the administrator: by the token, since a password is
+        hashed slowly, and once for each repository."""
+        return Reader(self.services["registry_url"], username=ADMIN, password=self.token)
 
     def verify(self, repository: str, reference: str) -> Found:
         """Read an image of its registry and every byte below it."""

@@ -38,6 +38,7 @@ def mirrored(make_module_portal: Callable[..., PortalProcess], mirror: RegistryS
     return make_module_portal(
         IMPORT_REGISTRY_MIRRORS=";".join(f"{name}={mirror.url}" for name in REGISTRIES),
         IMPORT_MIRRORS_ONLY=",".join(REGISTRIES),
+        IMPORT_MAX_ATTEMPTS="2",
     )
 
 
@@ -101,14 +102,14 @@ def test_a_private_source_takes_the_right_password_only(
 
 
 def test_a_missing_image_and_an_unreachable_host_fail_with_their_codes(
-    portal: PortalProcess, registry: RegistryServer
+    mirrored: PortalProcess, registry: RegistryServer
 ) -> None:
-    project = portal.project("failures")
-    missing = portal.run_import(project, f"{registry.host}/no/such:image")
+    project = mirrored.project("failures")
+    missing = mirrored.run_import(project, f"{registry.host}/no/such:image")
     assert (missing["status"], missing["error_code"], missing["attempts"]) == ("failed", "not_found", 1), (
         missing
     )
-    gone = portal.run_import(project, f"127.0.0.1:{free_port()}/any/thing", timeout=170)
+    gone = mirrored.run_import(project, f"127.0.0.1:{free_port()}/any/thing", timeout=170)
     assert (gone["status"], gone["error_code"]) == ("failed", "unreachable"), gone
 
 
