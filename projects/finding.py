@@ -8,22 +8,23 @@ is found through the index, a common one by walking the newest rows, where the p
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import OperationalError, connection
 from django.db.models.expressions import RawSQL
 
-from projects.trigrams import TrigramIndex
+from projects.trigrams import TrigramIndex, gram
 
 #: PostgreSQL looks at so many of the newest rows first: a text that so many of them contain is common, too.
-SAMPLE: Final = 1000
-OFTEN: Final = 20
-#: What may follow two letters in the name of an image (upper case is folded): they are sought as three.
-_FOLLOWING: Final = string.ascii_lowercase + string.digits + string.punctuation + " \n"
+SAMPLE: Final = 500
+OFTEN: Final = 10
+#: What may follow two letters in the name of an image (its small letters are found, too): they are sought as three.
+_FOLLOWING: Final = string.ascii_uppercase + string.digits + string.punctuation + " \n"
 
 Alternatives = Sequence[Sequence[str]]
+Pattern = Callable[[str], tuple[str, list[str]] | None]
 
 
 def rare(
@@ -39,6 +40,10 @@ def rare(
     if connection.vendor == "postgresql":
         return _rare_in_postgres(index, alternatives, project_id)
     return None
+
+
+def _is_pair(text: str) -> bool:
+    return len(text) == 2 and text.isascii()
 
 
 # --- SQLite ------------------------------------------------------------------------------------------
@@ -82,7 +87,7 @@ def _containing(text: str) -> str:
     """FTS5's query for a text; empty where the index knows nothing of it."""
     if len(text) >= 3:
         return _quoted(text)
-    if len(text) == 2 and text.isascii():
+    if _is_pair(text):
         return " OR ".join(_quoted(text + following) for following in _FOLLOWING)
     return ""
 
@@ -99,25 +104,26 @@ def _quoted(text: str) -> str:
 def _rare_in_postgres(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID | None
 ) -> list[UUID] | None:
-    sample, sampled = _any_of(index, alternatives, by_index=False)
-    if not sample:
+    if project_id is None:
+        mine, whose = "true", []
+        matches, values = _any_of(index, alternatives, _by_index)
+    else:
+        mine, whose = "project_id = %s", [project_id]
+        matches, values = _any_of_project(index, alternatives, project_id)
+    if not matches:
         return None
-    mine, whose = ("project_id = %s", [project_id]) if project_id is not None else ("true", [])
+    sample, sampled = _any_of(index, alternatives, _by_reading)
     columns = ", ".join(index.columns)
     newest = f"SELECT {columns} FROM {index.table} WHERE {mine} ORDER BY {index.newest} DESC, id DESC LIMIT {SAMPLE}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*), to_regclass(%s) FROM ({newest}) AS newest WHERE {sample}",
+            f"SELECT count(*), to_regclass(%s) "
+            f"FROM (SELECT 1 FROM ({newest}) AS newest WHERE {sample} LIMIT {OFTEN}) AS hits",
             [index.leading(scoped=project_id is not None), *whose, *sampled],
         )
         often, there = cursor.fetchone()
         if often >= OFTEN or there is None:
             return None
-        if project_id is not None and all(any(len(text) >= 3 for text in texts) for texts in alternatives):
-            matches, values = _any_of_project(index, alternatives, project_id)
-        else:
-            matches, values = _any_of(index, alternatives, by_index=True)
-            matches, values = f"{mine} AND {matches}", [*whose, *values]
         # By itself, or PostgreSQL would walk the rows in the order that the page wants.
         cursor.execute(
             f"WITH found AS MATERIALIZED (SELECT id FROM {index.table} WHERE {matches}) "
@@ -128,14 +134,11 @@ def _rare_in_postgres(
     return None if len(found) > index.common else found
 
 
-def _any_of(index: TrigramIndex, alternatives: Alternatives, *, by_index: bool) -> tuple[str, list[Any]]:
-    """A condition and its values; empty where the index can't help.
-
-    :param by_index: say pairs as three letters each, which rows that are read anyway need not be compared with.
-    """
+def _any_of(index: TrigramIndex, alternatives: Alternatives, pattern: Pattern) -> tuple[str, list[Any]]:
+    """A condition on the columns, and its values; empty where an alternative has no text that ``pattern`` knows."""
     either, values = [], []
     for texts in alternatives:
-        known = [found for text in texts if (found := _pattern(text, by_index=by_index))]
+        known = [found for text in texts if (found := pattern(text))]
         if not known:
             return "", []
         each = []
@@ -148,29 +151,41 @@ def _any_of(index: TrigramIndex, alternatives: Alternatives, *, by_index: bool) 
     return "(" + " OR ".join(either) + ")", values
 
 
+def _by_reading(text: str) -> tuple[str, list[str]] | None:
+    """A condition on one column of rows that are read anyway, and its values; None for what the index can't tell."""
+    if len(text) >= 3 or _is_pair(text):
+        return "{} LIKE UPPER(%s)", [f"%{connection.ops.prep_for_like_query(text)}%"]
+    return None
+
+
+def _by_index(text: str) -> tuple[str, list[str]] | None:
+    """As :func:`_by_reading`, for the index of all rows, which knows words only: a pair is said as three letters, the
+    third one of those that names are made of; or at the end."""
+    if len(text) >= 3:
+        return _by_reading(text)
+    if _is_pair(text) and text.isalnum():
+        pair = text.upper()
+        return "({0} ~ %s OR {0} LIKE %s)", [f"{pair}[-A-Z0-9._/:@]", f"%{pair}"]
+    return None
+
+
 def _any_of_project(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID
 ) -> tuple[str, list[Any]]:
     """A condition on the index of each project's own trigrams alone, and its values: with any other beside it,
-    PostgreSQL might use that one's index and reckon the trigrams of every row. Each alternative has a text of three
-    letters or more; shorter ones are not looked at."""
+    PostgreSQL might use that one's index and reckon the trigrams of every row. Empty where an alternative is of
+    single letters; those beside a longer text are not looked at."""
     either, values = [], []
     for texts in alternatives:
-        long = [text for text in texts if len(text) >= 3]
-        either.append("(" + " AND ".join([f"{index.grams} @> portal_grams(%s, %s)"] * len(long)) + ")")
-        for text in long:
-            values += [project_id, text]
+        each = []
+        for text in texts:
+            if len(text) >= 3:
+                each.append(f"{index.grams} @> portal_grams(%s, %s)")
+                values += [project_id, text]
+            elif _is_pair(text):
+                each.append(f"{index.grams} && %s::bigint[]")
+                values.append([gram(project_id, text.upper() + following) for following in _FOLLOWING])
+        if not each:
+            return "", []
+        either.append("(" + " AND ".join(each) + ")")
     return " OR ".join(either), values
-
-
-def _pattern(text: str, *, by_index: bool) -> tuple[str, list[str]] | None:
-    """A condition on one column, and its values; None where there is no trigram in it."""
-    if len(text) >= 3:
-        return "{} LIKE UPPER(%s)", [f"%{connection.ops.prep_for_like_query(text)}%"]
-    if len(text) == 2 and text.isascii() and text.isalnum():
-        # As three letters, the third one of those that names are made of; or at the end.
-        pair = text.upper()
-        if not by_index:
-            return "{} LIKE %s", [f"%{pair}%"]
-        return "({0} ~ %s OR {0} LIKE %s)", [f"{pair}[-A-Z0-9._/:@]", f"%{pair}"]
-    return None

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connections, transaction
@@ -38,6 +39,12 @@ SELECT array_agg(DISTINCT
     | (ascii(substr(big, at + 2, 1)) & 32767)::bigint)
 FROM upper(written) AS big, generate_series(1, length(big) - 2) AS at $$
 """
+
+
+def gram(project_id: UUID, letters: str) -> int:
+    """One of PostgreSQL's numbers (:data:`GRAMS`), for three letters in upper case."""
+    first, second, third = (ord(letter) & 0x7FFF for letter in letters)
+    return int(project_id.hex[-4:], 16) << 45 | first << 30 | second << 15 | third
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ WORDS: Final = (
 #: Stands in this many rows, all of them old.
 RARE: Final = ("zebra-crossing", 5)
 #: Two letters that stand in the rare rows only.
-RARE_PAIR: Final = "zz"
+RARE_PAIR: Final = RARE[0][:2]
 #: So often that even among a thousand imports one of them fills a page of the admin.
 ERRORS: Final = (*["not_found"] * 6, "unauthorized", "unreachable", "rate_limited", "source_error")
 YEAR: Final = 365 * 86_400

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
-from projects import selectors
-from projects.models import Image
+from projects import finding, selectors
+from projects.models import Image, Project
 from projects.selectors import images_of, search_images
 from projects.trigrams import IMAGES
 from tests.support.factories import ImageFactory, ProjectFactory
@@ -15,12 +16,13 @@ from tests.support.factories import ImageFactory, ProjectFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["few", "many"], autouse=True)
+@pytest.fixture(params=["few", "many"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "many":
         monkeypatch.setattr(selectors, "IMAGES", replace(IMAGES, common=0))
 
 
+@pytest.mark.usefixtures("_both_ways")
 def test_parts_of_repository_and_tag_and_the_beginning_of_a_digest_are_found() -> None:
     project = ProjectFactory()
     nginx = ImageFactory(project=project, repository="web/Nginx", tag="1.27-alpine", digest="sha256:abcd12")
@@ -40,6 +42,24 @@ def test_parts_of_repository_and_tag_and_the_beginning_of_a_digest_are_found() -
     assert set(found("i")) == {nginx, redis}
 
 
+def test_two_letters_are_sought_in_the_index_whatever_they_and_their_neighbours_are() -> None:
+    """Both databases can tell: all that the index finds is the project's, and nothing of it is missed."""
+    project = ProjectFactory()
+    image = ImageFactory(project=project, repository="Web/api_v2", tag="1.27-b", digest="sha256:abcd12")
+    ImageFactory(repository="zq/app:z", tag="zq")
+    for pair in ("we", "eb", "b/", "/a", "i_", "_v", "v2", "1.", "7-", "-b", "12"):
+        assert [image.pk] == found_by_index(pair, project), pair
+    assert found_by_index("zq", project) == found_by_index("2b", project) == []
+    assert finding.rare(IMAGES, [["镜像"]], project_id=project.pk) is None
+
+
+def found_by_index(text: str, project: Project) -> list[UUID]:
+    wanted = finding.rare(IMAGES, [[text]], project_id=project.pk)
+    assert wanted is not None
+    return list(Image.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+
+
+@pytest.mark.usefixtures("_both_ways")
 def test_rows_that_changed_or_went_are_found_as_they_are() -> None:
     image = ImageFactory(repository="before")
     Image.objects.filter(pk=image.pk).update(repository="after")

@@ -8,14 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from projects.trigrams import GRAMS
+from projects.trigrams import GRAMS, gram
 from tests.support.services import PostgresServer
 
 MINE = UUID("01a20cef-90dd-7d51-bb5b-c7dfcae2a61e")
 OTHER = UUID("01a20cef-90dd-7d51-bb5b-c7dfcae2ffff")
 
 
-def gram(project_id: str, letters: str) -> int:
+def reckoned(project_id: str, letters: str) -> int:
     first, second, third = (ord(letter) for letter in letters)
     return int(project_id[-4:], 16) << 45 | first << 30 | second << 15 | third
 
@@ -36,9 +36,13 @@ def grams(connection: psycopg.Connection, project: UUID | None, text: str) -> se
 
 
 def test_a_text_is_the_trigrams_that_python_reckons_too(connection: psycopg.Connection) -> None:
-    assert grams(connection, MINE, "nginx") == {gram(MINE.hex, letters) for letters in ("NGI", "GIN", "INX")}
+    assert grams(connection, MINE, "nginx") == {
+        reckoned(MINE.hex, letters) for letters in ("NGI", "GIN", "INX")
+    }
+    assert grams(connection, MINE, "镜像1") == {gram(MINE, "镜像1")}
+    assert grams(connection, MINE, "x/\n") == {gram(MINE, "X/\n")} == {reckoned(MINE.hex, "X/\n")}
     assert grams(connection, MINE, "ng") == set()
-    assert grams(connection, None, "ngi") == {gram("0000", "NGI")}
+    assert grams(connection, None, "ngi") == {reckoned("0000", "NGI")}
 
 
 def test_projects_have_no_trigram_in_common_and_a_part_has_those_of_the_whole(

@@ -1,4 +1,5 @@
-"""PostgreSQL gives up on a peer that is gone: its locks would hold every import of the installation."""
+"""PostgreSQL gives up on a peer that is gone, whose locks would hold every import of the installation, and starts
+nothing beside the session's own process."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ ASK = """
 from django.db import connection
 with connection.cursor() as cursor:
     for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout",
-                 "idle_in_transaction_session_timeout"):
+                 "idle_in_transaction_session_timeout", "max_parallel_workers_per_gather", "jit"):
         cursor.execute(f"SHOW {name}")
         print(cursor.fetchone()[0])
 """
 
 
-def test_every_session_bounds_how_long_the_server_believes_in_it(
+def test_every_session_bounds_how_long_the_server_believes_in_it_and_what_it_starts(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     done = subprocess.run(
@@ -35,4 +36,4 @@ def test_every_session_bounds_how_long_the_server_believes_in_it(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["10", "5", "3", "25000", "1min"]
+    assert done.stdout.split() == ["10", "5", "3", "25000", "1min", "0", "off"]

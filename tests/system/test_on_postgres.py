@@ -19,6 +19,7 @@ ROOMS = (
     "tests/imageimport/test_api_tasks.py",
     "tests/imageimport/test_batches.py",
     "tests/imageimport/test_admin.py",
+    "tests/projects/test_finding.py",
 )
 
 
