@@ -38,7 +38,8 @@ if [ ! -s "$data/PG_VERSION" ]; then
   echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
   echo "CREATE DATABASE $POSTGRES_DB;" | "$bin/postgres" --single -D "$data" postgres >/dev/null
 fi
-exec "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql
+[ "${1:-}" = postgres ] && shift
+exec "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql "$@"
 """
 #: As the official one: a configuration alone is served.
 REGISTRY_ENTRY = """#!/bin/sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import redis
 import requests
 import yaml
+from django.urls import resolve
 
 from registry_portal.secrets_store import token_service_pair
 from stack.paths import ROOT
@@ -24,6 +26,7 @@ from stack.spec import ServiceSpec
 from stack.tools import redis_program, registry_program
 from tests.support.portal import PortalProcess
 from tests.support.processes import Running
+from tests.support.services import let_pass, unprivileged_user
 
 DEPLOY = ROOT / "deploy"
 METRIC = re.compile(r"\bportal_[a-z_]+")
@@ -115,6 +118,38 @@ def _panels() -> Iterator[str]:
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
     for panel in board["panels"]:
         yield from (target["expr"] for target in panel["targets"])
+
+
+def test_postgresql_knows_every_setting_of_its_configuration(tmp_path: Path) -> None:
+    program = max(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
+    config = tmp_path / "postgresql.conf"
+    shutil.copy(DEPLOY / "postgresql.conf", config)
+    if user := unprivileged_user():
+        tmp_path.chmod(0o700)
+        shutil.chown(tmp_path, user, user)
+        let_pass(tmp_path)
+    become = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--"] if user else []
+    for name, value in (("max_connections", "200"), ("shared_buffers", "131072")):
+        done = subprocess.run(
+            [*become, program, "-C", name, "-D", tmp_path, f"--config-file={config}"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, value), done.stderr
+
+
+def test_nginx_hides_addresses_that_there_are_and_its_settings_are_the_portals() -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    hidden = re.findall(r"location = (\S+) \{ return 404; \}", text)
+    assert hidden == ["/metrics", "/service/registry-events"]
+    for path in hidden:
+        assert resolve(path)
+    guide = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b([A-Z][A-Z_]+)=", text))
+    assert {"PORTAL_TLS", "TRUSTED_PROXIES", "ALLOWED_HOSTS"} <= named
+    assert [name for name in sorted(named) if f"`{name}`" not in guide] == []
 
 
 def test_the_systemd_starter_knows_its_three_processes() -> None:

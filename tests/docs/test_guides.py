@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from typing import Any
 
+from imageimport.delivering import signature
 from stack.paths import ROOT
 from stack.sample import sample_image
 from tests.support.portal import ADMIN, PortalProcess
@@ -48,6 +50,18 @@ def test_every_block_of_the_api_guide_runs_in_order(portal: PortalProcess, regis
         "0 3 * * *",
         "409",
     ], done.stdout
+
+
+def test_the_webhook_guides_check_of_a_signature_tells_ours_from_others() -> None:
+    text = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    guide: dict[str, Any] = {}
+    exec(example, guide)  # noqa: S102 - a document of ours
+    body = b'{"event": "import.failed"}'
+    header = signature("s3cret", body)
+    assert guide["is_genuine"]("s3cret", body, header)
+    assert not guide["is_genuine"]("s3cret", body + b" ", header)
+    assert not guide["is_genuine"]("other", body, header)
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:

@@ -66,6 +66,7 @@ class Compose:
             "IMPORT_PRIVATE_SOURCES": "source:5000",
             "IMPORT_INSECURE_SOURCES": "source:5000",
             "IMPORT_LEASE_SECONDS": "10",
+            "DATABASE_CONNECTIONS": "120",
         }
         self.password = ""
         self.token = ""

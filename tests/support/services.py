@@ -149,10 +149,10 @@ def start_postgres(directory: Path, *, host: str = LOOPBACK) -> PostgresServer:
     binaries = Path(max(glob.glob("/usr/lib/postgresql/*/bin")))
     data = directory / "data"
     data.mkdir(parents=True)
-    user = _unprivileged_user()
+    user = unprivileged_user()
     if user:
         shutil.chown(data, user, user)
-        _let_pass(data)
+        let_pass(data)
     # The change of user undoes the tie to this process's life, so it is made again with it.
     change = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--pdeathsig", "SIGQUIT", "--"]
     become = change if user else []
@@ -199,14 +199,15 @@ def start_postgres(directory: Path, *, host: str = LOOPBACK) -> PostgresServer:
     return PostgresServer(*start_on_free_port(make, directory / "postgres.log"), host)
 
 
-def _unprivileged_user() -> str:
+def unprivileged_user() -> str:
+    """Whom PostgreSQL runs as where we are root, since it refuses to be; else nobody."""
     if os.geteuid() != 0:
         return ""
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _let_pass(path: Path) -> None:
+def let_pass(path: Path) -> None:
     """Let any user walk through the temporary directories above, which pytest makes private."""
     for parent in path.parents:
         mode = parent.stat().st_mode

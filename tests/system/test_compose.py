@@ -112,6 +112,13 @@ def test_a_worker_that_is_stopped_in_the_middle_gives_its_import_back(stack: Com
     assert history == [(1, "handed_back"), (1, "success")], history
 
 
+def test_the_database_takes_as_many_sessions_as_are_asked_for(stack: Compose) -> None:
+    shown = stack.compose(
+        *("exec", "-T", "database", "psql", "-U", "portal", "-d", "portal", "-Atc", "SHOW max_connections")
+    )
+    assert shown.strip() == stack.env["DATABASE_CONNECTIONS"]
+
+
 def test_a_second_up_changes_no_secret(stack: Compose) -> None:
     shown = (
         "import hashlib, pathlib;"
