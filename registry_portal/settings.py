@@ -34,7 +34,8 @@ CRYPTOGRAPHY_KEYS = [
     if key.strip()
 ]
 
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1")
+#: By loopback's names health checks ask, and the registry reports, whatever people call the portal.
+ALLOWED_HOSTS = list(dict.fromkeys([*words("ALLOWED_HOSTS"), "localhost", "127.0.0.1"]))
 CSRF_TRUSTED_ORIGINS = [
     origin if "://" in origin else f"{scheme}://{origin}"
     for origin in words("CSRF_TRUSTED_ORIGINS")

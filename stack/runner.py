@@ -49,7 +49,7 @@ class Portal:
             "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
         }
         if not self.config.allowed_hosts and self.config.host not in WILDCARDS:
-            result["ALLOWED_HOSTS"] = ",".join(dict.fromkeys(["localhost", LOOPBACK, self.config.host]))
+            result["ALLOWED_HOSTS"] = self.config.host
         return result
 
     async def start(self) -> None:

@@ -121,7 +121,9 @@ plain = client.get("/accounts/login/", headers={"host": "portal.example.com"})
 page = client.get("/accounts/login/", secure=True, headers={"host": "portal.example.com"})
 other = client.get("/accounts/login/", secure=True, headers={"host": "evil.example.com"})
 spoofed = client.get("/healthz", headers={"host": "portal.example.com"})
+inside = client.get("/healthz", headers={"host": "127.0.0.1:8000"})
 print(json.dumps({
+    "inside": inside.status_code,
     "plain": [plain.status_code, plain.headers.get("Location")],
     "hsts": page.headers.get("Strict-Transport-Security"),
     "cookies": {name: [bool(c["secure"]), c["samesite"]] for name, c in client.cookies.items()},
@@ -153,6 +155,8 @@ def test_on_tls_everything_is_tls(tmp_path: Path) -> None:
     assert said["hsts"] == "max-age=31536000; includeSubDomains; preload"
     assert said["cookies"] and {tuple(flags) for flags in said["cookies"].values()} == {(True, "Lax")}
     assert (said["other"], said["health"]) == (400, 200)
+    # Health checks, Prometheus and the registry's reports come by loopback.
+    assert said["inside"] == 200
 
 
 @pytest.mark.timeout(480)
