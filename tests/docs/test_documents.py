@@ -70,6 +70,17 @@ def test_compose_hands_on_every_variable_of_the_portal_that_is_not_its_own() -> 
     assert "IMPORT_CA_FILE:" in compose
 
 
+def test_every_named_block_of_the_operators_guide_is_run_by_a_test() -> None:
+    guide = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    named = re.findall(r"^```sh (.+)$", guide, re.MULTILINE)
+    tests = (ROOT / "tests" / "docs" / "test_operation_in_pieces.py").read_text(encoding="utf-8")
+    composed = (ROOT / "tests" / "system" / "test_compose.py").read_text(encoding="utf-8")
+    run = {*re.findall(r'block\("([^"]+)"\)', tests)}
+    run |= {f"compose {name}" for name in re.findall(r'guide\("([^"]+)"', composed)}
+    assert len(named) >= 9
+    assert sorted(named) == sorted(run)
+
+
 #: What Compose decides itself, and why.
 OWN = {
     "PORTAL_DATA_DIR",  # the volume
