@@ -204,6 +204,7 @@ class AuditEvent(models.Model):
             models.Index(fields=("action", "-at"), name="audit_action"),
             models.Index(fields=("project", "action", "-at", "-id"), name="audit_project_action"),
             models.Index(fields=("project", "actor_name", "-at", "-id"), name="audit_project_actor"),
+            models.Index(fields=("project", "actor_name", "action", "-at", "-id"), name="audit_actor_action"),
             models.Index(fields=("-at", "-id"), name="audit_newest_all"),
         ]
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from bench.scale.rows import RARE, RARE_PAIR, WORDS
 from imageimport.choices import Status
 from imageimport.models import ImportBatch, ImportTask, Schedule
-from projects.models import Image, Project
+from projects.models import AuditEvent, Image, Project
 
 #: Kind of text to the text. The common one stands in one row of ten, the two letters of ``pair`` in even more.
 #: What stands ``elsewhere`` is in tens of thousands of rows, none of them of the projects that are asked.
@@ -23,6 +23,7 @@ TEXTS: Final = {
     "rare pair": RARE_PAIR,
     "absent pair": "qj",
 }
+LONG_AGO: Final = "2001-01-01T00:00:00Z"
 
 
 def cases() -> dict[str, str]:
@@ -32,6 +33,10 @@ def cases() -> dict[str, str]:
     for project in (big, calm):
         found |= _of_project(project)
     found |= _lists(big) | _searches(big, calm) | _single(big) | _admin()
+    # In all projects together one import of seven has these; in this one none has.
+    found["imports, two statuses, API, calm"] = (
+        f"/api/v1/projects/{calm.pk}/images/import?status=failed&status=canceled"
+    )
     # Ten rows a page: more than that some filters don't find among few, and what is compared is not their number.
     return {
         name: f"{url}{'&' if '?' in url else '?'}page_size=10" if "API" in name else url
@@ -56,8 +61,9 @@ def _lists(project: Project) -> dict[str, str]:
     imports = f"/api/v1/projects/{project.pk}/images/import"
     history = reverse("imports", args=[project.name])
     batch = ImportBatch.objects.filter(tasks__project=project).earliest("created_at")
-    schedule = Schedule.objects.filter(project=project).first()
-    assert schedule
+    schedule = Schedule.objects.filter(tasks__project=project).earliest("tasks__created_at")
+    someone = AuditEvent.objects.filter(project=project).earliest("at").actor_name
+    by_one = urlencode({"actor": someone, "action": "image.deleted"})
     found = {}
     for status in Status:
         found[f"imports, status={status.value}, API"] = f"{imports}?status={status.value}"
@@ -65,20 +71,46 @@ def _lists(project: Project) -> dict[str, str]:
     several = "status=failed&status=canceled"
     found |= {
         "imports, two statuses, API": f"{imports}?{several}",
+        "imports, two statuses that are rare, API": f"{imports}?status=canceling&status=running",
+        "history page, two statuses that are rare": f"{history}?status=canceling&status=running",
         "history page, two statuses": f"{history}?{several}",
         "imports, of a batch, API": f"{imports}?batch={batch.pk}",
         "imports, of a schedule, API": f"{imports}?schedule={schedule.pk}",
-        "imports, of a schedule that failed, API": f"{imports}?schedule={schedule.pk}&status=failed",
         "batches, API": f"{imports}/batches",
         "batches page": reverse("batches", args=[project.name]),
         "schedules page": reverse("schedules", args=[project.name]),
         "journal page": reverse("audit", args=[project.name]),
         "journal page, one action": f"{reverse('audit', args=[project.name])}?action=image.deleted",
         "journal, one person, API": f"/api/v1/projects/{project.pk}/audit?actor=nobody",
+        "journal, one action, API": f"/api/v1/projects/{project.pk}/audit?action=image.deleted",
+        "journal, one person's action, API": f"/api/v1/projects/{project.pk}/audit?{by_one}",
+        "journal, before, API": f"/api/v1/projects/{project.pk}/audit?before={LONG_AGO}",
+        "journal, one person before, API": f"/api/v1/projects/{project.pk}/audit?actor={someone}&before={LONG_AGO}",
         "images, a repository, API": f"/api/v1/projects/{project.pk}/images?repository=no/such",
+        "images, a tag, API": f"/api/v1/projects/{project.pk}/images?tag=none",
+        "images, a digest, API": f"/api/v1/projects/{project.pk}/images?digest=sha256:none",
     }
     for order in ("created_at", "completed_at", "-completed_at", "status", "-status"):
         found[f"imports, ordering={order}, API"] = f"{imports}?ordering={order}"
+        for what, narrowed in {
+            # A page of them, and none, among few and many alike.
+            "status=success": "status=success",
+            "status=canceling": "status=canceling",
+            "two statuses": "status=success&status=failed",
+            "two statuses that are rare": "status=canceling&status=running",
+            "of a schedule": f"schedule={schedule.pk}",
+            "of a batch": f"batch={batch.pk}",
+        }.items():
+            found[f"imports, {what}, ordering={order}, API"] = f"{imports}?{narrowed}&ordering={order}"
+    for what, narrowed in {"schedule": f"schedule={schedule.pk}", "batch": f"batch={batch.pk}"}.items():
+        for status in (Status.SUCCESS, Status.CANCELING):
+            found[f"imports, of a {what}, status={status.value}, API"] = (
+                f"{imports}?{narrowed}&status={status.value}"
+            )
+        for kind in ("common", "rare", "absent", "pair"):
+            found[f"imports, of a {what}, search {kind}, API"] = (
+                f"{imports}?{narrowed}&{urlencode({'search': TEXTS[kind]})}"
+            )
     return found
 
 

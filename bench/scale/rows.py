@@ -95,7 +95,7 @@ def _task(world: World, number: int, count: int, noise: random.Random, *, name: 
         "priority": (Priority.BATCH if in_batch else Priority.INTERACTIVE).value,
         "batch": world.batches[number // (10 * BATCH) % len(world.batches)] if in_batch else None,
         "batch_index": number // 10 % BATCH if in_batch else None,
-        "schedule": world.schedules[number % len(world.schedules)] if number % 20 == 1 else None,
+        "schedule": world.schedules[number // 20 % len(world.schedules)] if number % 20 == 1 else None,
         "created_at": at,
         "updated_at": at,
     }

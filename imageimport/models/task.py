@@ -176,6 +176,21 @@ class ImportTask(models.Model):
             models.Index(
                 fields=("schedule", "-created_at"), condition=Q(schedule__isnull=False), name="task_schedule"
             ),
+            models.Index(
+                fields=("schedule", "status", "-created_at", "-id"),
+                condition=Q(schedule__isnull=False),
+                name="task_schedule_status",
+            ),
+            models.Index(
+                fields=("schedule", "status", "id"),
+                condition=Q(schedule__isnull=False),
+                name="task_schedule_by_status",
+            ),
+            models.Index(
+                fields=("schedule", "-completed_at", "-id"),
+                condition=Q(schedule__isnull=False),
+                name="task_schedule_ended",
+            ),
             models.Index(fields=("completed_at",), condition=~Q(password=""), name="task_holds_secret"),
             models.Index(fields=("-created_at", "-id"), name="task_newest_all"),
             models.Index(
@@ -183,9 +198,10 @@ class ImportTask(models.Model):
                 condition=Q(dismissed_at__isnull=True),
                 name="task_undismissed",
             ),
-            models.Index(fields=("project", "-completed_at"), name="task_ended"),
+            models.Index(fields=("project", "-completed_at", "-id"), name="task_last_ended"),
             # Orders and filters of the API and of the admin.
             models.Index(fields=("project", "status", "id"), name="task_by_status"),
+            models.Index(fields=("project", "status", "-completed_at", "-id"), name="task_status_ended"),
             models.Index(fields=("status", "-created_at", "-id"), name="task_status_all"),
             models.Index(
                 fields=("error_code", "-created_at", "-id"),

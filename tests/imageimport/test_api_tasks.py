@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from rest_framework.test import APIClient
 
+from imageimport import filters
 from imageimport.choices import Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from projects.models import Project, Role
@@ -145,6 +147,36 @@ def test_the_list_is_newest_first_and_filters(api: APIClient, project: Project) 
     assert ids(search=new.target_image[-12:]) == [str(new.pk)]
     assert ids(batch=str(batch.pk)) == [str(new.pk)]
     assert api.get(path(project), {"status": "nonsense"}).status_code == 400
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize("ordering", ["", "created_at", "completed_at", "-completed_at", "status", "-status"])
+def test_several_statuses_are_one_list_whether_few_imports_have_them_or_many(
+    api: APIClient, project: Project, monkeypatch: pytest.MonkeyPatch, few: int, ordering: str
+) -> None:
+    monkeypatch.setattr(filters, "FEW", few)
+    statuses = (Status.FAILED, Status.CANCELED, Status.PENDING, Status.SUCCESS, Status.FAILED, Status.SUCCESS)
+    for status in statuses:
+        if status is Status.PENDING:
+            TaskFactory(project=project)
+        else:
+            ended_task(status, project=project)
+    TaskFactory()
+    asked: dict[str, Any] = {"ordering": ordering, "page_size": 2}
+    link, rows = f"{path(project)}?{urlencode(asked)}", []
+    # The whole list, and of it what was asked for.
+    while link:
+        page = api.get(link).json()
+        rows += page["results"]
+        link = page["next"]
+    assert len(rows) == len(statuses)
+    wanted = [row["id"] for row in rows if row["status"] in ("pending", "failed", "success")]
+    link, found = f"{path(project)}?{urlencode(asked)}&status=success&status=pending&status=failed", []
+    while link:
+        page = api.get(link).json()
+        found += [row["id"] for row in page["results"]]
+        link = page["next"]
+    assert found == wanted
 
 
 def test_bulk_inserted_rows_are_found(api: APIClient, project: Project) -> None:
