@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,6 @@ from tests.support.people import Team
 from tests.support.portal import seed_database
 
 __all__ = ["fresh_memory"]
-
-# Playwright keeps an event loop in this thread; the database is used from it all the same, by one thread at a time.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(autouse=True)
