@@ -255,6 +255,7 @@ class Connection:
     ) -> None:
         self.origin = url.origin
         self.cancel = cancel
+        self.opened_at = time.monotonic()
         self.idle_since = 0.0
         self.reused = False
         self.sock = sock

@@ -12,6 +12,8 @@ from oci.connection import Connection
 
 #: Idle connections are used again for so long; servers close theirs after a minute or more.
 IDLE_SECONDS: Final = 30.0
+#: None is kept for longer than this: its host's name may lead elsewhere by now, and the door judges only at the dial.
+OLDEST_SECONDS: Final = 300.0
 #: So many are kept in all; the oldest go first.
 MOST_IDLE: Final = 32
 
@@ -34,7 +36,7 @@ class IdleConnections:
     def take(self, origin: Origin) -> Connection | None:
         """One that the server has not closed, the last used first; it is the caller's then."""
         while (connection := self._pop(origin)) is not None:
-            if time.monotonic() - connection.idle_since < IDLE_SECONDS and not _readable(connection):
+            if _is_fresh(connection, time.monotonic()) and not _readable(connection):
                 connection.reused = True
                 return connection
             connection.close()
@@ -47,7 +49,7 @@ class IdleConnections:
             self._mind_fork()
             kept = [] if self._closed else [*self._kept, connection]
             done = [connection] if self._closed else []
-            while kept and (len(kept) > MOST_IDLE or now - kept[0].idle_since >= IDLE_SECONDS):
+            while kept and (len(kept) > MOST_IDLE or not _is_fresh(kept[0], now)):
                 done.append(kept.pop(0))
             self._kept = kept
         for each in done:
@@ -78,6 +80,10 @@ class IdleConnections:
         if self._process != os.getpid():
             self._process = os.getpid()
             self._kept = []
+
+
+def _is_fresh(connection: Connection, now: float) -> bool:
+    return now - connection.idle_since < IDLE_SECONDS and now - connection.opened_at < OLDEST_SECONDS
 
 
 def _readable(connection: Connection) -> bool:

@@ -83,11 +83,12 @@ def test_what_the_server_closed_is_not_used(registry: ScriptedRegistry, kept: Id
     assert registry.connections == 2
 
 
-def test_what_rested_for_too_long_is_not_used(
-    registry: ScriptedRegistry, kept: IdleConnections, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit", ["IDLE_SECONDS", "OLDEST_SECONDS"])
+def test_what_rested_for_too_long_or_is_too_old_is_not_used(
+    registry: ScriptedRegistry, kept: IdleConnections, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     look(registry, kept)
-    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(idle, limit, 0.0)
     look(registry, kept)
     assert registry.connections == 2
 
