@@ -59,6 +59,16 @@ def literal_address(host: str) -> IpAddress | None:
         return None
 
 
+def spelled(address: IpAddress) -> str:
+    """The one spelling of an address, whatever Python spells it (RFC 5952, section 5: an IPv4-mapped one ends in dots).
+
+    Python 3.11 writes ``::ffff:7f00:1`` where 3.13 writes ``::ffff:127.0.0.1``. A saved host has to be found again
+    after an upgrade, and two processes have to agree.
+    """
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return f"::ffff:{mapped}" if mapped else str(address)
+
+
 def bracketed(host: str) -> str:
     """A normalised host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
@@ -115,7 +125,7 @@ def _normal_ipv6(host: str, text: str) -> str:
             host=shown(text),
         )
     try:
-        return str(ipaddress.IPv6Address(host))
+        return spelled(ipaddress.IPv6Address(host))
     except ValueError:
         return _refuse(text)
 

@@ -18,6 +18,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from stack.catalogues import compile_catalogues
 from stack.install_system import InstallError, install_system_packages
 from stack.install_venv import LOCKS, install_locked
 
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     try:
         install_system_packages(profile)
         install_locked(ROOT, profile)
+        compile_catalogues(ROOT)
     except InstallError as exc:
         print(f"\nCannot install: {exc}", file=sys.stderr)
         return 1

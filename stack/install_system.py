@@ -47,7 +47,7 @@ def _has_certificates() -> bool:
 
 @dataclass(frozen=True)
 class Need:
-    """What must be there, how to see that it is, and the Debian packages that bring it, in order of preference."""
+    """What must be there, how to see that it is, and the packages that bring it: those of them that the release has."""
 
     what: str
     present: Callable[[], bool]
@@ -94,7 +94,10 @@ NEEDS_TO_TEST = (
     Need("the CNCF Distribution registry", on_path("docker-registry", "registry"), ["docker-registry"]),
     Need("PostgreSQL", lambda: bool(glob.glob("/usr/lib/postgresql/*/bin/postgres")), ["postgresql"]),
     Need("Docker Engine", on_path("dockerd"), ["docker.io"]),
+    # One package with the client until Debian 12, two from Debian 13 on.
+    Need("the Docker client", _docker, ["docker-cli", "docker.io"]),
     Need("skopeo", on_path("skopeo"), ["skopeo"]),
+    Need("curl (the guides' examples)", on_path("curl"), ["curl"]),
     Need("Chromium", on_path("chromium", "chromium-browser", "google-chrome"), ["chromium"]),
     Need("Chinese fonts", _has_cjk_font, ["fonts-noto-cjk"]),
     Need("ip (network namespaces)", on_path("ip"), ["iproute2"]),
@@ -150,6 +153,7 @@ def _apt_install(packages: Sequence[str]) -> str:
         _apt(
             prefix, ["update", "-q"]
         )  # a mirror that is partly stale still serves; the install itself decides
+        packages = [package for package in packages if _is_offered(package)] or packages
         if _apt(prefix, ["install", "-y", "-q", "--no-install-recommends", *packages]):
             return ""
         # One package without a candidate fails them all: then each on its own.
@@ -157,6 +161,12 @@ def _apt_install(packages: Sequence[str]) -> str:
             p for p in packages if not _apt(prefix, ["install", "-y", "-q", "--no-install-recommends", p])
         ]
     return f"apt-get could not install {' '.join(failed)}" if failed else ""
+
+
+def _is_offered(package: str) -> bool:
+    """Whether this release has the package: names differ from one to the next."""
+    asked = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
+    return asked.returncode == 0
 
 
 def _as_root() -> list[str] | None:

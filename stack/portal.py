@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from stack.paths import BIN, ROOT
 from stack.spec import ServiceSpec
@@ -74,13 +73,3 @@ def answers(host: str, port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def compile_catalogues(root: Path = ROOT) -> list[list[str]]:
-    """Commands that bring the compiled translations up to date with their sources; empty if they are."""
-    commands = []
-    for source in sorted(root.glob("locale/*/LC_MESSAGES/*.po")):
-        compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            commands.append(["msgfmt", "--output-file", str(compiled), str(source)])
-    return commands

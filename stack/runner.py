@@ -16,7 +16,7 @@ from stack.embedded import REDIS_PORT, REGISTRY_PORT, start_redis, start_registr
 from stack.oneshot import CommandFailed, run_command
 from stack.output import Console
 from stack.parent import watch_make
-from stack.portal import beat_service, compile_catalogues, manage, web_service, worker_service
+from stack.portal import beat_service, manage, web_service, worker_service
 from stack.ports import LOOPBACK, free_port, listen
 from stack.sample_import import SampleSource
 from stack.supervisor import Service, ServiceFailed, Supervisor
@@ -104,8 +104,6 @@ class Portal:
         state.write_services(config.data_dir, self.addresses)
 
     async def _prepare(self) -> None:
-        for command in compile_catalogues():
-            await run_command(command, name="portal", env={})
         self.console.say("portal", "preparing the database and static files")
         report = await run_command(manage("bootstrap", "--json"), name="bootstrap", env=self.env)
         self.administrator = json.loads(report.strip().splitlines()[-1])

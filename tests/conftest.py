@@ -22,8 +22,8 @@ from _pytest.nodeid import NodeId
 from django.db import DatabaseError
 from django.utils import translation
 
+from stack.catalogues import compile_catalogues
 from stack.paths import BIN, ROOT
-from stack.portal import compile_catalogues
 from stack.registry_server import BasicAuth
 from tests.support.engine import DockerEngine, start_engine, stop_engine
 from tests.support.portal import RUNNER, PortalProcess, seed_database
@@ -44,9 +44,8 @@ ACCOUNT = ("puller", "correct horse")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Translations are compiled from their sources, as `make run` does."""
-    for command in compile_catalogues():
-        subprocess.run(command, check=True)
+    """Translations are compiled from their sources, as `make install` does."""
+    compile_catalogues()
 
 
 #: What is started once in a session, and is dear: tests that share one stay together, so that it is started once

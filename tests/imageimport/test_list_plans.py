@@ -7,6 +7,7 @@ PostgreSQL's plans depend on the rows; ``python -m bench.scale`` measures them.
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from django.db import connection
@@ -20,16 +21,17 @@ from tests.support.factories import TaskFactory, member
 pytestmark = pytest.mark.django_db
 
 NARROWED = ("", "status=failed", "status=failed&status=success", "schedule=%s", "schedule=%s&status=failed")
-#: What the index is entered by: else the walk would pass all that is not wanted.
+#: What the index is entered by: else the walk would pass all that is not wanted. A range of statuses or each of
+#: them in turn, as the release of SQLite plans it: both come in order.
 LEADING = {
-    ("", ""): ("project_id=?",),
-    ("status=failed", ""): ("project_id=?", "status=?"),
-    ("status=failed&status=success", ""): ("project_id=?",),
-    ("status=failed&status=success", "status"): ("project_id=?", "status>?"),
-    ("schedule=%s", ""): ("schedule_id=?",),
-    ("schedule=%s&status=failed", ""): ("schedule_id=?", "status=?"),
+    ("", ""): (r"\bproject_id=\?",),
+    ("status=failed", ""): (r"\bproject_id=\?", r"\bstatus=\?"),
+    ("status=failed&status=success", ""): (r"\bproject_id=\?",),
+    ("status=failed&status=success", "status"): (r"\bproject_id=\?", r"\bstatus[>=]\?"),
+    ("schedule=%s", ""): (r"\bschedule_id=\?",),
+    ("schedule=%s&status=failed", ""): (r"\bschedule_id=\?", r"\bstatus=\?"),
     # Of three things that narrow and order an index has two.
-    ("schedule=%s&status=failed", "completed_at"): ("schedule_id=?",),
+    ("schedule=%s&status=failed", "completed_at"): (r"\bschedule_id=\?",),
 }
 #: All of it; rows of the same moment may be sorted by their ids, those of the same status not.
 SORTS = "USE TEMP B-TREE FOR ORDER BY"
@@ -71,7 +73,7 @@ def test_imports_come_in_the_order_of_an_index(
     sorts = "USE TEMP B-TREE" if "status" in order else SORTS
     assert not any(sorts in step for step in steps), steps
     wanted = LEADING.get((narrowed, order.strip("-")), LEADING[narrowed, ""])
-    assert any(all(part in step for part in wanted) for step in steps), steps
+    assert any(all(re.search(part, step) for part in wanted) for step in steps), steps
     assert not any(step.startswith("SCAN") for step in steps), steps
 
 

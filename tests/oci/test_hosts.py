@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +31,11 @@ from oci.hosts import (
         ("10.0.0.1.", "10.0.0.1"),
         ("[2001:DB8:0:0:0:0:0:1]", "2001:db8::1"),
         ("2001:db8::0001", "2001:db8::1"),
-        ("[::ffff:127.0.0.1]", "::ffff:7f00:1"),
+        ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1"),
+        ("[::ffff:7f00:1]", "::ffff:127.0.0.1"),
+        ("[0:0:0:0:0:FFFF:7F00:0001]", "::ffff:127.0.0.1"),
+        ("[::127.0.0.1]", "::7f00:1"),
+        ("[64:ff9b::10.0.0.1]", "64:ff9b::a00:1"),
         ("1.2.3.4.example", "1.2.3.4.example"),
         ("0x7f.example", "0x7f.example"),
         ("a" * 63 + ".x", "a" * 63 + ".x"),
@@ -75,19 +77,10 @@ def test_an_address_in_an_unusual_spelling_is_refused(text: str, dot: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["2130706433", "0x7f000001", "127.1", "0177.0.0.1", "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460"]
-)
-def test_the_system_would_have_taken_it_for_an_address(text: str) -> None:
-    """Why the refusal is needed: the resolver of Python's own finds loopback behind every one of these."""
-    assert socket.getaddrinfo(text, 80, type=socket.SOCK_STREAM)[0][4][0] == "127.0.0.1"
-    with pytest.raises(OciError):
-        normalise_host(text)
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "",
+        "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460",  # a resolver reads 127.0.0.1
         ".",
         "..",
         "a..b",

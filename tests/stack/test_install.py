@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.catalogues import compile_catalogues
 from stack.install_system import NEEDS_TO_RUN, InstallError, Need, install_system_packages
 from stack.install_venv import LOCKS, install_locked
 from stack.paths import ROOT
@@ -29,6 +31,43 @@ def test_what_cannot_be_installed_is_said_with_what_to_do(
         install_system_packages("run")
     assert "apt-get install redis-server" in str(raised.value)
     assert "REDIS_URL=redis://" in str(raised.value)
+
+
+def test_a_package_that_this_release_lacks_does_not_hold_up_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The Docker client is in docker.io until Debian 12, and a package of its own from Debian 13 on."""
+    asked = tmp_path / "asked"
+    for name, text in {
+        "apt-get": f'echo "$*" >> {asked}; case "$*" in *docker-cli*) exit 100;; esac',
+        "apt-cache": 'case "$2" in docker-cli) exit 100;; esac',
+        "sudo": 'exec "$@"',
+    }.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("stack.install_system.POLICY", tmp_path)  # there is one: nothing to write
+    client = Need("the Docker client", asked.exists, ["docker-cli", "docker.io"])
+    monkeypatch.setattr("stack.install_system.NEEDS_TO_RUN", (client,))
+    install_system_packages("run")
+    (install,) = [line for line in asked.read_text(encoding="utf-8").splitlines() if " install " in line]
+    assert install.endswith("--no-install-recommends docker.io")
+
+
+def test_the_catalogues_are_compiled_from_their_sources(tmp_path: Path) -> None:
+    messages = tmp_path / "locale" / "zh_Hans" / "LC_MESSAGES"
+    messages.mkdir(parents=True)
+    source = messages / "django.po"
+    shutil.copy(ROOT / "locale/zh_Hans/LC_MESSAGES/django.po", source)
+    compile_catalogues(tmp_path)
+    first = (messages / "django.mo").read_bytes()
+    with (messages / "django.mo").open("rb") as compiled:
+        assert gettext.GNUTranslations(compiled).gettext("Retry") == "重试"
+    source.write_text(source.read_text(encoding="utf-8").replace("重试", "再试"), encoding="utf-8")
+    os.utime(source, (2**31, 2**31))
+    compile_catalogues(tmp_path)
+    assert (messages / "django.mo").read_bytes() != first
 
 
 def test_a_configured_service_is_not_needed_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
