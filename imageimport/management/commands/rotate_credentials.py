@@ -25,12 +25,14 @@ class Command(BaseCommand):
         results = rotate(dry_run=dry_run)
         done = _("to re-encrypt") if dry_run else _("re-encrypted")
         for found in results:
-            line = f"{found.column}: {found.stale} {done}, {found.current} {_('current')}"
-            if found.overtaken:
-                line += f", {found.overtaken} {_('changed meanwhile')}"
-            if found.unreadable:
-                line += f", {found.unreadable} {_('unreadable')}"
-            self.stdout.write(line)
+            counts = [
+                (found.stale, done),
+                (found.current, _("current")),
+                (found.overtaken, _("changed meanwhile")),
+                (found.unreadable, _("unreadable")),
+            ]
+            shown = [f"{count} {word}" for place, (count, word) in enumerate(counts) if count or place < 2]
+            self.stdout.write(f"{found.column}: {', '.join(shown)}")
         unreadable = sum(found.unreadable for found in results)
         if unreadable:
             raise CommandError(
