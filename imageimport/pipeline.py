@@ -19,7 +19,7 @@ from imageimport import endings, leases, opening, watching
 from imageimport.choices import Outcome, Stage, Status
 from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
-from imageimport.monitor import BROKEN, CANCELED, LOST, STOPPED, TIMED_OUT, Monitor
+from imageimport.monitor import BROKEN, CANCELED, GIVES_WAY, LOST, STOPPED, TIMED_OUT, Monitor
 from imageimport.progress import Progress
 from imageimport.sentences import of_error, parts
 from imageimport.transports import open_transport
@@ -40,6 +40,10 @@ SETTLE_PAUSE: Final = 20.0
 AWAY_PAUSE: Final = 3.0
 #: How often a database that is away is asked again, seconds.
 DATABASE_PAUSE: Final = 0.5
+_GAVE_WAY: Final = gettext_noop(
+    "The source sends very little, and imports of others waited. This one goes on when a place is free; finished "
+    "layers stay."
+)
 
 
 def run(lease: Lease) -> None:
@@ -166,6 +170,9 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
         endings.end(lease.task_id, fence=lease.fence, status=Status.CANCELED)
     elif reason == TIMED_OUT:
         _fail(lease, _timed_out())
+    elif reason == GIVES_WAY:
+        log.info("import.gave_way", bytes_done=progress.totals()["bytes_done"])
+        leases.give_way(lease, said=parts(_GAVE_WAY))
     elif isinstance(exc, OciError):
         _settle_error(lease, exc)
     elif isinstance(exc, OperationalError | InterfaceError):
