@@ -26,6 +26,7 @@ from oci.reference import connect_host, parse_reference
 from oci.retry import RetryBudget
 from oci.scrub import remember
 from projects import audit
+from projects.locking import locked
 from projects.models import Project
 
 #: A test is waited for by a person: it retries for this long at most, and waits this long for an answer; seconds.
@@ -86,12 +87,14 @@ def update(
     values = dict(changes)
     if "registry" in values:
         values["registry"] = normal_registry(values["registry"])
-        if connect_host(values["registry"]) != connect_host(credential.registry):
-            values.setdefault("password", "")
-    _check_account(values.get("username", credential.username), values.get("password", ""))
-    for name, value in values.items():
-        setattr(credential, name, value)
     with transaction.atomic():
+        locked(credential, "project")
+        moves = connect_host(values.get("registry", credential.registry)) != connect_host(credential.registry)
+        if moves:
+            values.setdefault("password", "")
+        _check_account(values.get("username", credential.username), values.get("password", ""))
+        for name, value in values.items():
+            setattr(credential, name, value)
         _save(credential, update_fields=[*values, "updated_at"])
         _journal("credential.changed", credential, user, audit_request, changed=sorted(values))
     return credential

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from croniter import CroniterError
@@ -16,12 +17,13 @@ from django.http import HttpRequest
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from imageimport import cron, settling, syncs, syncturns
+from imageimport import collisions, cron, settling, syncs, syncturns
 from imageimport.models import Credential, Schedule, ScheduleRun
-from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
+from imageimport.requests import FieldErrors, ImportRequest, Prepared, Refused, prepare
 from imageimport.sentences import parts, shown
 from imageimport.tagrules import RuleError, TagRules
 from projects import audit
+from projects.locking import locked
 from projects.models import Project
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,8 @@ log = structlog.get_logger(__name__)
 #: A worker takes up new runs for so long before the next tick of the clock may, seconds.
 ROUND_SECONDS: Final = 60.0
 MOST_RULES: Final = 200
+#: What decides which tags it writes, and of what.
+_WRITES: Final = frozenset({"image_url", "tags", "exclude_tags", "target_name", "platforms"})
 #: What decides for whom and from where a schedule reads: who changes it answers for it.
 _ANSWERED_FOR: Final = frozenset({"image_url", "tags", "exclude_tags", "credential", "target_name"})
 
@@ -65,9 +69,11 @@ def create(
         enabled=enabled,
         created_by=user,
     )
-    _check(schedule)
+    prepared = _check(schedule)
     schedule.next_run_at = _next(schedule)
     with transaction.atomic():
+        _lock_project(project.pk)
+        collisions.refuse(schedule, prepared)
         schedule.save(force_insert=True)
         _journal("schedule.created", schedule, user, audit_request)
     return schedule
@@ -84,19 +90,23 @@ def update(
 
     :raises FieldErrors: with every field that is wrong.
     """
-    before = {name: getattr(schedule, name) for name in changes}
-    for name, value in changes.items():
-        setattr(schedule, name, value)
-    changed = {name for name, value in before.items() if value != getattr(schedule, name)}
-    if changed & _ANSWERED_FOR:
-        schedule.created_by = user
-    _check(schedule)
-    if changed & {"cron", "timezone", "enabled"} or schedule.next_run_at is None:
-        schedule.next_run_at = _next(schedule)
     with transaction.atomic():
-        schedule.save(
-            update_fields=[*changes, "platforms", "cron", "created_by", "next_run_at", "updated_at"]
-        )
+        _locked_with_project(schedule)
+        before = {name: getattr(schedule, name) for name in changes}
+        for name, value in changes.items():
+            setattr(schedule, name, value)
+        changed = {name for name, value in before.items() if value != getattr(schedule, name)}
+        columns = {*changed, "platforms", "cron", "updated_at"}
+        if changed & _ANSWERED_FOR:
+            schedule.created_by = user
+            columns.add("created_by")
+        prepared = _check(schedule)
+        if changed & _WRITES:
+            collisions.refuse(schedule, prepared)
+        if changed & {"cron", "timezone", "enabled"} or schedule.next_run_at is None:
+            schedule.next_run_at = _next(schedule)
+            columns.add("next_run_at")
+        schedule.save(update_fields=columns)
         _journal("schedule.changed", schedule, user, audit_request, changed=sorted(changed))
     return schedule
 
@@ -190,8 +200,18 @@ def _next(schedule: Schedule) -> dt.datetime | None:
     return cron.next_run(schedule.cron, schedule.timezone, clock.now()) if schedule.enabled else None
 
 
-def _check(schedule: Schedule) -> None:
-    """Judge all fields, and write some in their one form.
+def _lock_project(project: UUID) -> None:
+    """Schedules of one project are saved one after the other, so that of two that collide one sees the other."""
+    Project.objects.select_for_update().only("pk").get(pk=project)
+
+
+def _locked_with_project(schedule: Schedule) -> None:
+    _lock_project(schedule.project_id)
+    locked(schedule, "project", "credential", "created_by")
+
+
+def _check(schedule: Schedule) -> Prepared:
+    """Judge all fields, and write some in their one form. What an import of it would be.
 
     :raises FieldErrors:
     """
@@ -221,6 +241,7 @@ def _check(schedule: Schedule) -> None:
         errors["timezone" if "zone" in exc.params else "cron"] = [shown("", parts(exc.template, exc.params))]
     if errors:
         raise FieldErrors(errors)
+    return prepared
 
 
 def _check_rules(rules: Sequence[str]) -> None:

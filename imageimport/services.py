@@ -135,7 +135,7 @@ def retry(
     with transaction.atomic():
         new = create(prepared, audit_request=audit_request)
         ImportTask.objects.filter(pk=task.pk).update(
-            replaced=task.batch_id is not None, dismissed_at=timezone.now()
+            replaced=bool(task.batch_id or task.schedule_run_id), dismissed_at=timezone.now()
         )
         if task.batch_id:
             ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
@@ -167,8 +167,9 @@ def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", pa
         new.credential_required = task.credential_required
     new.retry_of = task
     new.priority = Priority.INTERACTIVE
-    if not task.replaced:  # its place in the batch is another's already
+    if not task.replaced:  # its place in the counts is another's already
         new.batch_id, new.batch_index = task.batch_id, task.batch_index
+        new.schedule_run_id = task.schedule_run_id
     new.schedule_id = task.schedule_id
     return prepared
 

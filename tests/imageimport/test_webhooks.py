@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from imageimport import endings, leases, outbox, webhooks
+from imageimport import endings, leases, outbox, outgoing, webhooks
 from imageimport.choices import Status, WebhookEvent
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.requests import FieldErrors
@@ -42,6 +42,12 @@ def owe(project: Project, *, failed: bool = False) -> WebhookDelivery:
         project_id=project.pk, event=event, failed=failed, make=lambda: {"event": event.value, "id": "1"}
     )
     return WebhookDelivery.objects.latest("created_at")
+
+
+def let_pass() -> None:
+    """All that waits is due: deliveries and webhooks that rest."""
+    WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+    Webhook.objects.update(resume_at=None)
 
 
 def end(task: Any, status: Status) -> None:
@@ -106,7 +112,7 @@ def test_a_failed_delivery_is_tried_again_later_and_later(hook: Webhook, receive
     delivery = owe(hook.project)
     pauses = []
     for attempt in range(1, webhooks.TRIES + 1):
-        WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+        let_pass()
         before = timezone.now()
         assert webhooks.deliver_due() == 1
         delivery.refresh_from_db()
@@ -127,7 +133,7 @@ def test_it_arrives_once_the_receiver_is_back(hook: Webhook, receiver: ScriptedS
     delivery = owe(hook.project)
     webhooks.deliver_due()
     assert webhooks.deliver_due() == 0, "not before its time"
-    WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+    let_pass()
     webhooks.deliver_due()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, delivery.error) == (State.DELIVERED, 2, "")
@@ -138,8 +144,8 @@ def test_it_arrives_once_the_receiver_is_back(hook: Webhook, receiver: ScriptedS
 
 def test_a_worker_that_dies_with_a_delivery_in_hand_loses_nothing(hook: Webhook) -> None:
     delivery = owe(hook.project)
-    assert [each.pk for each in webhooks._claim(10)] == [delivery.pk]
-    assert webhooks._claim(10) == [], "it is the other one's for now"
+    assert [each.pk for each in outgoing._claim(10)] == [delivery.pk]
+    assert outgoing._claim(10) == [], "it is the other one's for now"
     WebhookDelivery.objects.update(next_attempt_at=timezone.now() - dt.timedelta(seconds=1))
     assert webhooks.deliver_due() == 1
     delivery.refresh_from_db()
