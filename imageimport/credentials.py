@@ -83,14 +83,19 @@ def update(
     shown to another host than the one it was entered for.
 
     :raises FieldErrors: see :func:`create`.
+    :raises Refused: ``changed_meanwhile``: a password was given for the registry that the caller has seen, and someone
+        has named another one since.
     """
-    values = dict(changes)
+    values, seen = dict(changes), connect_host(credential.registry)
     if "registry" in values:
         values["registry"] = normal_registry(values["registry"])
     with transaction.atomic():
         locked(credential, "project")
-        moves = connect_host(values.get("registry", credential.registry)) != connect_host(credential.registry)
-        if moves:
+        if "registry" not in values and "password" in values and connect_host(credential.registry) != seen:
+            raise Refused(
+                "changed_meanwhile", _("Someone changed this credential meanwhile. Look at it again.")
+            )
+        if connect_host(values.get("registry", credential.registry)) != connect_host(credential.registry):
             values.setdefault("password", "")
         _check_account(values.get("username", credential.username), values.get("password", ""))
         for name, value in values.items():

@@ -148,13 +148,12 @@ def _account_in_turn(waiting: Sequence[_Waiting], places: Iterable[Place], now: 
     served = turns.served_at(turns.Kind.IMPORT, accounts)
     passed_over = now - dt.timedelta(seconds=PASSED_OVER_SECONDS)
 
-    def urgency(account: str) -> int:
-        own = accounts[account]
-        since = max(served.get(account, turns.NEVER), min(each.since for each in own))
-        return Priority.INTERACTIVE if since < passed_over else min(each.priority for each in own)
-
-    def order(account: str) -> tuple[int, int, dt.datetime, str]:
-        return urgency(account), running[account], *turns.longest_ago(served, account)
+    def order(account: str) -> tuple[int, int, dt.datetime, dt.datetime, str]:
+        own, last = accounts[account], served.get(account, turns.NEVER)
+        since = min(each.since for each in own)
+        is_passed_over = max(last, since) < passed_over
+        urgency = Priority.INTERACTIVE if is_passed_over else min(each.priority for each in own)
+        return urgency, running[account], last, since, account
 
     return min(accounts, key=order)
 
