@@ -134,8 +134,10 @@ def _within_limits(ready: QuerySet[ImportTask], places: Sequence[Place]) -> Quer
 
 def _waiting(ready: QuerySet[ImportTask]) -> list[_Waiting]:
     groups = ready.order_by().values_list("project_id", "requested_by_id")
-    groups = groups.annotate(priority=Min("priority"), since=Min("created_at"))
-    return [_Waiting(account_of(user, project), project, user, *best) for project, user, *best in groups]
+    groups = groups.annotate(best=Min("priority"), since=Min("created_at"))
+    return [
+        _Waiting(account_of(user, project), project, user, best, since) for project, user, best, since in groups
+    ]
 
 
 def _account_in_turn(waiting: Sequence[_Waiting], places: Iterable[Place], now: dt.datetime) -> str:

@@ -226,14 +226,16 @@ def test_a_change_into_a_collision_is_refused_and_another_change_of_an_old_one_i
 ) -> None:
     first = make(project, image_url="quay.io/a/b", tags=["1.*"], target_name="web")
     second = make(project, image_url="ghcr.io/c/d", tags=["2.*"], target_name="web")
-    for changes in ({"tags": ["1.5"]}, {"tags": []}, {"tags": ["*"]}):
+    into: list[dict[str, Any]] = [{"tags": ["1.5"]}, {"tags": []}, {"tags": ["*"]}]
+    for changes in into:
         with pytest.raises(FieldErrors):
             schedules.update(
                 schedule=second, user=project.created_by, changes={**changes, "image_url": "ghcr.io/c/d:1.0"}
             )
     # As a release before let them be: each may still be switched off, moved in time, and put right.
     Schedule.objects.filter(pk=second.pk).update(tags=["1.*"])
-    for changes in ({"enabled": False}, {"cron": "0 4 * * *"}, {"tags": ["3.*"]}):
+    past: list[dict[str, Any]] = [{"enabled": False}, {"cron": "0 4 * * *"}, {"tags": ["3.*"]}]
+    for changes in past:
         schedules.update(schedule=second, user=project.created_by, changes=changes)
     schedules.update(schedule=first, user=project.created_by, changes={"tags": ["1.*", "4.*"]})
 

@@ -290,7 +290,12 @@ def test_a_delivery_waits_for_no_other_accounts_silent_receivers(
 ) -> None:
     flood(silent, projects=3, hooks=20, each=5)
     delivery = owe(hook.project)
-    thread = threading.Thread(target=lambda: (webhooks.deliver_due(), connection.close()))
+
+    def deliver() -> None:
+        webhooks.deliver_due()
+        connection.close()
+
+    thread = threading.Thread(target=deliver)
     began = time.monotonic()
     thread.start()
     try:
