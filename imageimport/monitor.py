@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from imageimport import stopping
 from imageimport.choices import Outcome, Transport
 from imageimport.leases import Lease, LeaseLost, begin_commit, cancel_asked, renew
-from imageimport.models import ImportAttempt
+from imageimport.models import ImportAttempt, ImportTask
 from imageimport.pace import Pace
 from imageimport.places import is_wanted
 from imageimport.progress import Progress
@@ -115,7 +115,8 @@ class Monitor(threading.Thread):
             self._write()
             self._mind_others()
         except LeaseLost:
-            self._cancel.cancel(LOST)
+            if not self._is_deleted_while_committing():
+                self._cancel.cancel(LOST)
             self._closed.set()
         except (OperationalError, InterfaceError) as exc:
             # The database is away: go on while the lease still holds by our clock, then stop touching anything.
@@ -123,6 +124,10 @@ class Monitor(threading.Thread):
             close_old_connections()
             if self.lease_seconds_left <= 0:
                 self._cancel.cancel(LOST)
+
+    def _is_deleted_while_committing(self) -> bool:
+        """Then the tag is put to the end, so that it can be removed for certain (pipeline)."""
+        return self._committing.is_set() and not ImportTask.objects.filter(pk=self._lease.task_id).exists()
 
     def _write(self) -> None:
         now = time.monotonic()

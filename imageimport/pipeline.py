@@ -27,6 +27,8 @@ from imageimport.transports.base import Arrived, Job, Transport
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
 from projects import services as project_services
+from projects.deleting import delete_tag
+from projects.models import Project
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -81,7 +83,11 @@ def _run(lease: Lease, progress: Progress, cancel: CancelToken, monitor: Monitor
         _patiently(monitor, lambda: _settle(lease, progress, cancel, monitor.broke or fault))
     else:
         monitor.close()
-        _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
+        try:
+            _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
+        except LeaseLost:
+            _take_back(task)
+            raise
         log.info("import.succeeded", digest=arrived.digest, seconds=round(time.monotonic() - began, 2))
 
 
@@ -153,6 +159,18 @@ def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrive
             children=list(arrived.children),
             source_image=task.source_image,
         )
+
+
+def _take_back(task: ImportTask) -> None:
+    """The project was deleted, with all its tags, while this one was being put: nobody else would ever remove it."""
+    if Project.objects.filter(name=task.project.name).exists():
+        return
+    repository = f"{task.project.name}/{task.target_name}"
+    log.warning("import.project_deleted", repository=repository, tag=task.target_tag)
+    try:
+        delete_tag(repository=repository, tag=task.target_tag)
+    except OciError:
+        log.exception("import.tag_left", repository=repository, tag=task.target_tag)
 
 
 def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exception) -> None:
