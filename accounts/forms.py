@@ -82,6 +82,13 @@ class OwnPasswordForm(Styled, PasswordChangeForm):
         self.request = request
         super().__init__(user, *args, **kwargs)
 
+    def save(self, commit: bool = True) -> Any:
+        """The password alone: hashing takes its time, and what an operator changes meanwhile stays changed."""
+        user = super().save(commit=False)
+        if commit:
+            user.save(update_fields=["password"])
+        return user
+
     def clean_old_password(self) -> str:
         who = {"account": self.user.get_username(), "address": client_address(self.request)}
         if throttling.blocked_for(**who):

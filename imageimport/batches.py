@@ -88,7 +88,7 @@ def create(
     prepared = prepare_all(project, user, entries, common, bad)
     targets = [(each.task.target_name, each.task.target_tag) for each in prepared.values()]
     _refuse_busy(project, prepared)
-    services.check_room(project, len(targets), targets=targets)
+    services.check_room(project, len(targets), user=user, targets=targets)
     batch = ImportBatch(project=project, name=name.strip(), requested_by=user)
     said = parts(services.WAITING)
     for index, each in prepared.items():
@@ -162,7 +162,7 @@ def retry(
         for task in free
     ]
     services.check_room(
-        batch.project, len(new), targets=[(task.target_name, task.target_tag) for task in new]
+        batch.project, len(new), user=user, targets=[(task.target_name, task.target_tag) for task in new]
     )
     said = parts(services.WAITING)
     for task in new:

@@ -26,6 +26,7 @@ from oci.reference import connect_host, parse_reference
 from oci.retry import RetryBudget
 from oci.scrub import remember
 from projects import audit
+from projects.locking import locked
 from projects.models import Project
 
 #: A test is waited for by a person: it retries for this long at most, and waits this long for an answer; seconds.
@@ -82,16 +83,23 @@ def update(
     shown to another host than the one it was entered for.
 
     :raises FieldErrors: see :func:`create`.
+    :raises Refused: ``changed_meanwhile``: a password was given for the registry that the caller has seen, and someone
+        has named another one since.
     """
-    values = dict(changes)
+    values, seen = dict(changes), connect_host(credential.registry)
     if "registry" in values:
         values["registry"] = normal_registry(values["registry"])
-        if connect_host(values["registry"]) != connect_host(credential.registry):
-            values.setdefault("password", "")
-    _check_account(values.get("username", credential.username), values.get("password", ""))
-    for name, value in values.items():
-        setattr(credential, name, value)
     with transaction.atomic():
+        locked(credential, "project")
+        if "registry" not in values and "password" in values and connect_host(credential.registry) != seen:
+            raise Refused(
+                "changed_meanwhile", _("Someone changed this credential meanwhile. Look at it again.")
+            )
+        if connect_host(values.get("registry", credential.registry)) != connect_host(credential.registry):
+            values.setdefault("password", "")
+        _check_account(values.get("username", credential.username), values.get("password", ""))
+        for name, value in values.items():
+            setattr(credential, name, value)
         _save(credential, update_fields=[*values, "updated_at"])
         _journal("credential.changed", credential, user, audit_request, changed=sorted(values))
     return credential

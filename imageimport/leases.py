@@ -1,30 +1,30 @@
 """Who works at what: claim, heartbeat, give back, take over. Every write after the claim carries its fence.
 
-The claim is the one place that decides what starts: within the limits of the installation and of the project,
-interactive before scheduled, and fair between projects. It runs under one lock of the database, so the limits hold
-exactly at every moment, however many workers ask.
+The claim is the one place that decides what starts: within the limits of installation, account and project, fair
+between accounts and between projects (:mod:`imageimport.places`). It runs under one lock of the database, so the
+limits hold exactly at every moment, however many workers ask.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from imageimport import counting, endings
 from imageimport.choices import OCCUPYING, Outcome, Stage, Status
-from imageimport.models import ImportAttempt, ImportTask, ProjectTurn
+from imageimport.models import ImportAttempt, ImportTask
+from imageimport.places import Place, eligible, next_task, note_turn, places_taken
 from imageimport.sentences import english, parts
+from imageimport.turns import one_at_a_time
 from oci.errors import gettext_noop
 
 log = structlog.get_logger(__name__)
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 CLAIM_LOCK: Final = 0x1A9E7
 #: Attempts beyond the limit for a task whose tag may have been put: it says failed only where the tag stands.
 EXTRA_ATTEMPTS: Final = 3
+#: What gave way stays out of the line for so long, so that those behind it in its own project go first. Seconds.
+GIVE_WAY_PAUSE: Final = 20.0
 
 
 class LeaseLost(Exception):
@@ -64,24 +66,13 @@ def claim(*, worker: str) -> Lease | None:
 
     :param worker: host and process, for the history.
     """
-    with _one_at_a_time():
+    with one_at_a_time(CLAIM_LOCK):
         now = timezone.now()
-        busy = _busy(now)
-        if sum(busy.values()) >= settings.IMPORT_MAX_RUNNING:
+        places = _places_now(now)
+        if len(places) >= settings.IMPORT_MAX_RUNNING:
             return None
-        full = [project for project, n in busy.items() if n >= settings.IMPORT_MAX_RUNNING_PER_PROJECT]
-        ready = eligible(now).exclude(project__in=full)
-        project = _whose_turn(ready, busy)
-        if project is None:
-            return None
-        ready = ready.select_related("project", "requested_by")
-        task = ready.filter(project=project).order_by("priority", "created_at", "id").first()
+        task = next_task(eligible(now), places, now)
         return _start(task, worker=worker) if task else None
-
-
-def eligible(now: dt.datetime) -> QuerySet[ImportTask]:
-    """What waits and may start at ``now``, the limits aside."""
-    return ImportTask.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Status.PENDING)
 
 
 def renew(lease: Lease) -> bool:
@@ -142,73 +133,34 @@ def try_again(lease: Lease, *, pause: float, code: str, said: dict[str, Any]) ->
     _back_to_waiting(lease, outcome=Outcome.FAILED, counts=True, until=until, said=said, code=code)
 
 
+def give_way(lease: Lease, *, said: dict[str, Any]) -> None:
+    """Return the task to the end of the line, since imports of others wait for its place. Burns no attempt, but its
+    time counts; the history says ``stalled``.
+
+    :raises LeaseLost:
+    """
+    now = timezone.now()
+    until = now + dt.timedelta(seconds=GIVE_WAY_PAUSE)
+    with transaction.atomic():
+        note_turn(lease.task, now)
+        _back_to_waiting(
+            lease, outcome=Outcome.HANDED_BACK, counts=False, until=until, said=said, code="stalled"
+        )
+
+
 def take_over_lost() -> int:
     """Give back, or end, what lost its heartbeat. Returns how many."""
-    with _one_at_a_time():
-        return _take_over(_places(), timezone.now())
+    with one_at_a_time(CLAIM_LOCK):
+        return _take_over(places_taken(), timezone.now())
 
 
 # --- claim -------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """SQLite's write transaction is a lock already (transaction_mode IMMEDIATE); PostgreSQL gets one by name."""
-    with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        yield
-
-
-def _busy(now: dt.datetime) -> Counter[UUID]:
-    """How many places each project takes, once what was lost has given its place back."""
-    places = _places()
-    if _take_over(places, now):
-        places = _places()
-    return Counter(place.project for place in places)
-
-
-class _Place(NamedTuple):
-    """What a task that occupies a place says of it."""
-
-    task: UUID
-    project: UUID
-    expires_at: dt.datetime | None
-    updated_at: dt.datetime
-
-    def is_lost(self, now: dt.datetime) -> bool:
-        """A row without an expiry was not claimed here (an old release, a bulk insert): its age decides."""
-        if self.expires_at is not None:
-            return self.expires_at < now
-        return self.updated_at < now - dt.timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
-
-
-def _places() -> list[_Place]:
-    rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by()
-    return [_Place(*row) for row in rows.values_list("pk", "project_id", "lease_expires_at", "updated_at")]
-
-
-def _whose_turn(ready: QuerySet[ImportTask], busy: Counter[UUID]) -> UUID | None:
-    """The project whose import starts next: most urgent first, then fewest running, then served longest ago."""
-    best = ready.order_by().values("project_id").annotate(best=Min("priority"))
-    waiting = {row["project_id"]: row["best"] for row in best}
-    if len(waiting) < 2:
-        return next(iter(waiting), None)
-    served = dict(
-        ProjectTurn.objects.filter(project__in=list(waiting)).values_list("project_id", "served_at")
-    )
-    never = dt.datetime.min.replace(tzinfo=dt.UTC)
-    return min(
-        waiting,
-        key=lambda project: (
-            waiting[project],
-            busy[project],
-            served.get(project, never),
-            str(project),
-        ),
-        default=None,
-    )
+def _places_now(now: dt.datetime) -> list[Place]:
+    """The places that are taken, once what was lost has given its place back."""
+    places = places_taken()
+    return places_taken() if _take_over(places, now) else places
 
 
 def _start(task: ImportTask, *, worker: str) -> Lease | None:
@@ -243,12 +195,7 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
     )
     if lease.fence == 1:
         counting.add(counting.of_begin(task, now))
-    ProjectTurn.objects.bulk_create(
-        [ProjectTurn(project_id=task.project_id, served_at=now)],
-        update_conflicts=True,
-        unique_fields=["project"],
-        update_fields=["served_at"],
-    )
+    note_turn(task, now)
     return lease
 
 
@@ -311,7 +258,7 @@ def _end_canceled(lease: Lease, now: dt.datetime) -> None:
     endings.end(lease.task_id, fence=lease.fence, status=Status.CANCELED, now=now)
 
 
-def _take_over(places: Iterable[_Place], now: dt.datetime) -> int:
+def _take_over(places: Iterable[Place], now: dt.datetime) -> int:
     lost = [place.task for place in places if place.is_lost(now)]
     if not lost:
         return 0

@@ -16,7 +16,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from imageimport import stopping
+from imageimport.choices import Outcome, Transport
 from imageimport.leases import Lease, LeaseLost, begin_commit, cancel_asked, renew
+from imageimport.models import ImportAttempt, ImportTask
+from imageimport.pace import Pace
+from imageimport.places import is_wanted
 from imageimport.progress import Progress
 from oci.cancel import CancelToken
 
@@ -26,9 +30,13 @@ log = structlog.get_logger(__name__)
 TICK: Final = 0.5
 #: Beyond the stall time, before the heartbeat stops: the engine itself notices a stall first. Seconds.
 GRACE: Final = 30.0
+#: How often the line is looked at by an import that is slow, seconds.
+LOOK_AT_LINE: Final = 5.0
 
 #: Reasons with which the engine is canceled.
 CANCELED, STOPPED, LOST, TIMED_OUT, BROKEN = "canceled", "stopped", "lost", "timeout", "broken"
+#: It is slow, and imports of others wait for its place.
+GIVES_WAY = "gives way"
 
 
 class Monitor(threading.Thread):
@@ -45,6 +53,8 @@ class Monitor(threading.Thread):
         #: A defect that ended this thread; the attempt ends with it.
         self.broke: Exception | None = None
         self._renewed_at = time.monotonic()
+        self._pace: Pace | None = None
+        self._looked_at = 0.0
         #: Its log lines carry the ids of the attempt's.
         self._context = contextvars.copy_context()
 
@@ -103,8 +113,10 @@ class Monitor(threading.Thread):
         self._mind_limits()
         try:
             self._write()
+            self._mind_others()
         except LeaseLost:
-            self._cancel.cancel(LOST)
+            if not self._is_deleted_while_committing():
+                self._cancel.cancel(LOST)
             self._closed.set()
         except (OperationalError, InterfaceError) as exc:
             # The database is away: go on while the lease still holds by our clock, then stop touching anything.
@@ -112,6 +124,10 @@ class Monitor(threading.Thread):
             close_old_connections()
             if self.lease_seconds_left <= 0:
                 self._cancel.cancel(LOST)
+
+    def _is_deleted_while_committing(self) -> bool:
+        """Then the tag is put to the end, so that it can be removed for certain (pipeline)."""
+        return self._committing.is_set() and not ImportTask.objects.filter(pk=self._lease.task_id).exists()
 
     def _write(self) -> None:
         now = time.monotonic()
@@ -124,3 +140,20 @@ class Monitor(threading.Thread):
             asked = cancel_asked(self._lease)
         if asked and not self._committing.is_set():
             self._cancel.cancel(CANCELED)
+
+    def _mind_others(self) -> None:
+        """An import that hardly moves gives its place back, once an import of someone else waits for it.
+
+        The Docker Engine keeps nothing of a pull that was broken off, so its imports stay.
+        """
+        if self._lease.task.transport != Transport.REGISTRY:
+            return
+        if self._pace is None:
+            before = ImportAttempt.objects.filter(task=self._lease.task_id, outcome=Outcome.HANDED_BACK)
+            self._pace = Pace(gave_way=before.filter(error_code="stalled").count())
+        moved, now = self._progress.moved, time.monotonic()
+        slow = moved is not None and self._pace.is_slow(moved)
+        if slow and now - self._looked_at >= LOOK_AT_LINE and not self._committing.is_set():
+            self._looked_at = now
+            if is_wanted(self._lease.task):
+                self._cancel.cancel(GIVES_WAY)

@@ -19,7 +19,7 @@ from imageimport import endings, leases, opening, watching
 from imageimport.choices import Outcome, Stage, Status
 from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
-from imageimport.monitor import BROKEN, CANCELED, LOST, STOPPED, TIMED_OUT, Monitor
+from imageimport.monitor import BROKEN, CANCELED, GIVES_WAY, LOST, STOPPED, TIMED_OUT, Monitor
 from imageimport.progress import Progress
 from imageimport.sentences import of_error, parts
 from imageimport.transports import open_transport
@@ -27,6 +27,8 @@ from imageimport.transports.base import Arrived, Job, Transport
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
 from projects import services as project_services
+from projects.deleting import delete_tag
+from projects.models import Project
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -40,6 +42,10 @@ SETTLE_PAUSE: Final = 20.0
 AWAY_PAUSE: Final = 3.0
 #: How often a database that is away is asked again, seconds.
 DATABASE_PAUSE: Final = 0.5
+_GAVE_WAY: Final = gettext_noop(
+    "The source sends very little, and imports of others waited. This one goes on when a place is free; finished "
+    "layers stay."
+)
 
 
 def run(lease: Lease) -> None:
@@ -77,7 +83,11 @@ def _run(lease: Lease, progress: Progress, cancel: CancelToken, monitor: Monitor
         _patiently(monitor, lambda: _settle(lease, progress, cancel, monitor.broke or fault))
     else:
         monitor.close()
-        _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
+        try:
+            _patiently(monitor, lambda: _succeed(task, lease, progress, arrived))
+        except LeaseLost:
+            _take_back(task)
+            raise
         log.info("import.succeeded", digest=arrived.digest, seconds=round(time.monotonic() - began, 2))
 
 
@@ -151,6 +161,18 @@ def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrive
         )
 
 
+def _take_back(task: ImportTask) -> None:
+    """The project was deleted, with all its tags, while this one was being put: nobody else would ever remove it."""
+    if Project.objects.filter(name=task.project.name).exists():
+        return
+    repository = f"{task.project.name}/{task.target_name}"
+    log.warning("import.project_deleted", repository=repository, tag=task.target_tag)
+    try:
+        delete_tag(repository=repository, tag=task.target_tag)
+    except OciError:
+        log.exception("import.tag_left", repository=repository, tag=task.target_tag)
+
+
 def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exception) -> None:
     """Decide what an attempt's failure means for its row."""
     reason = cancel.reason if cancel.canceled else ""
@@ -166,6 +188,9 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
         endings.end(lease.task_id, fence=lease.fence, status=Status.CANCELED)
     elif reason == TIMED_OUT:
         _fail(lease, _timed_out())
+    elif reason == GIVES_WAY:
+        log.info("import.gave_way", bytes_done=progress.totals()["bytes_done"])
+        leases.give_way(lease, said=parts(_GAVE_WAY))
     elif isinstance(exc, OciError):
         _settle_error(lease, exc)
     elif isinstance(exc, OperationalError | InterfaceError):

@@ -35,6 +35,7 @@ STAGE_MESSAGES: Final[Mapping[Stage, str]] = {
 _JUST_WRITTEN: Final = 0.5
 #: Weight of the newest second in the smoothed rate.
 _SMOOTHING: Final = 0.3
+_READS_SOURCE: Final = frozenset({Stage.START, Stage.LOGIN, Stage.PULL})
 _HERE: Final = frozenset({LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE})
 
 
@@ -145,6 +146,11 @@ class Progress:
         with self._lock:
             waits = max(0.0, (self._waits_until or 0.0) - time.time())
         return 0.0 if waits else time.monotonic() - self.alive_at
+
+    @property
+    def moved(self) -> int | None:
+        """Bytes moved so far, while bytes of the source are what the attempt waits for; else None."""
+        return self._moved if self._stage in _READS_SOURCE else None
 
     def totals(self) -> dict[str, int]:
         """Bytes: in all, at the target, and of these not read from the source."""

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from imageimport import endings
+from imageimport import endings, turns
 from imageimport.choices import TERMINAL, Status
-from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
+from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
 
 #: Rows removed by one statement, so that no lock is held for long.
 BATCH: Final = 5000
@@ -35,6 +35,9 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
             WebhookDelivery.objects.filter(
                 created_at__lt=now - dt.timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
             ).exclude(state=WebhookDelivery.State.PENDING)
+        ),
+        "turns": _delete(
+            AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))
         ),
     }
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from croniter import CroniterError
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
-from imageimport import cron, settling, syncs
+from imageimport import collisions, cron, settling, syncs, syncturns
 from imageimport.models import Credential, Schedule, ScheduleRun
-from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
+from imageimport.requests import FieldErrors, ImportRequest, Prepared, Refused, prepare
 from imageimport.sentences import parts, shown
 from imageimport.tagrules import RuleError, TagRules
 from projects import audit
+from projects.locking import locked
 from projects.models import Project
 
 log = structlog.get_logger(__name__)
@@ -28,6 +31,8 @@ log = structlog.get_logger(__name__)
 #: A worker takes up new runs for so long before the next tick of the clock may, seconds.
 ROUND_SECONDS: Final = 60.0
 MOST_RULES: Final = 200
+#: What decides which tags it writes, and of what.
+_WRITES: Final = frozenset({"image_url", "tags", "exclude_tags", "target_name", "platforms"})
 #: What decides for whom and from where a schedule reads: who changes it answers for it.
 _ANSWERED_FOR: Final = frozenset({"image_url", "tags", "exclude_tags", "credential", "target_name"})
 
@@ -64,9 +69,11 @@ def create(
         enabled=enabled,
         created_by=user,
     )
-    _check(schedule)
+    prepared = _check(schedule)
     schedule.next_run_at = _next(schedule)
     with transaction.atomic():
+        _lock_project(project.pk)
+        collisions.refuse(schedule, prepared)
         schedule.save(force_insert=True)
         _journal("schedule.created", schedule, user, audit_request)
     return schedule
@@ -83,19 +90,23 @@ def update(
 
     :raises FieldErrors: with every field that is wrong.
     """
-    before = {name: getattr(schedule, name) for name in changes}
-    for name, value in changes.items():
-        setattr(schedule, name, value)
-    changed = {name for name, value in before.items() if value != getattr(schedule, name)}
-    if changed & _ANSWERED_FOR:
-        schedule.created_by = user
-    _check(schedule)
-    if changed & {"cron", "timezone", "enabled"} or schedule.next_run_at is None:
-        schedule.next_run_at = _next(schedule)
     with transaction.atomic():
-        schedule.save(
-            update_fields=[*changes, "platforms", "cron", "created_by", "next_run_at", "updated_at"]
-        )
+        _locked_with_project(schedule)
+        before = {name: getattr(schedule, name) for name in changes}
+        for name, value in changes.items():
+            setattr(schedule, name, value)
+        changed = {name for name, value in before.items() if value != getattr(schedule, name)}
+        columns = {*changed, "platforms", "cron", "updated_at"}
+        if changed & _ANSWERED_FOR:
+            schedule.created_by = user
+            columns.add("created_by")
+        prepared = _check(schedule)
+        if changed & _WRITES:
+            collisions.refuse(schedule, prepared)
+        if changed & {"cron", "timezone", "enabled"} or schedule.next_run_at is None:
+            schedule.next_run_at = _next(schedule)
+            columns.add("next_run_at")
+        schedule.save(update_fields=columns)
         _journal("schedule.changed", schedule, user, audit_request, changed=sorted(changed))
     return schedule
 
@@ -131,14 +142,32 @@ def run_due() -> int:
     """Begin what is due, do the open runs that nobody does, end those that were left. Returns how many it did."""
     settling.settle_stragglers()
     _start_due(clock.now())
-    done, deadline = 0, time.monotonic() + ROUND_SECONDS
-    while time.monotonic() < deadline:
-        lease = syncs.claim()
-        if lease is None:
-            break
+    ends = time.monotonic() + ROUND_SECONDS
+    first = syncs.claim()
+    if first is None:
+        return 0
+    # Side by side in this one process: the others of the pool are for imports and housekeeping.
+    with ThreadPoolExecutor(syncturns.MOST_RUNS, "schedule") as pool:
+        beside = [pool.submit(_beside, ends) for _ in range(syncturns.MOST_RUNS - 1)]
+        done = _work(first, ends)
+        return done + sum(each.result() for each in beside)
+
+
+def _work(lease: syncs.RunLease | None, ends: float) -> int:
+    """Do this run, and then what is free, until the monotonic time ``ends``. Returns how many it did."""
+    done = 0
+    while lease is not None:
         syncs.work(lease)
         done += 1
+        lease = syncs.claim() if time.monotonic() < ends else None
     return done
+
+
+def _beside(ends: float) -> int:
+    try:
+        return _work(syncs.claim(), ends)
+    finally:
+        connection.close()
 
 
 def _start_due(now: dt.datetime) -> None:
@@ -171,8 +200,18 @@ def _next(schedule: Schedule) -> dt.datetime | None:
     return cron.next_run(schedule.cron, schedule.timezone, clock.now()) if schedule.enabled else None
 
 
-def _check(schedule: Schedule) -> None:
-    """Judge all fields, and write some in their one form.
+def _lock_project(project: UUID) -> None:
+    """Schedules of one project are saved one after the other, so that of two that collide one sees the other."""
+    Project.objects.select_for_update().only("pk").get(pk=project)
+
+
+def _locked_with_project(schedule: Schedule) -> None:
+    _lock_project(schedule.project_id)
+    locked(schedule, "project", "credential", "created_by")
+
+
+def _check(schedule: Schedule) -> Prepared:
+    """Judge all fields, and write some in their one form. What an import of it would be.
 
     :raises FieldErrors:
     """
@@ -202,6 +241,7 @@ def _check(schedule: Schedule) -> None:
         errors["timezone" if "zone" in exc.params else "cron"] = [shown("", parts(exc.template, exc.params))]
     if errors:
         raise FieldErrors(errors)
+    return prepared
 
 
 def _check_rules(rules: Sequence[str]) -> None:

@@ -105,9 +105,35 @@ class Range:
     def __init__(self, alternatives: tuple[tuple[_Bound, ...], ...]) -> None:
         self._alternatives = alternatives
 
+    @property
+    def alternatives(self) -> tuple[tuple[_Bound, ...], ...]:
+        """Bounds that hold together; one of the alternatives must."""
+        return self._alternatives
+
     def holds(self, version: Version) -> bool:
         """Whether ``version`` is in the range. A pre-release only is where the range names one of the same version."""
         return any(_all_hold(bounds, version) for bounds in self._alternatives)
+
+
+def may_meet(one: Range, other: Range) -> bool:
+    """Whether there may be a version in both. False only where there can be none."""
+    return any(_meet((*a, *b)) for a in one.alternatives for b in other.alternatives)
+
+
+def _meet(bounds: tuple[_Bound, ...]) -> bool:
+    """Whether a version may keep all bounds: the lowest that some of them allow is at most the highest.
+
+    Pre-releases stand between versions, so that what looks like a gap between two bounds may hold one; it is no gap
+    here.
+    """
+    lows = [bound.version.key for bound in bounds if bound.op in (">=", ">", "=")]
+    highs = [bound.version.key for bound in bounds if bound.op in ("<=", "<", "=")]
+    if not lows or not highs:
+        return True
+    low, high = max(lows), min(highs)
+    if low != high:
+        return low < high
+    return all(bound.op in (">=", "<=", "=") for bound in bounds if bound.version.key == low)
 
 
 def _all_hold(bounds: tuple[_Bound, ...], version: Version) -> bool:

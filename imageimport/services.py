@@ -69,7 +69,7 @@ def create(prepared: Prepared, *, audit_request: HttpRequest | None = None) -> I
     :raises Refused: see :func:`submit`.
     """
     task = prepared.task
-    check_room(task.project, 1, targets=[(task.target_name, task.target_tag)])
+    check_room(task.project, 1, user=task.requested_by, targets=[(task.target_name, task.target_tag)])
     _check_tag(prepared)
     said = parts(WAITING)
     task.message, task.message_parts = english(said), said
@@ -135,7 +135,7 @@ def retry(
     with transaction.atomic():
         new = create(prepared, audit_request=audit_request)
         ImportTask.objects.filter(pk=task.pk).update(
-            replaced=task.batch_id is not None, dismissed_at=timezone.now()
+            replaced=bool(task.batch_id or task.schedule_run_id), dismissed_at=timezone.now()
         )
         if task.batch_id:
             ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
@@ -167,8 +167,9 @@ def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", pa
         new.credential_required = task.credential_required
     new.retry_of = task
     new.priority = Priority.INTERACTIVE
-    if not task.replaced:  # its place in the batch is another's already
+    if not task.replaced:  # its place in the counts is another's already
         new.batch_id, new.batch_index = task.batch_id, task.batch_index
+        new.schedule_run_id = task.schedule_run_id
     new.schedule_id = task.schedule_id
     return prepared
 
@@ -178,8 +179,10 @@ def dismiss(*, task: ImportTask, user: User | None) -> None:
     ImportTask.objects.filter(pk=task.pk, dismissed_at=None).update(dismissed_at=timezone.now())
 
 
-def check_room(project: Project, count: int, *, targets: Sequence[tuple[str, str]] = ()) -> None:
-    """Whether ``count`` more imports may wait in this project, and their ``targets`` have a place in it.
+def check_room(
+    project: Project, count: int, *, user: User | None, targets: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Whether ``count`` more imports of ``user`` may wait in this project, and their ``targets`` have a place in it.
 
     :raises Refused: ``queue_full`` (429 with Retry-After) or ``quota_exceeded`` (409).
     """
@@ -191,7 +194,25 @@ def check_room(project: Project, count: int, *, targets: Sequence[tuple[str, str
             status=429,
             retry_after=30,
         )
+    _check_account(user, count)
     quotas.check_submission(project=project, waiting=waiting, count=count, targets=targets)
+
+
+def _check_account(user: User | None, count: int) -> None:
+    """What one account has waiting in all its projects is bounded: each claim looks through what waits.
+
+    :raises Refused: ``queue_full`` (429 with Retry-After).
+    """
+    if user is None or user.is_superuser:
+        return
+    waiting = ImportTask.objects.filter(requested_by=user, status=Status.PENDING).count()
+    if waiting + count > settings.IMPORT_MAX_QUEUED_PER_USER:
+        raise Refused(
+            "queue_full",
+            _("%(count)d of your imports wait already. Try again later.") % {"count": waiting},
+            status=429,
+            retry_after=30,
+        )
 
 
 def busy_targets(project: Project, targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], uuid.UUID]:

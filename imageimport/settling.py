@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from imageimport import outbox, payloads
@@ -53,28 +53,30 @@ def batch_counts(batch_id: UUID) -> dict[str, int]:
 
 @transaction.atomic(savepoint=False)
 def settle_run(run_id: UUID) -> bool:
-    """End a run whose tags are compared and whose imports have ended. True where this call did."""
+    """End a run whose tags are compared and whose imports have ended. True where this call did.
+
+    Where imports of it were retried after its end, its numbers are put right when those have ended, and told again.
+    """
     runs = ScheduleRun.objects.select_for_update(of=("self",)).select_related("schedule__project")
     run = runs.filter(pk=run_id).first()
-    if run is None or run.ended_at is not None or run.checked_at is None:
+    if run is None or run.checked_at is None:
         return False
     tasks = ImportTask.objects.filter(schedule_run_id=run_id)
-    if tasks.filter(status__in=ACTIVE).exists():
+    if tasks.filter(status__in=ACTIVE, replaced=False).exists():
         return False
-    ended = tasks.aggregate(
-        imported=Count("pk", filter=Q(status=Status.SUCCESS)),
-        failed=Count("pk", filter=~Q(status=Status.SUCCESS)),
-    )
-    run.ended_at = timezone.now()
-    result = {
-        "checked": run.checked,
-        "imported": ended["imported"],
-        "unchanged": run.unchanged,
-        "failed": run.failed + ended["failed"],
-    }
+    was = (run.ended_at, run.failed)
+    result = _result(run, tasks)
     run.failed = result["failed"]
-    run.save(update_fields=["ended_at", "failed"])
-    Schedule.objects.filter(pk=run.schedule_id).update(last_run_at=run.ended_at, last_result=result)
+    if run.ended_at is None:
+        run.ended_at = timezone.now()
+    elif was == (run.ended_at, run.failed):
+        return False
+    run.save(update_fields=["ended_at", "failed", "tags_failed"])
+    if was[0] is None:
+        Schedule.objects.filter(pk=run.schedule_id).update(last_run_at=run.ended_at, last_result=result)
+    else:
+        # A later run may have ended meanwhile: then its numbers are the schedule's.
+        Schedule.objects.filter(pk=run.schedule_id, last_run_at=run.ended_at).update(last_result=result)
     outbox.enqueue(
         project_id=run.schedule.project_id,
         event=WebhookEvent.SCHEDULE_COMPLETED,
@@ -84,6 +86,24 @@ def settle_run(run_id: UUID) -> bool:
     return True
 
 
+def _result(run: ScheduleRun, tasks: QuerySet[ImportTask]) -> dict[str, int]:
+    """The run's counts by what its imports are now; one that was retried counts as what became of the retry."""
+    if run.tags_failed is None:
+        # Ended by a release before: its number has the imports in it that failed then.
+        then = tasks.filter(Q(replaced=True) | Q(retry_of=None)).exclude(status=Status.SUCCESS).count()
+        run.tags_failed = run.failed if run.ended_at is None else max(0, run.failed - then)
+    ended = tasks.filter(replaced=False).aggregate(
+        imported=Count("pk", filter=Q(status=Status.SUCCESS)),
+        failed=Count("pk", filter=~Q(status=Status.SUCCESS)),
+    )
+    return {
+        "checked": run.checked,
+        "imported": ended["imported"],
+        "unchanged": run.unchanged,
+        "failed": run.tags_failed + ended["failed"],
+    }
+
+
 def settle_stragglers() -> int:
     """Complete what has nothing active left and was not told so. Returns how many."""
     before = timezone.now() - STRAGGLING
@@ -91,7 +111,9 @@ def settle_stragglers() -> int:
     batches = ImportBatch.objects.filter(completed_at=None, created_at__lt=before)
     batches = batches.exclude(pk__in=active.filter(batch__isnull=False, replaced=False).values("batch"))
     runs = ScheduleRun.objects.filter(ended_at=None, checked_at__lt=before)
-    runs = runs.exclude(pk__in=active.filter(schedule_run__isnull=False).values("schedule_run"))
+    runs = runs.exclude(
+        pk__in=active.filter(schedule_run__isnull=False, replaced=False).values("schedule_run")
+    )
     done = [settle_batch(pk) for pk in batches.values_list("pk", flat=True)]
     done += [settle_run(pk) for pk in runs.values_list("pk", flat=True)]
     return sum(done)

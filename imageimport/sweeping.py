@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from imageimport import counting
 from imageimport.choices import OCCUPYING
-from imageimport.leases import eligible, take_over_lost
+from imageimport.leases import take_over_lost
 from imageimport.models import ImportTask
+from imageimport.places import eligible
 
 log = structlog.get_logger(__name__)
 

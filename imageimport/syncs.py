@@ -3,45 +3,46 @@
 Digests are compared by HEAD, which costs the source nothing; a manifest is fetched only from registries that do not say
 its digest. Tags are listed only where a rule is no exact name. Nothing is ever deleted at the target.
 
-A run is leased like an import: what a lost worker left is taken up again by another, and tags that have their import
-already are not asked for twice.
+A run is leased like an import: what a lost worker left is taken up again by another, where that one was. It keeps
+its place for a turn only, while runs of others wait (:mod:`imageimport.syncturns`), and goes on at its next turn, or
+after a rate limit, with the tag at which it stopped.
+
+The source is asked for one tag at a time: so a registry that limits its requests refuses one of them for each of its
+windows, not as many as are on their way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-import secrets
-import socket
+import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
-from imageimport import settling, stopping
+from imageimport import settling, stopping, syncturns
 from imageimport.comparing import Comparison, Found, compare, opened
 from imageimport.models import ImportTask, ScheduleRun
 from imageimport.sentences import english, of_error
+from imageimport.syncturns import LeaseLost, RunLease, claim
 from imageimport.syncwork import Import, begin_import
 from imageimport.tagrules import TagRules
 from oci.errors import OciError, gettext_noop
 
+__all__ = ["LeaseLost", "RunLease", "claim", "work"]
+
 log = structlog.get_logger(__name__)
 
-#: Renewed after each chunk of tags; a chunk takes less, whatever the source does.
-LEASE_SECONDS: Final = 120
+#: Tags that are looked at before what was found is written.
 CHUNK: Final = 32
-PARALLEL: Final = 4
-#: Runs under comparison at once in the whole installation: imports and the sweep keep their workers. A comparison
-#: takes a second or two, its imports go on without it.
-MOST_RUNS: Final = 1
+#: A comparison goes on for so long while runs of others wait, seconds; then it goes to the end of the line.
+TURN_SECONDS: Final = 30.0
+#: A source may take so long to list its tags, seconds: half a list is worth nothing at the next turn.
+LISTING_SECONDS: Final = 120.0
 MOST_TRIES: Final = 3
 MOST_ITEMS: Final = 1000
 #: A rate limit is waited for so long in all.
@@ -51,49 +52,8 @@ _WHOLE: Final = frozenset(
     {"unreachable", "tls_error", "blocked_address", "rate_limited", "unauthorized", "credential_unreadable",
      "target_error", "stalled"}
 )  # fmt: skip
+_LISTING: Final = gettext_noop("%(host)s took more than %(seconds)d seconds to list its tags.")
 TOO_MANY_RULES: Final = gettext_noop("There may be at most %(limit)s rules.")
-
-
-class LeaseLost(Exception):
-    """Another worker has the run, or it is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunLease:
-    """The right to work at a run while the row names this owner."""
-
-    run_id: uuid.UUID
-    owner: str
-
-    def rows(self) -> Any:
-        return ScheduleRun.objects.filter(
-            pk=self.run_id, lease_owner=self.owner, checked_at=None, ended_at=None
-        )
-
-    def write(self, **columns: Any) -> None:
-        """:raises LeaseLost:"""
-        until = timezone.now() + dt.timedelta(seconds=LEASE_SECONDS)
-        if not self.rows().update(**{"lease_expires_at": until, **columns}):
-            raise LeaseLost
-
-
-def claim() -> RunLease | None:
-    """Take up the oldest run that nobody works at, unless enough are under way."""
-    now = timezone.now()
-    open_runs = ScheduleRun.objects.filter(checked_at=None, ended_at=None)
-    if (
-        open_runs.filter(lease_expires_at__gt=now).exclude(lease_owner="").count() >= MOST_RUNS
-        or stopping.asked()
-    ):
-        return None
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:120]
-    until = now + dt.timedelta(seconds=LEASE_SECONDS)
-    for pk in open_runs.filter(free).order_by("started_at").values_list("pk", flat=True)[:MOST_RUNS]:
-        mine = open_runs.filter(free, pk=pk)
-        if mine.update(lease_owner=owner, lease_expires_at=until, tries=F("tries") + 1):
-            return RunLease(pk, owner)
-    return None
 
 
 def work(lease: RunLease) -> None:
@@ -123,24 +83,68 @@ class _Run:
         self.run = run
         self.lease = lease
         self.rules = TagRules(run.schedule.tags or [], run.schedule.exclude_tags or [])
-        #: Of an earlier owner: tag to task.
-        self.begun = dict(ImportTask.objects.filter(schedule_run=run).values_list("target_tag", "pk"))
+        self.turn_ends = time.monotonic() + TURN_SECONDS
+        self.begun: dict[str, dict[str, Any]] = {}
+        if run.todo is None:
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Nobody looked at it yet, or not as far as to know its tags. Imports there are only of a release before."""
+        run = self.run
         known = {item["tag"]: item for item in run.items}
-        self.earlier = {tag: known.get(tag, {"tag": tag, "result": "moved"}) for tag in self.begun}
-        run.checked = run.new = run.moved = run.unchanged = run.failed = 0
+        tags = ImportTask.objects.filter(schedule_run=run).values_list("target_tag", flat=True)
+        self.begun = {tag: known.get(tag, {"tag": tag, "result": "moved"}) for tag in tags}
+        run.position = run.checked = run.new = run.moved = run.unchanged = run.failed = 0
         run.items = []
 
     def go(self) -> None:
         """:raises OciError: of the source or target as a whole. :raises LeaseLost:"""
-        with opened(self.run.schedule) as comparison, ThreadPoolExecutor(PARALLEL, "schedule") as pool:
-            for tags in _chunks(self._tags(comparison)):
-                fresh = [tag for tag in tags if tag not in self.begun]
-                found = list(pool.map(lambda tag: compare(comparison, tag), fresh))
-                self._take(comparison, [tag for tag in tags if tag in self.begun], found)
-                if stopping.asked():
-                    self.lease.write(lease_owner="", lease_expires_at=None, tries=F("tries") - 1)
+        run = self.run
+        with opened(run.schedule) as comparison:
+            if run.todo is None:
+                run.todo = self._tags(comparison)
+                self.lease.write(todo=run.todo)
+            while run.position < len(run.todo):
+                self._step(comparison, run.todo[run.position : run.position + CHUNK])
+                if stopping.asked() or self._is_over():
+                    self._go_on_later()
                     return
-            self.finish(None if self.run.checked else _nothing(comparison))
+            self.finish(None if run.checked else _nothing(comparison))
+
+    def _is_over(self) -> bool:
+        """Whether its turn has ended, and another's run waits. If none does, the next turn is its own as well."""
+        if time.monotonic() < self.turn_ends:
+            return False
+        self.turn_ends = time.monotonic() + TURN_SECONDS
+        return syncturns.is_waited_for(self.run)
+
+    def _go_on_later(self) -> None:
+        """To the end of the line: free, since now. It was not lost, so this was no try."""
+        log.info("schedule.turn_over", position=self.run.position, tags=len(self.run.todo or ()))
+        syncturns.note(self.run)
+        self.lease.write(lease_owner="", lease_expires_at=timezone.now(), tries=F("tries") - 1)
+
+    def _step(self, comparison: Comparison, tags: Sequence[str]) -> None:
+        """Look at some tags, as many as the turn allows but one at least, and begin what is due.
+
+        :raises OciError: of the source or target as a whole; what was found before it is kept.
+        """
+        found: list[Found | str] = []
+        whole: OciError | None = None
+        for tag in tags:
+            if tag in self.begun:
+                found.append(tag)
+                continue
+            looked = compare(comparison, tag)
+            if looked.error is not None and looked.error.code in _WHOLE:
+                whole = looked.error
+                break
+            found.append(looked)
+            if stopping.asked() or time.monotonic() >= self.turn_ends:
+                break
+        self._take(comparison, found)
+        if whole is not None:
+            raise whole
 
     def finish(self, error: OciError | None = None) -> None:
         said = of_error(error) if error else {}
@@ -149,41 +153,49 @@ class _Run:
             checked_at=timezone.now(),
             lease_owner="",
             lease_expires_at=None,
+            todo=None,
             error_code=error.code if error else "",
             error=english(said) if error else "",
             error_parts=said,
         )
         settling.settle_run(self.run.pk)
 
-    def _tags(self, comparison: Comparison) -> Iterator[str]:
+    def _tags(self, comparison: Comparison) -> list[str]:
+        """The tags to look at, each once.
+
+        :raises OciError: the list can't be had; ``stalled`` where it takes too long.
+        """
         rules = self.rules
         if not rules.include:
-            yield comparison.reference.tag or "latest"
-            return
-        yield from rules.exact
+            return [comparison.reference.tag or "latest"]
+        tags = dict.fromkeys(rules.exact)
         if rules.all_exact:
-            return
-        seen = set(rules.exact)
+            return list(tags)
+        ends = time.monotonic() + LISTING_SECONDS
         for count, tag in enumerate(comparison.source.list_tags(comparison.reference.repository)):
             if count % 1000 == 999:
                 self.lease.write()
-            if tag not in seen and rules.wants(tag):
-                seen.add(tag)
-                yield tag
+            if time.monotonic() > ends:
+                raise OciError("stalled", _LISTING, host=comparison.source.host, seconds=int(LISTING_SECONDS))
+            if rules.wants(tag):
+                tags[tag] = None
+        return list(tags)
 
-    def _take(self, comparison: Comparison, begun: Sequence[str], found: Sequence[Found]) -> None:
-        """Count what was found and begin its imports, together with the numbers that say so."""
-        for each in found:
-            if each.error is not None and each.error.code in _WHOLE:
-                raise each.error
+    def _take(self, comparison: Comparison, found: Sequence[Found | str]) -> None:
+        """Count what was found and begin its imports, together with the numbers that say so.
+
+        :param found: a text is a tag whose import was begun before.
+        """
         run = self.run
         with transaction.atomic():
-            run.checked += len(begun) + len(found)
-            for tag in begun:
-                self._note(self.earlier[tag])
+            run.checked += len(found)
+            run.position += len(found)
             for each in found:
-                self._note_found(comparison, each)
-            run.pulls += sum(each.pulled for each in found)
+                if isinstance(each, str):
+                    self._note(self.begun[each])
+                else:
+                    self._note_found(comparison, each)
+                    run.pulls += each.pulled
             self.lease.write(**self._columns())
 
     def _note_found(self, comparison: Comparison, found: Found) -> None:
@@ -216,7 +228,7 @@ class _Run:
             self.run.items.append(item)
 
     def _columns(self) -> dict[str, Any]:
-        names = ("checked", "new", "moved", "unchanged", "failed", "pulls", "items")
+        names = ("position", "checked", "new", "moved", "unchanged", "failed", "pulls", "items")
         return {name: getattr(self.run, name) for name in names}
 
 
@@ -240,6 +252,7 @@ def _settle_error(run: ScheduleRun, lease: RunLease, error: OciError) -> None:
             checked_at=now,
             lease_owner="",
             lease_expires_at=None,
+            todo=None,
             failed=F("failed") + 1,
             error_code=error.code,
             error=english(said),
@@ -271,8 +284,3 @@ def _unforeseen(incident: str) -> OciError:
         ),
         incident=incident,
     )
-
-
-def _chunks(tags: Iterator[str]) -> Iterator[list[str]]:
-    while chunk := list(islice(tags, CHUNK)):
-        yield chunk

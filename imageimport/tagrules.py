@@ -38,20 +38,21 @@ class Rule:
         return not self.text.startswith(_SEMVER) and not _GLOB_SIGNS & set(self.text)
 
     def matches(self, tag: str) -> bool:
-        if self._range is not None:
+        if self.range is not None:
             version = semver.parse_version(tag)
-            return version is not None and self._range.holds(version)
+            return version is not None and self.range.holds(version)
         if self._glob is not None:
             return self._glob.match(tag) is not None
         return tag == self.text
 
     @cached_property
-    def _range(self) -> semver.Range | None:
+    def range(self) -> semver.Range | None:
+        """The versions that it wants; None where it is an exact name or a glob."""
         return semver.parse_range(self.text[len(_SEMVER) :]) if self.text.startswith(_SEMVER) else None
 
     @cached_property
     def _glob(self) -> re.Pattern[str] | None:
-        return None if self.is_exact or self._range else re.compile(translate(self.text), re.ASCII)
+        return None if self.is_exact or self.range else re.compile(translate(self.text), re.ASCII)
 
 
 def parse_rule(text: str) -> Rule:

@@ -1,48 +1,41 @@
-"""Webhooks of a project, and the deliveries that are owed to them.
-
-A delivery is tried :data:`TRIES` times over some 16 hours. A webhook that fails for ever stays enabled: its log says
-so, and whoever looks after it decides.
-"""
+"""Webhooks of a project: made, changed, taken away. What is owed to them goes out by :mod:`imageimport.outgoing`."""
 
 from __future__ import annotations
 
-import datetime as dt
-import random
-import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import structlog
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imageimport.choices import WebhookEvent
-from imageimport.delivering import Parcel, Receipt, check_url, send
+from imageimport.delivering import check_url
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.requests import FieldErrors
+from imageimport.outgoing import PAUSES, TRIES, deliver_due
+from imageimport.requests import FieldErrors, Refused
 from imageimport.sentences import english, of_error, parts, shown
 from oci.errors import OciError, gettext_noop
-from oci.scrub import remember
 from projects import audit
+from projects.locking import locked
 from projects.models import Project
 
-log = structlog.get_logger(__name__)
+__all__ = [
+    "MOST",
+    "PAUSES",
+    "TRIES",
+    "create",
+    "delete",
+    "deliver_due",
+    "deliveries_of",
+    "redeliver",
+    "update",
+]
 
-#: Pauses after the first, second, … failed try, seconds.
-PAUSES: Final = (15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800)
-TRIES: Final = len(PAUSES) + 1
-#: A delivery under way is nobody else's for so long, seconds; longer than one takes at most.
-CLAIM: Final = 60
-#: Deliveries on their way at once, and how long one round goes on, seconds.
-PARALLEL: Final = 8
-ROUND_SECONDS: Final = 10.0
-_LOCK: Final = "webhooks:delivering"
+#: Webhooks of one project.
+MOST: Final = 20
 
 
 # --- what people do -------------------------------------------------------------------------------------------
@@ -63,7 +56,9 @@ def create(
     """A new webhook.
 
     :raises FieldErrors: on ``url`` or ``events``.
+    :raises Refused: ``too_many_webhooks``: the project has :data:`MOST`.
     """
+    _check_room(project)
     hook = Webhook(
         project=project,
         url=_checked_url(url),
@@ -90,6 +85,7 @@ def update(
 
     :raises FieldErrors: on ``url`` or ``events``.
     """
+    locked(webhook, "project")
     values = dict(changes)
     if "url" in values:
         values["url"] = _checked_url(values["url"])
@@ -97,7 +93,9 @@ def update(
         values["events"] = _checked_events(values["events"])
     for name, value in values.items():
         setattr(webhook, name, value)
-    webhook.save(update_fields=[*values, "updated_at"])
+    # Whoever mends a webhook need not wait for the end of its rest.
+    webhook.failures, webhook.resume_at = 0, None
+    webhook.save(update_fields=[*values, "failures", "resume_at", "updated_at"])
     if not webhook.enabled:
         _drop_pending(webhook)
     _journal("webhook.changed", webhook, user, audit_request, changed=sorted(values))
@@ -119,6 +117,7 @@ def redeliver(
     again = WebhookDelivery.objects.create(
         webhook=delivery.webhook, event=delivery.event, payload=delivery.payload
     )
+    Webhook.objects.filter(pk=delivery.webhook_id).update(resume_at=None)
     _journal("webhook.redelivered", delivery.webhook, user, audit_request, delivery=str(delivery.pk))
     return again
 
@@ -128,82 +127,14 @@ def deliveries_of(webhook: Webhook) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(webhook=webhook)
 
 
-# --- what the worker does -------------------------------------------------------------------------------------
+# --- checks ---------------------------------------------------------------------------------------------------
 
 
-def deliver_due() -> int:
-    """Send what is due, several at once, for :data:`ROUND_SECONDS` at most. Returns how many tries were made."""
-    if not cache.add(_LOCK, 1, timeout=CLAIM):
-        return 0
-    try:
-        return _rounds()
-    finally:
-        cache.delete(_LOCK)
-
-
-def _rounds() -> int:
-    made, deadline = 0, time.monotonic() + ROUND_SECONDS
-    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="webhook") as pool:
-        while time.monotonic() < deadline:
-            claimed = _claim(PARALLEL * 2)
-            if not claimed:
-                break
-            made += len(claimed)
-            for delivery, receipt in zip(claimed, pool.map(_attempt, claimed), strict=True):
-                _write(delivery, receipt)
-    return made
-
-
-def _claim(most: int) -> list[WebhookDelivery]:
-    """Due deliveries that are this caller's now; each try is counted before it is made."""
-    now = timezone.now()
-    due = WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING, next_attempt_at__lte=now)
-    due = due.filter(webhook__enabled=True).select_related("webhook").order_by("next_attempt_at")
-    claimed = []
-    for delivery in due[:most]:
-        mine = WebhookDelivery.objects.filter(
-            pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
-        ).update(attempts=delivery.attempts + 1, next_attempt_at=now + dt.timedelta(seconds=CLAIM))
-        if mine:
-            delivery.attempts += 1
-            claimed.append(delivery)
-    return claimed
-
-
-def _attempt(delivery: WebhookDelivery) -> Receipt:
-    try:
-        secret = delivery.webhook.secret.reveal()
-    except OciError as exc:
-        return Receipt(None, exc, 0)
-    with remember(secret):
-        return send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
-
-
-def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:
-    now = timezone.now()
-    values: dict[str, Any] = {"response_status": receipt.status, "duration_ms": receipt.duration_ms}
-    if receipt.error is None:
-        values |= {
-            "state": WebhookDelivery.State.DELIVERED,
-            "delivered_at": now,
-            "error": "",
-            "error_parts": {},
-        }
-    else:
-        said = of_error(receipt.error)
-        values |= {"error": english(said), "error_parts": said}
-        if delivery.attempts >= TRIES:
-            values["state"] = WebhookDelivery.State.FAILED
-        else:
-            pause = PAUSES[delivery.attempts - 1] * random.uniform(0.9, 1.1)
-            values["next_attempt_at"] = now + dt.timedelta(seconds=pause)
-        log.warning(
-            "webhook.not_delivered", delivery=str(delivery.pk), attempt=delivery.attempts, error=english(said)
-        )
-    # Claimed by this try alone: one that came later and counted on has the word.
-    WebhookDelivery.objects.filter(
-        pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
-    ).update(**values)
+def _check_room(project: Project) -> None:
+    # Under the project's lock, so that two at once can't both be the last.
+    Project.objects.select_for_update().only("pk").get(pk=project.pk)
+    if Webhook.objects.filter(project=project).count() >= MOST:
+        raise Refused("too_many_webhooks", _("A project has at most %(limit)d webhooks.") % {"limit": MOST})
 
 
 def _drop_pending(webhook: Webhook) -> None:
@@ -211,9 +142,6 @@ def _drop_pending(webhook: Webhook) -> None:
     WebhookDelivery.objects.filter(webhook=webhook, state=WebhookDelivery.State.PENDING).update(
         state=WebhookDelivery.State.FAILED, error=english(said), error_parts=said
     )
-
-
-# --- checks ---------------------------------------------------------------------------------------------------
 
 
 def _checked_url(url: str) -> str:

@@ -12,6 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.styled import Styled, StyledForm
 from projects.models import PROJECT_NAME, Project, Robot, Role
 
+#: Said by page and API.
+TOO_MANY_PROJECTS = _(
+    "You have made %(limit)d projects, and may make no more. Ask the operator, or delete one."
+)
+
 
 class ProjectForm(Styled, forms.ModelForm):
     """A new project."""

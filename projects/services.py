@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -27,6 +28,14 @@ class Taken(Exception):
     """Another one has this name."""
 
 
+class TooManyProjects(Exception):
+    """The account has made as many projects as it may; ``limit`` says how many."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
 class HeldBack(Taken):
     """The name was another project's, which somebody else deleted."""
 
@@ -46,7 +55,9 @@ def create_project(
     :raises HeldBack: there was one. A registry may keep what nothing names any more, to be read by its digest by
         whoever has the project's repositories; so the name goes only to the one who deleted the project, or to a
         superuser.
+    :raises TooManyProjects: he has made ``PROJECTS_PER_USER`` that still are there.
     """
+    _check_count(user)
     if _is_held_back(name, user):
         raise HeldBack
     try:
@@ -59,6 +70,15 @@ def create_project(
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
     audit.record(action="project.created", actor=user, project=project, subject=name, request=request)
     return project
+
+
+def _check_count(user: User) -> None:
+    if user.is_superuser:
+        return
+    # Locked, so that two at once can't both be the last.
+    User.objects.select_for_update().only("pk").get(pk=user.pk)
+    if Project.objects.filter(created_by=user).count() >= settings.PROJECTS_PER_USER:
+        raise TooManyProjects(settings.PROJECTS_PER_USER)
 
 
 def _is_held_back(name: str, user: User) -> bool:

@@ -81,6 +81,8 @@ IMPORT_TRUSTED_REALMS = words("IMPORT_TRUSTED_REALMS")
 IMPORT_CA_FILE: str = env.str("IMPORT_CA_FILE", default="")
 IMPORT_MAX_RUNNING = positive("IMPORT_MAX_RUNNING", 4)
 IMPORT_MAX_RUNNING_PER_PROJECT = positive("IMPORT_MAX_RUNNING_PER_PROJECT", 2)
+#: For one account, over all its projects. 0: one fewer than the installation's, so that a place stays free for others.
+IMPORT_MAX_RUNNING_PER_USER = positive("IMPORT_MAX_RUNNING_PER_USER", 0, least=0)
 IMPORT_PARALLEL_BLOBS = positive("IMPORT_PARALLEL_BLOBS", 4)
 IMPORT_MAX_ATTEMPTS = positive("IMPORT_MAX_ATTEMPTS", 3)
 IMPORT_LEASE_SECONDS = positive("IMPORT_LEASE_SECONDS", 60)
@@ -88,11 +90,18 @@ IMPORT_LEASE_SECONDS = positive("IMPORT_LEASE_SECONDS", 60)
 IMPORT_SWEEP_SECONDS = positive("IMPORT_SWEEP_SECONDS", 5)
 IMPORT_TIMEOUT_SECONDS = positive("IMPORT_TIMEOUT_SECONDS", 21600)
 IMPORT_STALL_SECONDS = positive("IMPORT_STALL_SECONDS", 60)
+#: An import that moved fewer bytes a second than this, for so long, gives its place to imports of others that wait.
+IMPORT_SLOW_BYTES = positive("IMPORT_SLOW_BYTES", 32 * 1024)
+IMPORT_SLOW_SECONDS = positive("IMPORT_SLOW_SECONDS", 300)
 CREDENTIAL_RETENTION_HOURS = positive("CREDENTIAL_RETENTION_HOURS", 24, least=0)
 #: Finished imports keep their layer rows this long; the imports themselves stay.
 LAYER_RETENTION_DAYS = positive("LAYER_RETENTION_DAYS", 30)
 #: How many imports may wait in one project before a submission is answered 429.
 IMPORT_MAX_QUEUED_PER_PROJECT = positive("IMPORT_MAX_QUEUED_PER_PROJECT", 5000)
+#: The same for one account, over all its projects.
+IMPORT_MAX_QUEUED_PER_USER = positive("IMPORT_MAX_QUEUED_PER_USER", 10_000)
+#: Projects that one account may make; superusers may make any number.
+PROJECTS_PER_USER = positive("PROJECTS_PER_USER", 100)
 WEBHOOK_PRIVATE_HOSTS = words("WEBHOOK_PRIVATE_HOSTS")
 WEBHOOK_RETENTION_DAYS = positive("WEBHOOK_RETENTION_DAYS", 30)
 METRICS_TOKEN = secret("METRICS_TOKEN")
@@ -360,8 +369,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
-#: Two more than imports may run, so that housekeeping never waits behind long imports.
-CELERY_WORKER_CONCURRENCY = positive("WORKER_CONCURRENCY", min(IMPORT_MAX_RUNNING, 16) + 2)
+#: Three more than imports may run: comparisons of schedules, deliveries of webhooks and the sweep never wait behind
+#: imports, nor behind one another.
+CELERY_WORKER_CONCURRENCY = positive("WORKER_CONCURRENCY", min(IMPORT_MAX_RUNNING, 16) + 3)
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

@@ -50,7 +50,15 @@ class CredentialViewSet(
             )
         return Response(self.get_serializer(saved).data, status=201)
 
-    @extend_schema(summary="Change a credential")
+    @extend_schema(
+        summary="Change a credential",
+        responses={
+            200: CredentialSerializer,
+            409: refused(
+                "`changed_meanwhile`: a password was given, and another registry named at the same time."
+            ),
+        },
+    )
     def partial_update(self, request: Request, **_: Any) -> Response:
         saved = self.get_object()
         form = self.get_serializer(saved, data=request.data, partial=True)

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from accounts.api.schema import refused
 from imageimport import webhooks
 from imageimport.api.errors import answering
 from imageimport.api.serializers.webhooks import (
@@ -48,7 +49,10 @@ class WebhookViewSet(
         found = Webhook.objects.filter(project=self.project).select_related("project")
         return found.annotate(last_state=Subquery(latest.values("state")[:1]))
 
-    @extend_schema(summary="Add a webhook", responses={201: WebhookSerializer})
+    @extend_schema(
+        summary="Add a webhook",
+        responses={201: WebhookSerializer, 409: refused("`too_many_webhooks`: a project has 20 at most.")},
+    )
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)

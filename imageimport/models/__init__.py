@@ -5,10 +5,11 @@ from imageimport.models.count import MetricCount
 from imageimport.models.credential import Credential
 from imageimport.models.proof import BlobOrigin, IdempotencyKey, TagDigest
 from imageimport.models.schedule import Schedule, ScheduleRun
-from imageimport.models.task import ImportAttempt, ImportLayer, ImportTask, ProjectTurn
+from imageimport.models.task import AccountTurn, ImportAttempt, ImportLayer, ImportTask, ProjectTurn
 from imageimport.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
+    "AccountTurn",
     "BlobOrigin",
     "Credential",
     "IdempotencyKey",

@@ -64,11 +64,17 @@ class ScheduleRun(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     #: Workers that took it up; after some that were lost it is given up.
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    #: The tags to look at, once they are known and until the comparison ends; and how many of them were looked at. A
+    #: run that waits for its turn, or for a rate limit, goes on there.
+    todo = models.JSONField(null=True, blank=True)
+    position = models.PositiveIntegerField(default=0, db_default=0)
     checked = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
     moved = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    #: Of the failed, those that no import was begun for; known when the comparison ended. The others may be retried.
+    tags_failed = models.PositiveIntegerField(null=True, blank=True)
     #: Manifest GETs spent on comparing (HEADs are free at Docker Hub).
     pulls = models.PositiveIntegerField(default=0)
     #: ``[{"tag", "digest", "was", "result": new, moved, busy or failed, "task", "code", "error": parts}, …]``: the tags

@@ -165,6 +165,12 @@ class ImportTask(models.Model):
                 condition=Q(status="pending"),
                 name="task_waiting_project",
             ),
+            # The claim looks at what waits by account and project, however much that is.
+            models.Index(
+                fields=("requested_by", "project", "priority", "created_at", "not_before"),
+                condition=Q(status="pending"),
+                name="task_waiting_account",
+            ),
             models.Index(
                 fields=("lease_expires_at",),
                 condition=Q(status__in=("running", "canceling")),
@@ -306,3 +312,25 @@ class ProjectTurn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.served_at:%H:%M:%S}"
+
+
+class AccountTurn(models.Model):
+    """When someone was last served with something that all share (:mod:`imageimport.turns`)."""
+
+    class Kind(models.TextChoices):
+        IMPORT = "import", "import"
+        SYNC = "sync", "sync"
+        WEBHOOK = "webhook", "webhook"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    #: ``user:<id>`` or ``project:<id>``: no foreign key, since whose it was may be gone before its turn is over.
+    account = models.CharField(max_length=64)
+    served_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "image_import_account_turns"
+        constraints = [models.UniqueConstraint(fields=("kind", "account"), name="account_turn_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.account} {self.served_at:%H:%M:%S}"

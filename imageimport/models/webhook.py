@@ -22,6 +22,9 @@ class Webhook(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     #: Batches and scheduled runs in which nothing failed are not told.
     failures_only = models.BooleanField(_("failures only"), default=False)
+    #: Tries in a row that failed, of whatever delivery; while it waits, all its deliveries do.
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    resume_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -63,6 +66,11 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(
                 fields=("next_attempt_at",), condition=models.Q(state="pending"), name="delivery_due"
+            ),
+            models.Index(
+                fields=("webhook", "next_attempt_at"),
+                condition=models.Q(state="pending"),
+                name="delivery_due_webhook",
             ),
             models.Index(fields=("webhook", "-created_at", "-id"), name="delivery_newest"),
         ]

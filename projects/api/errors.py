@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from accounts.api.errors import ApiError
 from oci.errors import OciError
+from projects.forms import TOO_MANY_PROJECTS
 
 #: The registry is away or busy; asking again may help.
 _PASSING = frozenset({"unreachable", "rate_limited", "stalled", "timeout"})
@@ -28,3 +29,8 @@ def not_yours() -> ApiError:
 def last_owner() -> ApiError:
     """409: a project keeps an owner."""
     return ApiError("last_owner", _("The last owner can't go. Name another owner first."), 409)
+
+
+def too_many_projects(limit: int) -> ApiError:
+    """409: one account makes so many projects."""
+    return ApiError("too_many_projects", TOO_MANY_PROJECTS % {"limit": limit}, 409)

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from accounts.api.schema import refused
 from oci.errors import OciError
 from projects import removal, services
-from projects.api.errors import registry_refused
+from projects.api.errors import registry_refused, too_many_projects
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import ProjectSerializer
 from projects.models import Project, Role
@@ -59,13 +59,21 @@ class ProjectViewSet(
     def get_object(self) -> Project:
         return self.project
 
-    @extend_schema(summary="Make a project", responses={201: ProjectSerializer})
+    @extend_schema(
+        summary="Make a project",
+        responses={
+            201: ProjectSerializer,
+            409: refused("`too_many_projects`: you have made as many as you may."),
+        },
+    )
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = cast(User, request.user)
         try:
             made = services.create_project(user=user, request=request._request, **form.validated_data)
+        except services.TooManyProjects as exc:
+            raise too_many_projects(exc.limit) from None
         except services.HeldBack:
             raise serializers.ValidationError(
                 {

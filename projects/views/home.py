@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from projects import services
-from projects.forms import ProjectForm
+from projects.forms import TOO_MANY_PROJECTS, ProjectForm
 from projects.models import Role
 from projects.selectors import visible_projects
 from projects.web import asked, go, htmx_of, signed_in, user_of
@@ -55,6 +55,8 @@ def new_project(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             project = services.create_project(user=user_of(request), request=request, **form.cleaned_data)
+        except services.TooManyProjects as exc:
+            form.add_error(None, TOO_MANY_PROJECTS % {"limit": exc.limit})
         except services.HeldBack:
             form.add_error(
                 "name", _("A project of this name was deleted. Only a superuser can give the name again.")

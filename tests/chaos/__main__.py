@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.imports import prepare, submit_all
@@ -52,16 +53,24 @@ def run(world: World, chance: random.Random, seconds: float) -> list[str]:
     wanted = prepare(world, chance)
     for project in sorted({each.project for each in wanted}):
         world.house.project(project)
+    world.players.begin()
+    world.set_rules()
     submissions = submit_all(world, wanted, seconds=seconds / 3)
     throw(world, chance, seconds)
     world.heal()
     say("healed; waiting for the imports to end")
     submissions.join(PATIENCE)
-    waited = wait_for_ends(world)
+    others = wait_for(world.players.others_have_ended)
+    say(f"everybody else's imports have ended after {others:.0f} s")
+    wrong = world.players.fair_share()
+    if not world.players.others_have_ended():
+        wrong.append(f"imports of others have not ended {PATIENCE:g} s after the last fault")
+    world.players.release()
+    waited = wait_for(lambda: all(task.status in ENDED for task in world.house.rows.tasks().values()))
     say(
         f"ended: {dict(Counter(task.status for task in world.house.rows.tasks().values()))} after {waited:.0f} s"
     )
-    return check(world)
+    return [*wrong, *check(world)]
 
 
 def throw(world: World, chance: random.Random, seconds: float) -> None:
@@ -95,14 +104,14 @@ def _throw(world: World, chance: random.Random, began: float, seconds: float) ->
                 return
 
 
-def wait_for_ends(world: World) -> float:
-    """Until every import has ended, or for as long as we are patient; how long it took.
+def wait_for(has_come: Callable[[], bool]) -> float:
+    """Until something has come, or for as long as we are patient; how long it took.
 
     A machine that was suspended meanwhile gets no less patience: one step counts for a few seconds at most.
     """
     waited, before = 0.0, time.monotonic()
     while waited < PATIENCE:
-        if all(task.status in ENDED for task in world.house.rows.tasks().values()):
+        if has_come():
             break
         time.sleep(0.5)
         now = time.monotonic()

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import psycopg
 
+from tests.chaos.tenants import Players
 from tests.support.house import KIB, QUICK, House, open_house
 from tests.support.portal import PortalProcess
 from tests.support.processes import Running
@@ -94,12 +95,16 @@ class World:
             "IMPORT_MAX_RUNNING": str(MOST),
             "IMPORT_MAX_RUNNING_PER_PROJECT": str(MOST_OF_PROJECT),
             "IMPORT_MAX_ATTEMPTS": "5",
+            "IMPORT_SLOW_SECONDS": "8",
+            "WEBHOOK_PRIVATE_HOSTS": "127.0.0.1",
         }
         direct = self._database(env) if self.database == "postgres" else ""
         self.portal = PortalProcess(self.directory / "portal", env)
         self.portal.start(timeout=240)
         stack.callback(self._stop_portal)
         self.house: House = open_house(stack, self.portal, database_url=direct, target=self.target)
+        silent, receiver = (stack.enter_context(ScriptedServer()) for _ in range(2))
+        self.players = Players(self, silent, receiver)
         self.watch = stack.enter_context(
             Watch(self.house.rows, most_running=MOST, most_of_project=MOST_OF_PROJECT)
         )
@@ -136,6 +141,7 @@ class World:
         rules.clear()
         if self.lure is not None:
             self.house.source.rule("GET", *self.lure)
+        self.players.set_rules()
         self.house.source.rule("GET", "/blobs/", self.slow)
 
     def heal(self) -> None:

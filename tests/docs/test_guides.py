@@ -7,6 +7,8 @@ import re
 import subprocess
 from typing import Any
 
+import pytest
+
 from imageimport.delivering import signature
 from stack.paths import ROOT
 from stack.sample import sample_image
@@ -64,12 +66,13 @@ def test_the_webhook_guides_check_of_a_signature_tells_ours_from_others() -> Non
     assert not guide["is_genuine"]("other", body, header)
 
 
-def test_every_test_that_the_threat_model_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize(("guide", "least"), [("threat-model.md", 25), ("scaling.md", 15)])
+def test_every_test_that_a_guide_names_as_proof_exists(guide: str, least: int) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / guide).read_text(encoding="utf-8")))
     there = {
         name
         for file in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert len(named) >= 25
+    assert len(named) >= least
     assert named <= there, named - there

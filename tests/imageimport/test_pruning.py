@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from imageimport.choices import Status
-from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, Webhook, WebhookDelivery
+from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, Webhook, WebhookDelivery
 from imageimport.pruning import prune
 from tests.support.factories import ProjectFactory, TaskFactory, UserFactory, ended_task
 
@@ -79,3 +79,10 @@ def test_more_rows_than_one_statement_takes_all_go(monkeypatch: pytest.MonkeyPat
             user=user, key=str(number), fingerprint="0" * 64, created_at=ago(hours=25)
         )
     assert prune(NOW)["keys"] == 5
+
+
+def test_turns_are_remembered_for_a_month() -> None:
+    for account, days in (("user:1", 31), ("user:2", 29)):
+        AccountTurn.objects.create(kind="import", account=account, served_at=ago(days=days))
+    assert prune(NOW)["turns"] == 1
+    assert AccountTurn.objects.get().account == "user:2"

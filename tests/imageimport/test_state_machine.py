@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from imageimport import endings, hints, leases, services
+from imageimport import endings, hints, leases, places, services
 from imageimport.choices import ACTIVE, OCCUPYING, Outcome, Status
 from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
@@ -112,7 +112,7 @@ class Imports(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
-        waiting = list(leases.eligible(timezone.now()).values_list("pk", flat=True))
+        waiting = list(places.eligible(timezone.now()).values_list("pk", flat=True))
         busy = ImportTask.objects.filter(status__in=OCCUPYING).count()
         lease = leases.claim(worker="machine:1")
         if lease is None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
-from imageimport import comparing, ratelimits, schedules, settling, syncs
+from imageimport import comparing, ratelimits, schedules, services, settling, syncs, syncturns
 from imageimport.choices import Priority, Status
 from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest, WebhookDelivery
 from imageimport.requests import Refused
@@ -363,13 +366,288 @@ def test_a_late_worker_changes_nothing(
     assert not ImportTask.objects.exists()
 
 
-def test_only_so_many_runs_are_compared_at_once(
-    project: Project, source: ScriptedRegistry, target: ScriptedRegistry
+def another(source: ScriptedRegistry, *tags: str) -> Schedule:
+    """Of another project and account."""
+    user, project = member(Role.MAINTAINER)
+    project.created_by = user
+    project.save()
+    return keep(project, source, *(tags or ("1.0",)))
+
+
+def test_only_so_many_runs_are_compared_at_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    for _ in range(syncturns.MOST_RUNS + 1):
+        schedule = another(source)
+        schedules.run_now(schedule=schedule, user=schedule.created_by)
+    claimed = [syncs.claim() for _ in range(syncturns.MOST_RUNS + 1)]
+    assert [lease is not None for lease in claimed] == [True] * syncturns.MOST_RUNS + [False]
+
+
+def test_one_account_has_one_run_at_a_time_in_whatever_projects(
+    source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
-    for _ in range(syncs.MOST_RUNS + 1):
-        schedules.run_now(schedule=keep(project, source, "1.0"), user=project.created_by)
-    claimed = [syncs.claim() for _ in range(syncs.MOST_RUNS + 1)]
-    assert [lease is not None for lease in claimed] == [True] * syncs.MOST_RUNS + [False]
+    mine, others = [another(source) for _ in range(3)], another(source)
+    Schedule.objects.exclude(pk=others.pk).update(created_by=mine[0].created_by)
+    for schedule in (*mine, others):
+        schedules.run_now(schedule=schedule, user=None)
+    first, second = syncs.claim(), syncs.claim()
+    assert first is not None
+    assert second is not None
+    assert second.run_id == ScheduleRun.objects.get(schedule=others).pk
+    assert syncs.claim() is None
+
+
+def test_accounts_take_turns_however_many_runs_one_has(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    mine, others = [another(source) for _ in range(5)], another(source)
+    Schedule.objects.exclude(pk=others.pk).update(created_by=mine[0].created_by)
+    for schedule in (*mine, others):
+        schedules.run_now(schedule=schedule, user=None)
+    order = []
+    for _ in range(2):
+        lease = syncs.claim()
+        assert lease is not None
+        run = ScheduleRun.objects.select_related("schedule").get(pk=lease.run_id)
+        syncturns.note(run)
+        order.append(run.schedule == others)
+        lease.write(checked_at=timezone.now(), lease_owner="", lease_expires_at=None)
+    assert order == [False, True]
+
+
+def test_a_run_whose_turn_is_over_goes_on_where_it_was_when_others_had_theirs(
+    source: ScriptedRegistry, target: ScriptedRegistry, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncs, "TURN_SECONDS", 0.0)
+    tags = [f"1.{number}" for number in range(5)]
+    for seed, tag in enumerate(tags):
+        add(source, tag, seed)
+    first, second, third = (another(source, "1.*") for _ in range(3))
+    Schedule.objects.filter(pk=third.pk).update(created_by=first.created_by)
+    runs = [schedules.run_now(schedule=each, user=None) for each in (first, third, second)]
+    lease = syncs.claim()
+    assert lease is not None
+    assert lease.run_id == runs[0].pk
+    syncs.work(lease)
+    run = ScheduleRun.objects.get(pk=runs[0].pk)
+    assert (run.position, run.checked, run.new, run.checked_at, run.tries) == (1, 1, 1, None, 0)
+    following = [syncs.claim(), syncs.claim()]
+    assert [each and each.run_id for each in following] == [runs[2].pk, runs[1].pk], "it is the last in line"
+    monkeypatch.setattr(syncs, "TURN_SECONDS", 30.0)
+    for each in following:
+        assert each is not None
+        syncs.work(each)
+    source.requests.clear()
+    schedules.run_due()
+    assert len(source.seen("HEAD", "/manifests/")) == 4, "nothing is looked at twice"
+    assert not source.seen("GET", "/tags/list")
+    work()
+    for made in runs:
+        made.refresh_from_db()
+        assert (made.checked, made.new, made.tries, made.todo) == (5, 5, 1, None)
+        assert made.ended_at is not None
+    first.refresh_from_db()
+    assert first.last_result == {"checked": 5, "imported": 5, "unchanged": 0, "failed": 0}
+
+
+def test_a_turn_goes_on_while_nobody_waits(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncs, "TURN_SECONDS", 0.0)
+    for seed in range(3):
+        add(source, f"1.{seed}", seed)
+    made = run(keep(project, source, "1.*"))
+    assert (made.checked, made.tries) == (3, 1)
+
+
+def test_a_slow_source_of_one_keeps_nobody_elses_run_waiting(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    """Side by side, in one call of the clock."""
+    slow, quick = another(source, "1.0"), another(source, "2.0")
+    add(source, "1.0", 1)
+    add(source, "2.0", 2)
+    done = threading.Event()
+
+    def hold(_request: Any, proceed: Callable[[], Reply]) -> Reply:
+        done.wait(20)
+        return proceed()
+
+    source.rule("HEAD", "/manifests/1.0", hold)
+    for schedule in (slow, quick):
+        schedules.run_now(schedule=schedule, user=None)
+
+    def go() -> None:
+        schedules.run_due()
+        connection.close()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 15
+        while not ScheduleRun.objects.filter(schedule=quick, checked_at__isnull=False).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert not ScheduleRun.objects.filter(schedule=slow, checked_at__isnull=False).exists()
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_source_that_lists_for_ever_is_given_up(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncs, "LISTING_SECONDS", -1.0)
+    add(source, "1.0", 1)
+    made = run(keep(project, source, "1.*"))
+    assert (made.error_code, made.checked, made.ended_at is not None) == ("stalled", 0, True)
+
+
+def test_a_registry_that_limits_requests_refuses_one_of_each_window(
+    project: Project,
+    source: ScriptedRegistry,
+    target: ScriptedRegistry,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Five times as many tags as a window has requests; the registry's minute passes when the run waits for it."""
+    window = {"left": 20}
+    refused: list[int] = []
+
+    def limit(_request: Any, proceed: Callable[[], Reply]) -> Reply:
+        if not window["left"]:
+            refused.append(1)
+            return Reply(429, [("Retry-After", "60")])
+        window["left"] -= 1
+        return proceed()
+
+    image = random_image([500], seed=1)
+    digest = source.add_image("app/web", "t0", image)
+    body = source.repository("app/web")
+    body.manifests |= {f"t{number}": body.manifests[digest] for number in range(100)}
+    held = target.add_image(f"{project.name}/app/web", "t0", image)
+    there = target.repository(f"{project.name}/app/web")
+    there.manifests |= {f"t{number}": there.manifests[held] for number in range(99)}
+    source.rule("", "/", limit)
+    schedule = keep(project, source, "t*")
+    made = schedules.run_now(schedule=schedule, user=None)
+    windows = 0
+    while made.checked_at is None:
+        windows += 1
+        assert windows < 12
+        window["left"] = 20
+        cache.clear()
+        ratelimits.forget()
+        ScheduleRun.objects.update(lease_expires_at=timezone.now())
+        schedules.run_due()
+        made.refresh_from_db()
+        assert len(refused) <= windows
+    assert windows <= 8, "what was looked at once is not looked at again"
+    source.rules.clear()
+    cache.clear()
+    ratelimits.forget()
+    work()
+    schedule.refresh_from_db()
+    assert schedule.last_result == {"checked": 100, "imported": 1, "unchanged": 99, "failed": 0}
+
+
+# --- retries ------------------------------------------------------------------------------------------
+
+
+def retried(schedule: Schedule, task: ImportTask) -> ImportTask:
+    return services.retry(task=task, user=schedule.created_by)
+
+
+def test_what_a_retry_put_right_is_right_in_the_run_the_schedule_and_the_news(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, work: Work
+) -> None:
+    project.webhooks.create(url="https://hooks.example.com/", events=["schedule.completed"])
+    add(source, "1.0", 1)
+    source.rule("GET", "/blobs/", Reply(404))
+    schedule = keep(project, source, "1.0", "9.9")
+    made = run(schedule, work)
+    assert counts(schedule) == {"checked": 2, "imported": 0, "unchanged": 0, "failed": 2}
+    source.rules.clear()
+    ended = made.ended_at
+    failed = ImportTask.objects.get()
+    new = retried(schedule, failed)
+    assert new.schedule_run == made
+    assert not settling.settle_run(made.pk), "not while it goes on"
+    work()
+    made.refresh_from_db()
+    schedule.refresh_from_db()
+    assert (made.failed, made.ended_at, schedule.last_run_at) == (1, ended, ended), "9.9 is not there"
+    assert counts(schedule) == {"checked": 2, "imported": 1, "unchanged": 0, "failed": 1}
+    told = [each.payload["run"]["result"] for each in WebhookDelivery.objects.order_by("created_at")]
+    assert told == [
+        {"checked": 2, "imported": 0, "unchanged": 0, "failed": 2},
+        {"checked": 2, "imported": 1, "unchanged": 0, "failed": 1},
+    ]
+
+
+def test_a_retry_that_fails_again_changes_no_count_and_tells_nothing_twice(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, work: Work
+) -> None:
+    project.webhooks.create(url="https://hooks.example.com/", events=["schedule.completed"])
+    add(source, "1.0", 1)
+    source.rule("GET", "/blobs/", Reply(404))
+    schedule = keep(project, source, "1.0")
+    run(schedule, work)
+    retried(schedule, ImportTask.objects.get())
+    work()
+    schedule.refresh_from_db()
+    assert counts(schedule) == {"checked": 1, "imported": 0, "unchanged": 0, "failed": 1}
+    assert WebhookDelivery.objects.count() == 1
+
+
+def test_a_retry_while_the_run_goes_on_is_what_the_run_waits_for(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, work: Work
+) -> None:
+    for seed, tag in enumerate(["1.0", "1.1"]):
+        add(source, tag, seed)
+    schedule = keep(project, source, "1.0", "1.1")
+    made = run(schedule)
+    first = ImportTask.objects.get(target_tag="1.0")
+    services.cancel(task=first, user=None)
+    first.refresh_from_db()
+    retried(schedule, first)
+    work()
+    made.refresh_from_db()
+    schedule.refresh_from_db()
+    assert counts(schedule) == {"checked": 2, "imported": 2, "unchanged": 0, "failed": 0}
+
+
+def test_a_run_that_a_release_before_ended_is_put_right_too(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, work: Work
+) -> None:
+    add(source, "1.0", 1)
+    source.rule("GET", "/blobs/", Reply(404))
+    schedule = keep(project, source, "1.0", "9.9")
+    made = run(schedule, work)
+    ScheduleRun.objects.update(tags_failed=None)
+    source.rules.clear()
+    retried(schedule, ImportTask.objects.get())
+    work()
+    made.refresh_from_db()
+    assert (made.failed, made.tags_failed) == (1, 1)
+
+
+def test_a_later_run_keeps_its_own_numbers(
+    project: Project, source: ScriptedRegistry, target: ScriptedRegistry, work: Work
+) -> None:
+    add(source, "1.0", 1)
+    source.rule("GET", "/blobs/", Reply(404))
+    schedule = keep(project, source, "1.0")
+    first = run(schedule, work)
+    old = ImportTask.objects.get()
+    source.rules.clear()
+    run(schedule, work)
+    retried(schedule, old)
+    work()
+    first.refresh_from_db()
+    schedule.refresh_from_db()
+    assert first.failed == 0
+    assert counts(schedule) == {"checked": 1, "imported": 1, "unchanged": 0, "failed": 0}
+    assert schedule.last_run_at != first.ended_at
 
 
 def test_a_defect_of_ours_ends_the_run_with_an_id_and_no_traceback(

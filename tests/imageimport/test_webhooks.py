@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from imageimport import endings, leases, outbox, webhooks
+from imageimport import delivering, endings, leases, outbox, outgoing, webhooks
 from imageimport.choices import Status, WebhookEvent
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.requests import FieldErrors
+from imageimport.requests import FieldErrors, Refused
 from imageimport.sentences import parts
 from projects.models import AuditEvent, Project, Role
-from tests.support.factories import BatchFactory, ProjectFactory, TaskFactory, member
+from tests.support.factories import BatchFactory, ProjectFactory, TaskFactory, UserFactory, member
 from tests.support.scripted_http import Reply, ScriptedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +45,12 @@ def owe(project: Project, *, failed: bool = False) -> WebhookDelivery:
         project_id=project.pk, event=event, failed=failed, make=lambda: {"event": event.value, "id": "1"}
     )
     return WebhookDelivery.objects.latest("created_at")
+
+
+def let_pass() -> None:
+    """All that waits is due: deliveries and webhooks that rest."""
+    WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+    Webhook.objects.update(resume_at=None)
 
 
 def end(task: Any, status: Status) -> None:
@@ -106,7 +115,7 @@ def test_a_failed_delivery_is_tried_again_later_and_later(hook: Webhook, receive
     delivery = owe(hook.project)
     pauses = []
     for attempt in range(1, webhooks.TRIES + 1):
-        WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+        let_pass()
         before = timezone.now()
         assert webhooks.deliver_due() == 1
         delivery.refresh_from_db()
@@ -127,7 +136,7 @@ def test_it_arrives_once_the_receiver_is_back(hook: Webhook, receiver: ScriptedS
     delivery = owe(hook.project)
     webhooks.deliver_due()
     assert webhooks.deliver_due() == 0, "not before its time"
-    WebhookDelivery.objects.update(next_attempt_at=timezone.now())
+    let_pass()
     webhooks.deliver_due()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, delivery.error) == (State.DELIVERED, 2, "")
@@ -138,8 +147,8 @@ def test_it_arrives_once_the_receiver_is_back(hook: Webhook, receiver: ScriptedS
 
 def test_a_worker_that_dies_with_a_delivery_in_hand_loses_nothing(hook: Webhook) -> None:
     delivery = owe(hook.project)
-    assert [each.pk for each in webhooks._claim(10)] == [delivery.pk]
-    assert webhooks._claim(10) == [], "it is the other one's for now"
+    assert [each.pk for each in outgoing._claim(10)] == [delivery.pk]
+    assert outgoing._claim(10) == [], "it is the other one's for now"
     WebhookDelivery.objects.update(next_attempt_at=timezone.now() - dt.timedelta(seconds=1))
     assert webhooks.deliver_due() == 1
     delivery.refresh_from_db()
@@ -239,3 +248,158 @@ def test_the_payload_is_made_only_where_someone_wants_it(hook: Webhook) -> None:
     assert not made
     outbox.enqueue(project_id=hook.project_id, event=WebhookEvent.IMPORT_FAILED, failed=True, make=make)
     assert made == [1]
+
+
+# --- what one account can do to another -----------------------------------------------------------------
+
+
+@pytest.fixture
+def silent(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A receiver that never answers; tries at it end after a second."""
+    monkeypatch.setattr(delivering, "WHOLE_SECONDS", 1.0)
+    with ScriptedServer() as server:
+
+        def hang(_request: Any) -> Reply:
+            server._stopping.wait(10)
+            return Reply(200)
+
+        server._handler = hang
+        settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]
+        settings.OWN_ENDPOINTS = []
+        yield server
+
+
+def flood(silent: ScriptedServer, *, projects: int, hooks: int, each: int) -> None:
+    """One account's webhooks to a silent receiver, each with so many deliveries that are due for long."""
+    user = UserFactory()
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    for _ in range(projects):
+        project = ProjectFactory(created_by=user)
+        for number in range(hooks):
+            made = Webhook.objects.create(
+                project=project, url=f"{silent.url}/{number}", events=["import.failed"], created_by=user
+            )
+            WebhookDelivery.objects.bulk_create(
+                WebhookDelivery(webhook=made, event="import.failed", next_attempt_at=long_ago)
+                for _ in range(each)
+            )
+
+
+def test_a_delivery_waits_for_no_other_accounts_silent_receivers(
+    hook: Webhook, receiver: ScriptedServer, silent: ScriptedServer
+) -> None:
+    flood(silent, projects=3, hooks=20, each=5)
+    delivery = owe(hook.project)
+
+    def deliver() -> None:
+        webhooks.deliver_due()
+        connection.close()
+
+    thread = threading.Thread(target=deliver)
+    began = time.monotonic()
+    thread.start()
+    try:
+        while WebhookDelivery.objects.get(pk=delivery.pk).state != State.DELIVERED:
+            assert time.monotonic() - began < 5
+            time.sleep(0.02)
+        assert WebhookDelivery.objects.filter(state=State.PENDING, attempts=0).exists()
+    finally:
+        thread.join()
+
+
+def test_one_account_has_half_of_what_is_on_its_way(silent: ScriptedServer) -> None:
+    flood(silent, projects=3, hooks=4, each=3)
+    assert len(outgoing._claim(outgoing.PARALLEL)) == outgoing.MOST_OF_ACCOUNT
+
+
+def test_accounts_take_turns_and_so_do_the_projects_of_one(hook: Webhook, silent: ScriptedServer) -> None:
+    flood(silent, projects=2, hooks=2, each=4)
+    for _ in range(8):
+        owe(hook.project)
+    claimed = [outgoing._claim(1)[0].webhook for _ in range(8)]
+    mine = [each == hook for each in claimed]
+    assert mine in ([True, False] * 4, [False, True] * 4)
+    theirs = [each.project for each in claimed if each != hook]
+    assert theirs[:2] == theirs[2:]
+    assert len(set(theirs)) == 2
+
+
+def test_a_webhook_that_just_failed_waits_with_all_its_deliveries(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    receiver._handler = lambda _request: Reply(500)
+    for _ in range(30):
+        owe(hook.project)
+    made = webhooks.deliver_due()
+    assert 1 <= made <= outgoing.MOST_OF_ACCOUNT, "what was on its way already"
+    assert webhooks.deliver_due() == 0
+    hook.refresh_from_db()
+    assert hook.failures == 1, "tries that were on their way together are one failure"
+    pauses = []
+    for failures in range(2, 8):
+        Webhook.objects.update(resume_at=timezone.now())
+        before = timezone.now()
+        assert webhooks.deliver_due() == 1, "one of them is tried"
+        hook.refresh_from_db()
+        assert hook.failures == failures
+        assert hook.resume_at is not None
+        pauses.append((hook.resume_at - before).total_seconds())
+    expected = [*outgoing.RESTS[1:], *[outgoing.RESTS[-1]] * 2]
+    assert [round(pause / rest, 0) for pause, rest in zip(pauses, expected, strict=True)] == [1.0] * 6
+
+
+def test_it_goes_on_with_all_of_them_once_the_receiver_is_back(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    receiver._handler = lambda _request: Reply(500)
+    for _ in range(6):
+        owe(hook.project)
+    webhooks.deliver_due()
+    receiver._handler = lambda _request: Reply(200)
+    let_pass()
+    webhooks.deliver_due()
+    hook.refresh_from_db()
+    assert (hook.failures, hook.resume_at) == (0, None)
+    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {State.DELIVERED}
+
+
+def test_what_a_failing_webhook_did_not_take_for_a_day_is_given_up(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    receiver._handler = lambda _request: Reply(500)
+    old = [owe(hook.project) for _ in range(8)]
+    WebhookDelivery.objects.update(created_at=timezone.now() - outgoing.KEPT - dt.timedelta(minutes=1))
+    new = owe(hook.project)
+    webhooks.deliver_due()
+    states = dict(WebhookDelivery.objects.values_list("pk", "state"))
+    assert {states[each.pk] for each in old} == {State.FAILED}
+    assert states[new.pk] == State.PENDING
+    assert "for a day" in WebhookDelivery.objects.filter(attempts=0, state=State.FAILED)[0].error
+
+
+def test_whoever_mends_a_webhook_or_sends_again_need_not_wait_for_the_end_of_its_rest(
+    hook: Webhook, receiver: ScriptedServer
+) -> None:
+    receiver._handler = lambda _request: Reply(500)
+    delivery = owe(hook.project)
+    webhooks.deliver_due()
+    receiver._handler = lambda _request: Reply(200)
+    again = webhooks.redeliver(delivery=delivery, user=hook.created_by)
+    webhooks.deliver_due()
+    again.refresh_from_db()
+    assert again.state == State.DELIVERED
+    Webhook.objects.update(failures=3, resume_at=timezone.now() + dt.timedelta(hours=1))
+    webhooks.update(webhook=hook, user=hook.created_by, changes={"url": f"{receiver.url}/other"})
+    hook.refresh_from_db()
+    assert (hook.failures, hook.resume_at) == (0, None)
+
+
+def test_a_project_has_so_many_webhooks(hook: Webhook) -> None:
+    for number in range(webhooks.MOST - 1):
+        webhooks.create(project=hook.project, user=hook.created_by, url=f"{hook.url}/{number}")
+    with pytest.raises(Refused) as refused:
+        webhooks.create(project=hook.project, user=hook.created_by, url=hook.url)
+    assert (refused.value.code, refused.value.status) == ("too_many_webhooks", 409)
+    assert "20" in refused.value.detail
+    webhooks.delete(webhook=hook, user=hook.created_by)
+    webhooks.create(project=hook.project, user=None, url=f"{hook.url}/last")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from imageimport import webhooks
 from imageimport.choices import WebhookEvent
 from imageimport.models import Webhook
-from imageimport.requests import FieldErrors
+from imageimport.requests import FieldErrors, Refused
 from imageimport.settings_forms import WebhookForm
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
@@ -93,6 +93,8 @@ def _edit(request: HttpRequest, project: Project, webhook: Webhook | None) -> Ht
         except FieldErrors as exc:
             for name, sentences in exc.errors.items():
                 form.add_error(name if name in form.fields else None, sentences)
+        except Refused as exc:
+            form.add_error(None, exc.detail)
         else:
             messages.success(request, _("The webhook is saved."))
             return go(request, back)

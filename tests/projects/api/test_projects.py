@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from oci.errors import OciError
@@ -26,6 +29,28 @@ def test_whoever_makes_a_project_owns_it() -> None:
     assert body["created_at"].endswith("Z")
     assert Membership.objects.get().user == user
     assert AuditEvent.objects.get().action == "project.created"
+
+
+def test_an_account_makes_so_many_projects_and_a_superuser_any_number(settings: Any) -> None:
+    settings.PROJECTS_PER_USER = 2
+    user, superuser = make_user("ann"), make_user("root", superuser=True)
+    for number in range(3):
+        assert call("POST", "/projects", {"name": f"root{number}"}, bearer(superuser)).status_code == 201
+        answer = call("POST", "/projects", {"name": f"ann{number}"}, bearer(user))
+        assert answer.status_code == (409 if number == 2 else 201)
+    assert answer.json()["code"] == "too_many_projects"
+    assert "2" in answer.json()["detail"]
+    Project.objects.get(name="ann0").delete()
+    assert call("POST", "/projects", {"name": "ann3"}, bearer(user)).status_code == 201
+
+
+def test_the_page_says_so_too(settings: Any) -> None:
+    settings.PROJECTS_PER_USER = 0
+    client = Client()
+    client.force_login(make_user("ann"))
+    answer = client.post("/projects/new/", {"name": "web", "visibility": "private"})
+    assert (answer.status_code, Project.objects.count()) == (422, 0)
+    assert "You have made 0 projects" in answer.content.decode()
 
 
 def test_a_project_is_private_unless_said_otherwise() -> None:

@@ -1,0 +1,143 @@
+"""Accounts that take what they can get, beside the twenty imports of a chaos run, and one that only wants its share.
+
+One has imports that drip, in many projects; one a flood of webhooks whose receiver is silent; one a schedule that never
+ends. They go on until everybody else's imports have ended, which they must all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from tests.support.house import KIB, House
+from tests.support.rows import ENDED
+from tests.support.scripted_http import Reply, Request, ScriptedServer
+from tests.support.tenants import Tenant, tenant
+from tests.support.throttle import Throttle
+
+DRIPS: Final = 6
+WEBHOOKS: Final = 20
+FAILING: Final = 10
+ENDLESS_TAGS: Final = 2000
+#: How long the source thinks about each tag of the schedule that never ends, seconds.
+THINKS: Final = 2.0
+#: Once nothing is broken any more: a fair account's import, news and sync have come within this, seconds.
+FAIR_SECONDS: Final = 120.0
+
+
+class _Stage(Protocol):
+    """What the accounts act on: a chaos run's world."""
+
+    house: House
+
+
+@dataclass
+class Players:
+    """Made before the first fault; :meth:`release` ends what they do."""
+
+    world: _Stage
+    silent: ScriptedServer
+    receiver: ScriptedServer
+    drip: Throttle = field(default_factory=lambda: Throttle(KIB))
+
+    _endless: tuple[Tenant, str] | None = None
+    _fair: Tenant | None = None
+
+    def begin(self) -> None:
+        house = self.world.house
+        self.silent._handler = self._hang
+        self.receiver._handler = lambda _request: Reply(204)
+        self._fair = tenant(house.portal, "fair")
+        self._fair.made("webhooks", {"url": f"{self.receiver.url}/news"})
+        house.image("tenants/fair", [8 * KIB])
+        self.set_rules()
+        self._drip(tenant(house.portal, "dripping"))
+        self._flood(tenant(house.portal, "flooding"))
+        self._never_end(tenant(house.portal, "endless"))
+
+    def set_rules(self) -> None:
+        """What the source does for them."""
+        self.world.house.source.rule("GET", "/tenants/drip", self.drip)
+        self.world.house.source.rule("HEAD", "/tenants/endless/", self._think)
+
+    def others_have_ended(self) -> bool:
+        rows = self.world.house.rows.tasks().values()
+        return all(task.status in ENDED for task in rows if task.project.split("-")[0] not in _NAMES)
+
+    def fair_share(self) -> list[str]:
+        """What the fair account did not get in time, while the others still go on."""
+        assert self._fair is not None
+        fair, house = self._fair, self.world.house
+        began = time.monotonic()
+        task = fair.submit(house.reference("tenants/fair"))
+        house.accepted.append(task)
+        body = {
+            "image_url": f"{house.source.server_name}/tenants/fair",
+            "tags": ["1"],
+            "cron": "0 3 1 1 *",
+            "target_name": "kept",
+        }
+        schedule = fair.made("schedules", body)["id"]
+        fair.made(f"schedules/{schedule}/run", {})
+        path = f"/projects/{fair.project()}/schedules/{schedule}"
+        wants: dict[str, Callable[[], Any]] = {
+            "import": lambda: house.rows.task(task).status in ENDED,
+            "sync": lambda: fair.call("GET", path).json().get("last_result"),
+            "news": lambda: self.receiver.requests,
+        }
+        while time.monotonic() - began < FAIR_SECONDS and wants:
+            wants = {name: came for name, came in wants.items() if not came()}
+            time.sleep(0.5)
+        return [f"a fair account's {name} did not come within {FAIR_SECONDS:g} s" for name in wants]
+
+    def release(self) -> None:
+        """They do what everybody does, from now on."""
+        self.drip.release()
+        if self._endless is not None:
+            who, schedule = self._endless
+            answer = who.call("DELETE", f"/projects/{who.project()}/schedules/{schedule}")
+            assert answer.status_code == 204, answer.text
+
+    def _drip(self, who: Tenant) -> None:
+        house = self.world.house
+        for number in range(DRIPS):
+            house.image(f"tenants/drip{number}", [200 * KIB])
+            self._submit(who, house.reference(f"tenants/drip{number}"), project=f"p{number}")
+
+    def _flood(self, who: Tenant) -> None:
+        for number in range(WEBHOOKS):
+            who.made("webhooks", {"url": f"{self.silent.url}/{number}"})
+        for number in range(FAILING):
+            self._submit(who, self.world.house.reference("tenants/nothing", f"v{number}"))
+
+    def _never_end(self, who: Tenant) -> None:
+        source = self.world.house.source
+        self.world.house.image("tenants/endless", [KIB], tag="t0")
+        there = source.repository("tenants/endless").manifests
+        there |= {f"t{number}": there["t0"] for number in range(ENDLESS_TAGS)}
+        body = {
+            "image_url": f"{source.server_name}/tenants/endless",
+            "tags": ["t*"],
+            "exclude_tags": ["t0"],
+            "cron": "0 3 1 1 *",
+        }
+        self._endless = who, who.made("schedules", body)["id"]
+        who.made(f"schedules/{self._endless[1]}/run", {})
+
+    def _submit(self, who: Tenant, reference: str, **fields: Any) -> None:
+        task = who.submit(reference, **fields)
+
+        self.world.house.accepted.append(task)
+
+    def _hang(self, _request: Request) -> Reply:
+        self.silent._stopping.wait(30)
+        return Reply(200)
+
+    def _think(self, _request: Request, _proceed: Callable[[], Reply]) -> Reply:
+        self.world.house.source._stopping.wait(THINKS)
+        return Reply(404)
+
+
+_NAMES: Final = frozenset({"dripping", "flooding", "endless"})
