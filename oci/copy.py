@@ -81,6 +81,7 @@ class ImageCopier:
     :param wanted: tag or digest at the source.
     :param platforms: ``linux/amd64`` and the like; empty for all.
     :param observer: told what happens; an :class:`OciError` that it raises in ``layers`` ends the import.
+    :param flight_scope: which imports may wait for each other's blobs (see :class:`oci.ladder.Ladder`).
     :param confirm: called right before the tag is put; raises when this attempt has lost its right to.
     :param documents: shared with the clients; counts what is kept in memory.
     :raises OciError: ``invalid_reference`` for a malformed platform.
@@ -102,6 +103,7 @@ class ImageCopier:
         observer: CopyObserver | None = None,
         cancel: CancelToken | None = None,
         flights: BlobFlights | None = None,
+        flight_scope: str = "",
         mounts: MountProof | None = None,
         confirm: Callable[[], None] = lambda: None,
         stall_seconds: float = STALL_SECONDS,
@@ -138,6 +140,7 @@ class ImageCopier:
             observer=self._observer,
             cancel=self._cancel,
             flights=flights or LocalFlights(),
+            flight_scope=flight_scope,
             mounts=mounts or NoMounts(),
             crew=self._crew,
             stall_seconds=stall_seconds,

@@ -64,6 +64,7 @@ class RegistryTransport:
             observer=WithinQuota(job.progress, task),
             cancel=job.cancel,
             flights=SharedFlights(),
+            flight_scope=_flight_scope(job),
             mounts=self._mounts,
             confirm=job.before_commit,
             stall_seconds=settings.IMPORT_STALL_SECONDS,
@@ -99,3 +100,12 @@ class RegistryTransport:
         self._mounts.close()
         self._source.close()
         self._target.close()
+
+
+def _flight_scope(job: Job) -> str:
+    """Imports wait for one another's blobs where they read the same registry, as nobody or in the same project. So a
+    slow registry holds up only those that chose it, and nobody sees how far another project's private import is.
+    """
+    registry = job.task.source_registry
+    is_public = job.credential is None and not engine.is_own(job.source)
+    return registry if is_public else f"{registry}/{job.task.project_id}"
