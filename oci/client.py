@@ -253,7 +253,8 @@ class RegistryClient:
         index = self.find_manifest(repository, referrers_tag(digest))
         if index is None or not index.is_index:
             return ()
-        self.session.documents.hold(index.weight)
+        if self.role == "source":
+            self.session.documents.hold(index.weight)
         return index.manifests
 
     # --- blobs -------------------------------------------------------------------------------------------

@@ -66,14 +66,17 @@ class OwnEndpoints:
 
 
 def is_this_machine(address: IpAddress) -> bool:
-    """Whether the address belongs to this machine: what goes there leaves from there. No packet is sent.
+    """Whether the address belongs to this machine: a socket can be bound to it, and what goes there leaves from there.
 
-    That a socket can be bound to it says too little: with ``ip_nonlocal_bind`` (load balancers have it) any can.
+    The first alone says too little: with ``ip_nonlocal_bind`` (load balancers have it) any address can be bound. No
+    packet is sent for the second.
     """
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
     try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((str(address), _ANY_PORT))
             return ipaddress.ip_address(probe.getsockname()[0]) == address

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from django.conf import settings
 
 from imageimport import engine
+from imageimport.announcing import SharedAnnouncements
 from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
 from imageimport.quotas import WithinQuota
@@ -65,6 +66,7 @@ class RegistryTransport:
             cancel=job.cancel,
             flights=SharedFlights(),
             flight_scope=_flight_scope(job),
+            announcements=SharedAnnouncements(),
             mounts=self._mounts,
             confirm=job.before_commit,
             stall_seconds=settings.IMPORT_STALL_SECONDS,
@@ -90,6 +92,7 @@ class RegistryTransport:
             platforms=result.platforms,
             artifact_type=result.artifact_type,
             children=tuple(asdict(child) for child in result.children),
+            notes=result.attaching_notes,
         )
 
     def cleanup(self) -> None:
