@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import redis
 import structlog
@@ -19,6 +19,7 @@ from django.conf import settings
 from oci.observer import Flight
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 #: A flight whose bytes stop moving for this long (or as long as a lease, if that is shorter) lets the others go ahead,
 #: milliseconds.
@@ -54,23 +55,38 @@ def _redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
 
 
-class SharedFlights:
-    """:class:`oci.observer.BlobFlights` over Redis. Thread-safe."""
+class OverRedis:
+    """Asks Redis, and does without for a while once it is away. Thread-safe."""
 
     def __init__(self) -> None:
         self._away_until = 0.0
 
+    def ask(self, ask: Callable[[redis.Redis], T], otherwise: T) -> T:
+        """What Redis says, or ``otherwise``."""
+        if time.monotonic() < self._away_until:
+            return otherwise
+        try:
+            return ask(_redis())
+        except (redis.RedisError, OSError) as exc:
+            self._away_until = time.monotonic() + PAUSE
+            log.warning("shared.away", error=type(exc).__name__)
+            return otherwise
+
+
+class SharedFlights(OverRedis):
+    """:class:`oci.observer.BlobFlights` over Redis. Thread-safe."""
+
     def begin(self, key: str) -> Flight | None:
         holder = f"{secrets.token_hex(8)}:"
-        taken = self._ask(
-            lambda: _redis().eval(_BEGIN, 2, _name(key), _landed(key), f"{holder}0", str(_held_ms())), 2
+        taken: Any = self.ask(
+            lambda shared: shared.eval(_BEGIN, 2, _name(key), _landed(key), f"{holder}0", str(_held_ms())), 2
         )
         return _SharedFlight(self, key, holder, news=taken > 1) if taken else None
 
     def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
         deadline = time.monotonic() + timeout
         while True:
-            value = self._ask(lambda: _redis().get(_name(key)), None)
+            value: Any = self.ask(lambda shared: shared.get(_name(key)), None)
             if value is None:
                 return True
             on_progress(int(value.rpartition(b":")[2] or 0))
@@ -80,21 +96,11 @@ class SharedFlights:
             time.sleep(min(LOOK, left))
 
     def tell(self, key: str, holder: str, done: int) -> None:
-        self._ask(lambda: _redis().eval(_EXTEND, 1, _name(key), holder, str(done), str(_held_ms())), 0)
+        self.ask(lambda shared: shared.eval(_EXTEND, 1, _name(key), holder, str(done), str(_held_ms())), 0)
 
     def release(self, key: str, holder: str, ok: bool) -> None:
         kept = str(LANDED_MS) if ok else ""
-        self._ask(lambda: _redis().eval(_RELEASE, 2, _name(key), _landed(key), holder, kept), 0)
-
-    def _ask(self, ask: Callable[[], Any], otherwise: Any) -> Any:
-        if time.monotonic() < self._away_until:
-            return otherwise
-        try:
-            return ask()
-        except (redis.RedisError, OSError) as exc:
-            self._away_until = time.monotonic() + PAUSE
-            log.warning("flights.away", error=type(exc).__name__)
-            return otherwise
+        self.ask(lambda shared: shared.eval(_RELEASE, 2, _name(key), _landed(key), holder, kept), 0)
 
 
 class _SharedFlight:

@@ -97,6 +97,11 @@ def begin_commit(lease: Lease) -> bool:
     return bool(begun) or not cancel_asked(lease)
 
 
+def undo_commit(lease: Lease) -> None:
+    """The target was asked and the tag is not there: from here on the task is as any other that has failed."""
+    lease.rows().filter(status=Status.RUNNING).update(committing=False)
+
+
 def cancel_asked(lease: Lease) -> bool:
     """Whether someone asked to cancel.
 

@@ -21,11 +21,12 @@ from imageimport.leases import Lease, LeaseLost
 from imageimport.models import ImportAttempt, ImportTask
 from imageimport.monitor import BROKEN, CANCELED, GIVES_WAY, LOST, STOPPED, TIMED_OUT, Monitor
 from imageimport.progress import Progress
-from imageimport.sentences import of_error, parts
+from imageimport.sentences import english, of_error, parts
 from imageimport.transports import open_transport
 from imageimport.transports.base import Arrived, Job, Transport
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
+from oci.publish import TagNotKept
 from projects import services as project_services
 from projects.deleting import delete_tag
 from projects.models import Project
@@ -141,6 +142,7 @@ def _succeed(task: ImportTask, lease: Lease, progress: Progress, arrived: Arrive
         "digest": arrived.digest,
         "source_digest": arrived.source_digest,
         **progress.totals(),
+        **_noted(arrived),
     }
     with transaction.atomic():
         ended = endings.end(lease.task_id, fence=lease.fence, status=Status.SUCCESS, **facts)
@@ -173,6 +175,16 @@ def _take_back(task: ImportTask) -> None:
         log.exception("import.tag_left", repository=repository, tag=task.target_tag)
 
 
+def _noted(arrived: Arrived) -> dict[str, Any]:
+    """The columns by which a success says what people should know about it: one sentence, the log has them all."""
+    for template, params in arrived.notes:
+        log.info("import.noted", note=template % params)
+    if not arrived.notes:
+        return {}
+    message = parts(*arrived.notes[0])
+    return {"message": english(message), "message_parts": message}
+
+
 def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exception) -> None:
     """Decide what an attempt's failure means for its row."""
     reason = cancel.reason if cancel.canceled else ""
@@ -201,6 +213,8 @@ def _settle(lease: Lease, progress: Progress, cancel: CancelToken, exc: Exceptio
 
 def _settle_error(lease: Lease, error: OciError) -> None:
     log.warning("import.attempt_failed", code=error.code, error=str(error), retryable=error.retryable)
+    if isinstance(error, TagNotKept):
+        leases.undo_commit(lease)
     if error.code == "rate_limited" and error.retry_after and _may_wait(lease, error.retry_after):
         until = timezone.now() + dt.timedelta(seconds=error.retry_after + random.uniform(0, 2))
         leases.wait(lease, until=until, said=of_error(error))

@@ -92,11 +92,14 @@ _METADATA: Final[tuple[IpNetwork, ...]] = tuple(
         "169.254.0.23/32",  # Tencent
         "169.254.42.42/32",  # Scaleway
         "100.100.100.200/32",  # Alibaba
+        "100.80.80.80/32",  # UCloud
         "100.96.0.96/32",  # Volcengine
         "168.63.129.16/32",  # Azure: looks public
         "192.0.0.192/32",  # Oracle
         "fd00:ec2::/32",  # AWS: ::254, and ::23, ::123, ::253 as above
         "fd20:ce::/32",  # Google
+        "fd00:100::100:200/128",  # Alibaba
+        "fd00:a9fe:a9fe::1/128",  # Linode
         "fd00:c1::/32",  # Oracle
         "fd00:42::42/128",  # Scaleway
         "fe80::a9fe:a9fe/128",  # OpenStack

@@ -250,10 +250,14 @@ class RegistryClient:
             self.has_referrers_api = found is not None
             if found is not None:
                 return found
-        index = self.find_manifest(repository, referrers_tag(digest))
+        tag = referrers_tag(digest)
+        if self.role == "source" and self.head_manifest(repository, tag) is None:
+            return ()  # Asked for every image, there for few: a HEAD is free where a GET counts as a pull.
+        index = self.find_manifest(repository, tag)
         if index is None or not index.is_index:
             return ()
-        self.session.documents.hold(index.weight)
+        if self.role == "source":
+            self.session.documents.hold(index.weight)
         return index.manifests
 
     # --- blobs -------------------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from oci import announced
+from oci.announced import Announcements
+from oci.attaching import Attaching
 from oci.cancel import CancelToken
 from oci.client import RegistryClient
 from oci.crew import Crew
@@ -60,6 +63,7 @@ class CopyResult:
     :param bytes_total: with those of what is attached to it.
     :param referrers: how many signatures, SBOMs and the like came along.
     :param notes: sentences that people should see.
+    :param attaching_notes: those of them that are about what is attached at the target.
     """
 
     digest: str
@@ -72,6 +76,7 @@ class CopyResult:
     children: tuple[Child, ...] = ()
     referrers: int = 0
     notes: tuple[Note, ...] = ()
+    attaching_notes: tuple[Note, ...] = ()
 
 
 class ImageCopier:
@@ -81,6 +86,8 @@ class ImageCopier:
     :param wanted: tag or digest at the source.
     :param platforms: ``linux/amd64`` and the like; empty for all.
     :param observer: told what happens; an :class:`OciError` that it raises in ``layers`` ends the import.
+    :param flight_scope: which imports may wait for each other's blobs (see :class:`oci.ladder.Ladder`).
+    :param announcements: shared by all who import into the target; else by this process.
     :param confirm: called right before the tag is put; raises when this attempt has lost its right to.
     :param documents: shared with the clients; counts what is kept in memory.
     :raises OciError: ``invalid_reference`` for a malformed platform.
@@ -102,6 +109,8 @@ class ImageCopier:
         observer: CopyObserver | None = None,
         cancel: CancelToken | None = None,
         flights: BlobFlights | None = None,
+        flight_scope: str = "",
+        announcements: Announcements | None = None,
         mounts: MountProof | None = None,
         confirm: Callable[[], None] = lambda: None,
         stall_seconds: float = STALL_SECONDS,
@@ -138,12 +147,24 @@ class ImageCopier:
             observer=self._observer,
             cancel=self._cancel,
             flights=flights or LocalFlights(),
+            flight_scope=flight_scope,
             mounts=mounts or NoMounts(),
             crew=self._crew,
             stall_seconds=stall_seconds,
         )
         self._publisher = Publisher(
             target, target_repository, self._cancel, self._ladder.bring_again, self._crew
+        )
+        self._attaching = Attaching(
+            target=target,
+            repository=target_repository,
+            cancel=self._cancel,
+            crew=self._crew,
+            put=self._publisher.put,
+            bring=self._ladder.bring_again,
+            lost=self._publisher.lost,
+            overwrite=overwrite,
+            announcements=announcements or announced.LOCAL,
         )
 
     @property
@@ -183,9 +204,10 @@ class ImageCopier:
         """Put the manifests by digest, what is attached, then the tag; read back and compare."""
         image = self._pulled()
         root = self._publisher.put_image(image.tree)
-        self._publisher.put_attached(image.attached)
+        self._attaching.attach(image.attached)
         blobs = image.blobs()
         self._publisher.check_blobs(blobs.values())
+        self._attaching.check(image.attached)
         self._publisher.put_tag(self._tag, root, self._confirm)
         return CopyResult(
             digest=root.digest,
@@ -197,7 +219,8 @@ class ImageCopier:
             artifact_type=root.artifact_type or "",
             children=_children(root, image.tree),
             referrers=len(image.attached.trees),
-            notes=tuple(self._source.notes),
+            notes=(*self._attaching.notes, *self._source.notes),
+            attaching_notes=tuple(self._attaching.notes),
         )
 
     def cleanup(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Literal
@@ -23,6 +24,11 @@ from oci.transfer import Transfer
 
 #: A wait for another import looks so often whether this one was canceled.
 _FLIGHT_LOOK_SECONDS: Final = 0.5
+#: Bytes a second that the other import has to move on average to be waited for longer than the stall time. A line that
+#: is slower is filled twice by who goes ahead; one that drips holds nobody.
+_FLIGHT_RATE: Final = 256 * 1024
+#: So many transfers of one blob are waited for, if they fail one after the other.
+_FLIGHTS_AWAITED: Final = 3
 
 
 class Stopped(Exception):
@@ -33,6 +39,7 @@ class Ladder:
     """Brings blobs to one repository. Used for one image, from several threads.
 
     :param has_at_source: whether the source, asked with this import's rights, has a blob.
+    :param flight_scope: which imports may wait for each other: those that read the same content by the same right.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Ladder:
         observer: CopyObserver,
         cancel: CancelToken,
         flights: BlobFlights,
+        flight_scope: str,
         mounts: MountProof,
         crew: Crew,
         stall_seconds: float,
@@ -58,12 +66,14 @@ class Ladder:
         self._observer = observer
         self._cancel = cancel
         self._flights = flights
+        self._flight_scope = flight_scope
         self._mounts = mounts
         self._crew = crew
         self._stall_seconds = stall_seconds
         self._failed = threading.Event()
-        #: Blobs whose other import stood still: moved without waiting any more.
+        #: Blobs whose other import took too long: moved without waiting any more.
         self._overdue: set[str] = set()
+        self._awaited: Counter[str] = Counter()
         #: Blobs that the target, asked a moment ago, did not have.
         self.missing: set[str] = set()
         #: Blobs that are in memory already.
@@ -122,7 +132,7 @@ class Ladder:
         elif self._is_here(blob):
             self._arrived(blob, "exists")
             return True
-        flight = self._flights.begin(f"{self._target.host}/{blob.digest}")
+        flight = self._flights.begin(self._flight_of(blob))
         if flight is None and blob.digest not in self._overdue:
             return False
         try:
@@ -132,6 +142,9 @@ class Ladder:
                 flight.end(False)
             raise
         return True
+
+    def _flight_of(self, blob: Descriptor) -> str:
+        return f"{self._target.host}/{self._flight_scope}/{blob.digest}"
 
     def _is_here(self, blob: Descriptor) -> bool:
         return self._target.head_blob(self._repository, blob.digest) in (blob.size, -1)
@@ -219,23 +232,31 @@ class Ladder:
         self._tell(blob, "done", blob.size)
 
     def _wait_for_other(self, blob: Descriptor) -> None:
-        """Until the other import's transfer ended, or stood still for the stall time."""
+        """Until the other import's transfer ended: for the stall time, and longer only while it is quick.
+
+        Its bytes count up to the size that this import's own manifest names, so the wait is bounded by that.
+        """
         template = gettext_noop("Another import is moving %(digest)s; waiting for it.")
         self._observer.waiting(template, {"digest": blob.digest}, None)
-        seen, moved_at = -1, time.monotonic()
+        self._awaited[blob.digest] += 1
+        began, first, seen = time.monotonic(), -1, -1
 
         def on_progress(done: int) -> None:
-            nonlocal seen, moved_at
+            nonlocal first, seen
+            done = min(done, blob.size)
+            first = done if first < 0 else min(first, done)
             if done != seen:
-                seen, moved_at = done, time.monotonic()
-                self._tell(blob, "waiting", min(done, blob.size))
+                seen = done
+                self._tell(blob, "waiting", done)
 
-        key = f"{self._target.host}/{blob.digest}"
-        while not self._flights.wait(key, _FLIGHT_LOOK_SECONDS, on_progress):
+        while not self._flights.wait(self._flight_of(blob), _FLIGHT_LOOK_SECONDS, on_progress):
             self._cancel.check()
-            if time.monotonic() - moved_at > self._stall_seconds:
+            waited = time.monotonic() - began
+            if waited > self._stall_seconds and seen - first < _FLIGHT_RATE * waited:
                 self._overdue.add(blob.digest)
                 return
+        if self._awaited[blob.digest] >= _FLIGHTS_AWAITED:
+            self._overdue.add(blob.digest)
 
 
 class _InMemory:

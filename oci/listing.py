@@ -90,10 +90,14 @@ def referrers_page(
     if bare_type(response.header("Content-Type")) != OCI_INDEX:
         response.discard()
         return None
-    with session.documents.reading(is_kept=True) as came:
+    # A source's are kept with what they lead to; a target's are only compared, time and again.
+    is_kept = session.site.role == "source"
+    with session.documents.reading(is_kept=is_kept) as came:
         body = _read(session, response, came)
         try:
-            session.documents.hold(weight_of(body))
+            session.documents.check(weight_of(body), is_kept=is_kept)
+            if is_kept:
+                session.documents.hold(weight_of(body))
             index = parse_manifest(body, OCI_INDEX, expected_digest=None)
         except OciError as error:
             del body

@@ -14,6 +14,8 @@ from oci.hosts import IpAddress, literal_address, normalise_host, same_host
 
 #: How long the addresses of an own service's name are believed.
 _REMEMBER_SECONDS: Final = 30.0
+#: Nothing is sent to it.
+_ANY_PORT: Final = 9
 
 
 class OwnEndpoints:
@@ -64,13 +66,19 @@ class OwnEndpoints:
 
 
 def is_this_machine(address: IpAddress) -> bool:
-    """Whether the address belongs to this machine: the system lets a socket be bound to it."""
+    """Whether the address belongs to this machine: a socket can be bound to it, and what goes there leaves from there.
+
+    The first alone says too little: with ``ip_nonlocal_bind`` (load balancers have it) any address can be bound. No
+    packet is sent for the second.
+    """
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((str(address), 0))
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), _ANY_PORT))
+            return ipaddress.ip_address(probe.getsockname()[0]) == address
     except OSError:
         return False
-    return True

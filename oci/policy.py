@@ -10,7 +10,7 @@ from typing import Final
 from oci.addresses import METADATA, METADATA_NAMES, IpNetwork, is_metadata, non_public_reason, wrapped
 from oci.errors import OciError, gettext_noop
 from oci.hosts import IpAddress, literal_address, same_host, split_host_port
-from oci.own import OwnEndpoints
+from oci.own import OwnEndpoints, is_this_machine
 from oci.ports import is_usual_port
 
 _OWN: Final = gettext_noop("%(host)s is one of the portal's own services, which is never allowed.")
@@ -126,7 +126,7 @@ class Rules:
             return
         if self._own.has_name(host, port) or self._own.has_address(address, port):
             raise _blocked(_OWN, host, port)
-        reason = non_public_reason(address)
+        reason = non_public_reason(address) or (_THIS_MACHINE if is_this_machine(address) else None)
         if reason is None or _matches(self._private, host, port) or self._is_in_private_network(address):
             return
         raise _blocked(reason, host, port)

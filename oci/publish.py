@@ -1,26 +1,25 @@
-"""Puts manifests at the target: children first, what is attached after the image, the tag last, read back."""
+"""Puts manifests at the target: children first, the tag last, read back. What is attached is put in between, by
+:mod:`oci.attaching`.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Final
 
 from oci import manifests
-from oci.attached import Attached
 from oci.cancel import CancelToken
-from oci.client import RegistryClient, referrers_tag
+from oci.client import RegistryClient
 from oci.crew import Crew
 from oci.errors import OciError, gettext_noop
 from oci.faults import Answered
-from oci.limits import CHILDREN, MANIFEST_BYTES, READ_BACK_SECONDS
-from oci.manifest import Descriptor, Manifest, parse_manifest
-from oci.media_types import OCI_INDEX
+from oci.limits import READ_BACK_SECONDS
+from oci.manifest import Descriptor, Manifest
 from oci.tree import Tree
 
 log: Final = logging.getLogger(__name__)
@@ -32,6 +31,10 @@ _LAG_SECONDS: Final = 1.5
 _UNKNOWN: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 #: Statuses by which a registry refuses an index some of whose children it lacks.
 _SPARSE_REFUSED: Final = frozenset({400, 404, 409, 412, 422})
+
+
+class TagNotKept(OciError):
+    """The target took the tag, and answers after the read-back time that the tag does not name what was put."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ class Publisher:
         """
         whole = [manifest for manifest in tree.manifests.values() if tree.is_whole(manifest)]
         for manifest in whole:
-            self._put(manifest)
+            self.put(manifest)
         partial_ones = [manifest for manifest in tree.manifests.values() if not tree.is_whole(manifest)]
         try:
             for manifest in partial_ones:
@@ -66,27 +69,9 @@ class Publisher:
             if refusal.status not in _SPARSE_REFUSED:
                 raise
             for manifest in partial_ones:
-                self._put(tree.cut(manifest))
+                self.put(tree.cut(manifest))
             return tree.cut(tree.root)
         return tree.root
-
-    def put_attached(self, attached: Attached) -> None:
-        """What is attached, then its tags; a target without the referrers API gets the tag that stands in for
-        it.
-        """
-        for tree in attached.trees.values():
-            for manifest in tree.manifests.values():
-                self._put(manifest)
-        for tag, manifest in attached.tags.items():
-            self._put(manifest, tag)
-        for subject, descriptors in attached.by_subject.items():
-            known = self.target.referrers(self.repository, subject)
-            if self.target.has_referrers_api:
-                continue
-            merged = {each.digest: each for each in (*known, *descriptors)}
-            if len(merged) > len(known):
-                index = _referrers_index(merged.values(), attached)
-                self.target.put_manifest(self.repository, referrers_tag(subject), index)
 
     def check_blobs(self, blobs: Iterable[Descriptor]) -> None:
         """See that the target can really read every blob; bring what it lost once more.
@@ -107,10 +92,10 @@ class Publisher:
     def _lost_for(self, seconds: float, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         """What the target does not show for so long: reading may lag behind writing."""
         deadline = time.monotonic() + seconds
-        lost = self._lost(blobs)
+        lost = self.lost(blobs)
         while lost and time.monotonic() < deadline:
             self.cancel.wait(_READ_BACK_PAUSE)
-            lost = self._lost(lost)
+            lost = self.lost(lost)
         return lost
 
     def put_tag(self, tag: str, root: Manifest, confirm: Callable[[], None]) -> None:
@@ -121,7 +106,7 @@ class Publisher:
 
         :param confirm: called before each try; raises when this attempt has lost its right to put the tag, or when it
             was canceled in time: the first time therefore outside of the shield.
-        :raises OciError: ``target_error``.
+        :raises TagNotKept: :raises OciError: ``target_error``.
         """
         confirm()
         tries = count()
@@ -142,13 +127,19 @@ class Publisher:
             self._await_tag(tag, root)
 
     def _await_tag(self, tag: str, root: Manifest) -> None:
+        """:raises TagNotKept: the target says so; any other :class:`OciError` leaves it open what the tag names."""
+        template = gettext_noop("The target registry %(host)s does not show the tag %(tag)s as it was put.")
         deadline = time.monotonic() + READ_BACK_SECONDS
-        while not self._shows(tag, root):
+        while True:
+            try:
+                if self.target.shows_manifest(self.repository, tag, root.body):
+                    return
+                kind: type[OciError] = TagNotKept
+            except OciError as error:
+                log.warning("%s does not show the tag that was put: %s", self.target.host, error)
+                kind = OciError
             if time.monotonic() > deadline:
-                template = gettext_noop(
-                    "The target registry %(host)s does not show the tag %(tag)s as it was put."
-                )
-                raise OciError("target_error", template, retryable=True, host=self.target.host, tag=tag)
+                raise kind("target_error", template, retryable=True, host=self.target.host, tag=tag)
             self.cancel.wait(_READ_BACK_PAUSE)
 
     def _shows(self, tag: str, root: Manifest) -> bool:
@@ -158,7 +149,7 @@ class Publisher:
             log.warning("%s does not show the tag that was put: %s", self.target.host, error)
             return False
 
-    def _put(self, manifest: Manifest, name: str = "") -> None:
+    def put(self, manifest: Manifest, name: str = "") -> None:
         """By digest, or under this tag."""
 
         def once() -> None:
@@ -182,7 +173,7 @@ class Publisher:
             except Answered as refusal:
                 if not _UNKNOWN.intersection(refusal.codes) or time.monotonic() > deadline:
                     raise
-                lost = self._lost(manifest.blobs)
+                lost = self.lost(manifest.blobs)
                 if lost and brought:
                     raise
                 if lost:
@@ -193,7 +184,7 @@ class Publisher:
             else:
                 return
 
-    def _lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
+    def lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)
         found = self.crew.map(partial(_is_intact, self.target, self.repository), asked)
         return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
@@ -201,32 +192,3 @@ class Publisher:
 
 def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> bool:
     return target.is_intact(repository, blob.digest, blob.size)
-
-
-def _referrers_index(descriptors: Iterable[Descriptor], attached: Attached) -> Manifest:
-    """The index under the tag that stands in for the referrers API, as the specification has it."""
-    entries = []
-    # The newest come last; more than a reader takes are no use to anyone.
-    for each in list(descriptors)[-CHILDREN:]:
-        tree = attached.trees.get(each.digest)
-        entry: dict[str, object] = {"mediaType": each.media_type, "digest": each.digest, "size": each.size}
-        artifact_type = each.artifact_type or (_artifact_type(tree.root) if tree else "")
-        if artifact_type:
-            entry["artifactType"] = artifact_type
-        annotations = dict(each.annotations) or (dict(tree.root.annotations) if tree else {})
-        if annotations:
-            entry["annotations"] = annotations
-        entries.append(entry)
-    body = _index_of(entries)
-    if len(body) > MANIFEST_BYTES:
-        # What it says of each is in each itself, too.
-        body = _index_of([{key: entry[key] for key in entry if key != "annotations"} for entry in entries])
-    return parse_manifest(body, OCI_INDEX, expected_digest=None)
-
-
-def _index_of(entries: Sequence[Mapping[str, object]]) -> bytes:
-    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
-
-
-def _artifact_type(manifest: Manifest) -> str:
-    return manifest.artifact_type or (manifest.config.media_type if manifest.config else "")

@@ -13,6 +13,7 @@ from oci.crew import Crew
 from oci.digest import is_digest
 from oci.documents import Documents
 from oci.errors import OciError
+from oci.faults import digest_differs
 from oci.limits import MANIFEST_BYTES
 from oci.manifest import Descriptor, Manifest, Platform
 from oci.media_types import CONFIG_TYPES
@@ -75,6 +76,8 @@ class ImageReader:
         self._contents: dict[str, bytes] = {}
         #: Whether the root is near, and so perhaps its parts.
         self._is_near = False
+        #: Whether ``digest`` is what a header said of a tag.
+        self._is_said = False
         self.digest = ""
 
     def resolve(self) -> str:
@@ -87,11 +90,16 @@ class ImageReader:
             self.digest = self._wanted
         elif head is not None and head.digest is not None:
             self.digest = head.digest
+            self._is_said = True
         else:
-            manifest = self._source.get_manifest(self._repository, self._wanted)
-            self._keep(manifest.digest, manifest)
-            self.digest = manifest.digest
+            self._resolve_by_content()
         return self.digest
+
+    def _resolve_by_content(self) -> None:
+        """By the manifest itself, whatever a header says."""
+        manifest = self._source.get_manifest(self._repository, self._wanted)
+        self._keep(manifest.digest, manifest)
+        self.digest = manifest.digest
 
     def look_near(self) -> None:
         """Whether the image is near; where its root is missing its parts are too, and need not be asked for.
@@ -104,7 +112,7 @@ class ImageReader:
 
     def read(self) -> Image:
         """All manifests, verified. :meth:`resolve` comes first."""
-        root = self._fetch(self.digest)
+        root = self._fetch_root()
         choice = PlatformChoice(self._platforms, fetch=self._fetch, platform_of=self._platform_of)
         if self._platforms and not root.is_index:
             choice.check_image(root)
@@ -122,6 +130,24 @@ class ImageReader:
                 note=self._source.note,
             )
         return Image(tree, attached, self._names(tree), self._contents)
+
+    def _fetch_root(self) -> Manifest:
+        """What the tag names. A digest that only a header named and that is not there is a tag that moved meanwhile, or
+        a lie.
+
+        :raises OciError: ``digest_mismatch`` for the lie; ``not_found``, …
+        """
+        try:
+            return self._fetch(self.digest)
+        except OciError as error:
+            if error.code != "not_found" or not self._is_said:
+                raise
+        said = self.digest
+        if self.resolve() == said:
+            self._resolve_by_content()
+            if self.digest != said:
+                raise digest_differs(self._source.host, said, self.digest).error
+        return self._fetch(self.digest)
 
     def _fetch(self, digest: str) -> Manifest:
         self._cancel.check()

@@ -4,6 +4,9 @@ Distribution writes into the Location of a session how many bytes it holds. Afte
 wrong, and it then refuses every request for the session, the one that deletes it too: what was sent stays on its
 disk for a day. A PATCH that was sent to its end is answered with a Location that is right. So what takes long is sent
 by PATCH, and when the import stops in the middle, the rest of the request is filled up and the session deleted.
+
+And a blob for a target that loses patience: proxies before registries close connections on which nothing moves, and a
+slow source makes the target wait. There each request is made of bytes that have come already.
 """
 
 from __future__ import annotations
@@ -20,6 +23,12 @@ from oci.urls import Url
 SEGMENT_BYTES: Final = 128 * MIB
 #: What is larger than this takes long enough to be stopped in the middle.
 LARGE_BYTES: Final = 16 * MIB
+#: What is gathered for one request, if the target does not ask for more: some that keep their blobs in object storage
+#: refuse less than 5 MiB, CNCF Distribution takes any.
+GATHERED_BYTES: Final = 8 * MIB
+GATHERED_FOR_DISTRIBUTION: Final = MIB
+#: More than this is not gathered, whatever the target asks for.
+MOST_GATHERED: Final = 64 * MIB
 #: For filling up; a cancel leaves a little more (see :mod:`oci.cancel`).
 FILL_SECONDS: Final = 0.6
 
@@ -80,3 +89,29 @@ class Segments:
         sending = self._upload.begin_patch(self._segment)
         sending.spare()
         return sending
+
+
+class Gathered:
+    """Stands where a :class:`oci.http.Sending` stands, and has no request on its way while it waits for bytes."""
+
+    def __init__(self, upload: Upload, digest: str) -> None:
+        self._upload = upload
+        self._digest = digest
+        usual = GATHERED_FOR_DISTRIBUTION if upload.is_distribution else GATHERED_BYTES
+        self._enough = min(max(usual, upload.least), MOST_GATHERED)
+        self._bytes = bytearray()
+
+    def send(self, piece: memoryview) -> None:
+        """:raises Again: :raises OciError: the target does not take what was gathered."""
+        self._bytes += piece
+        if len(self._bytes) >= self._enough:
+            self._upload.patch(bytes(self._bytes))
+            self._bytes.clear()
+
+    def commit(self) -> None:
+        """The last bytes, and the end of the session."""
+        self._upload.commit(self._digest, bytes(self._bytes))
+
+    def abort(self) -> None:
+        """Nothing is on its way."""
+        self._bytes.clear()

@@ -7,6 +7,7 @@ target's request is broken off instead, one chunk short.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -19,7 +20,7 @@ from oci.http import Sending
 from oci.limits import BUFFER_BYTES, MIB
 from oci.manifest import Descriptor
 from oci.retry import Attempts, Retrier
-from oci.segments import Segments, takes_long
+from oci.segments import Gathered, Segments, takes_long
 from oci.session import Session
 from oci.source import OpensBlobs
 from oci.uploads import Mounted, OpenUploads, Upload, start_upload
@@ -28,6 +29,8 @@ from oci.uploads import Mounted, OpenUploads, Upload, start_upload
 _MARK_BYTES: Final = 16 * MIB
 #: Progress is told after so many bytes, so that a slow target is seen to move.
 _TOLD_BYTES: Final = 256 * 1024
+#: A source that says nothing for so long may cost the connection to the target: proxies close what is idle.
+_SILENCE_SECONDS: Final = 1.0
 #: What a target holds below this is not worth resuming.
 _RESUME_BYTES: Final = MIB
 
@@ -116,6 +119,10 @@ class Transfer:
         self._upload: Upload | None = None
         self._resumed = False
         self._spoiled = False
+        #: The longest silence of the source in this request to the target, seconds; and whether a connection to the
+        #: target broke after one: then no request waits for the source any more.
+        self._silence = 0.0
+        self._gathers = False
 
     def run(self, upload: Upload | None = None) -> None:
         """Until the target has the blob.
@@ -135,6 +142,7 @@ class Transfer:
                         return
                     except Again as again:
                         self._close_stream()
+                        self._gathers = self._gathers or self._silence > _SILENCE_SECONDS
                         attempts.failed(again)
                         if self._recover():
                             return
@@ -149,6 +157,7 @@ class Transfer:
         self._on_bytes(offset)
         piece = self._next(buffer, attempts) if self._hash.position < size or size == 0 else buffer[:0]
         upload = self._open_upload()
+        self._silence = 0.0
         sending = self._begin(upload, offset, piece.nbytes)
         try:
             while True:
@@ -162,7 +171,9 @@ class Transfer:
         except BaseException:
             sending.abort()
             raise
-        if isinstance(sending, Segments):
+        if isinstance(sending, Gathered):
+            sending.commit()
+        elif isinstance(sending, Segments):
             upload.commit(self._blob.digest)
         elif self._patches(offset):
             upload.finish_patch(sending, size - offset)
@@ -176,8 +187,10 @@ class Transfer:
     def _patches(self, offset: int) -> bool:
         return self._resumed and self._blob.size > offset
 
-    def _begin(self, upload: Upload, offset: int, first_bytes: int) -> Sending | Segments:
+    def _begin(self, upload: Upload, offset: int, first_bytes: int) -> Sending | Segments | Gathered:
         left = self._blob.size - offset
+        if self._gathers:
+            return Gathered(upload, self._blob.digest)
         if upload.is_distribution and left and takes_long(left, first_bytes):
             return Segments(upload, left)
         if self._patches(offset):
@@ -194,7 +207,9 @@ class Transfer:
             self._open_uploads.add(started)
         return self._upload
 
-    def _send(self, upload: Upload, sending: Sending | Segments, piece: memoryview, offset: int) -> None:
+    def _send(
+        self, upload: Upload, sending: Sending | Segments | Gathered, piece: memoryview, offset: int
+    ) -> None:
         """Pass on the bytes just hashed, without those that the target holds already."""
         at = self._hash.position - piece.nbytes
         while piece.nbytes:
@@ -207,12 +222,15 @@ class Transfer:
             try:
                 sending.send(part[max(0, part.nbytes - (at - offset)) :])
             except (Broken, Malformed) as error:
+                if isinstance(sending, Gathered):  # Its requests fail as whole ones do.
+                    raise
                 raise upload.broken(sending, error) from error
             self._on_bytes(at)
 
     def _next(self, buffer: memoryview, attempts: Attempts) -> memoryview:
         """The next bytes of the source, which is asked again where it broke off."""
         size = self._blob.size
+        asked = time.monotonic()
         while True:
             self._stop()
             try:
@@ -229,6 +247,7 @@ class Transfer:
                 self._close_stream()
                 self._source.blob_failed(self._blob.digest)
                 attempts.failed(again)
+        self._silence = max(self._silence, time.monotonic() - asked)
         piece = buffer[:count]
         if not self._hash.update(piece):
             raise self._spoil(digest_differs(self._stream.host, self._blob.digest, "other bytes than before"))

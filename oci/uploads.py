@@ -1,6 +1,7 @@
 """Upload sessions at a registry: begun, fed, asked how far they are, committed or deleted. One try each.
 
-Each request carries all bytes that are left, so a minimum size of chunks (``OCI-Chunk-Min-Length``) never binds.
+Each request carries all bytes that are left, so a minimum size of chunks (``OCI-Chunk-Min-Length``) never binds; only
+where bytes are gathered first (:mod:`oci.segments`) it is minded.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from oci.blobs import as_size
 from oci.connection import Broken, Malformed, Response
 from oci.digest import parse_digest
 from oci.errors import Canceled, OciError
@@ -51,6 +53,8 @@ class Upload:
         self._redirected: Url | None = None
         #: CNCF Distribution: what broke off in the middle can't be deleted there (see :mod:`oci.segments`).
         self.is_distribution = False
+        #: The least bytes of a request that is not the last (``OCI-Chunk-Min-Length``).
+        self.least = 0
         #: Other bytes than the blob's were sent to it.
         self.spoiled = False
         #: Set when the last answer was a redirect that is still to be followed.
@@ -63,7 +67,7 @@ class Upload:
 
     def begin_patch(self, length: int) -> Sending:
         """The next ``length`` bytes, without a commit."""
-        headers = [_OCTETS, ("Content-Range", f"{self.offset}-{self.offset + length - 1}")]
+        headers = [_OCTETS, self._content_range(length)]
         url = self._redirected or self.location
         return self.session.begin("PATCH", url, scopes=self.scopes, headers=headers, length=length)
 
@@ -73,7 +77,14 @@ class Upload:
 
     def finish_patch(self, sending: Sending, length: int) -> None:
         """Wait for the answer that the bytes are held."""
-        response = self._judge(self._answer(sending), (200, 201, 202, 204))
+        self._held_after(self._answer(sending), length)
+
+    def _content_range(self, length: int) -> tuple[str, str]:
+        return "Content-Range", f"{self.offset}-{self.offset + length - 1}"
+
+    def _held_after(self, response: Response, length: int) -> None:
+        """After ``length`` more bytes were sent."""
+        self._judge(response, (200, 201, 202, 204))
         self._moved(response)
         held = _held(response)
         response.discard()
@@ -83,11 +94,18 @@ class Upload:
                 confused(self.session.site.role, self.session.site.host, "it holds another number of bytes")
             )
 
-    def commit(self, digest: str) -> None:
-        """Close a session that holds all bytes."""
+    def commit(self, digest: str, rest: bytes = b"") -> None:
+        """Close a session that holds all bytes but ``rest``, which goes along."""
         url = self._commit_url(digest)
-        response = self.session.ask("PUT", url, scopes=self.scopes, headers=[_OCTETS], body=b"")
+        headers = [_OCTETS, self._content_range(len(rest))] if rest and self.offset else [_OCTETS]
+        response = self.session.ask("PUT", url, scopes=self.scopes, headers=headers, body=rest)
         self._judge(response, (200, 201, 202, 204)).discard()
+
+    def patch(self, piece: bytes) -> None:
+        """The next bytes, in one request that is over before anyone waits for more."""
+        headers = [_OCTETS, self._content_range(len(piece))]
+        response = self.session.ask("PATCH", self.location, scopes=self.scopes, headers=headers, body=piece)
+        self._held_after(response, len(piece))
 
     def broken(self, sending: Answers, error: Broken | Malformed) -> Exception:
         """Why sending failed: by the answer that came early, else by the connection."""
@@ -212,10 +230,11 @@ def start_upload(
         response.discard()
         raise confused(session.site.role, session.site.host, "it begins an upload without a Location")
     goal = session.follow(response.url, location)
+    least = as_size(response.header("OCI-Chunk-Min-Length"))
     distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in goal.query
     response.discard()
     upload = Upload(session, scopes, goal, what=digest)
-    upload.is_distribution = distribution
+    upload.is_distribution, upload.least = distribution, least
     return upload
 
 

@@ -45,6 +45,7 @@ class ImportTask(models.Model):
     row; a late worker's fence is old, so it touches none. A lost lease goes back to pending until
     ``IMPORT_MAX_ATTEMPTS``, then to failed with ``worker_lost``. Ended states never change. From the moment before the
     tag is put (``committing``) a task can't be canceled or given up any more: it says success when the tag has moved.
+    Only where the target then shows that the tag did not move is it as before (not ``committing``).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -10,6 +10,7 @@ from imageimport.models import ImportTask
 from imageimport.progress import Progress
 from oci.auth import Credential
 from oci.cancel import CancelToken
+from oci.errors import Note
 from oci.reference import Reference
 
 
@@ -39,7 +40,7 @@ class Arrived:
     """What stands at the target now, read back from there.
 
     ``size`` is the sum of the distinct blobs in bytes; ``children`` the platforms of an index as
-    ``{"platform", "digest", "size"}``.
+    ``{"platform", "digest", "size"}``; ``notes`` are for the people who asked for the import.
     """
 
     digest: str
@@ -49,6 +50,7 @@ class Arrived:
     platforms: tuple[str, ...]
     artifact_type: str = ""
     children: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    notes: tuple[Note, ...] = ()
 
 
 class Transport(Protocol):

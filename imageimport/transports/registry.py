@@ -7,6 +7,7 @@ from dataclasses import asdict
 from django.conf import settings
 
 from imageimport import engine
+from imageimport.announcing import SharedAnnouncements
 from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
 from imageimport.quotas import WithinQuota
@@ -64,6 +65,8 @@ class RegistryTransport:
             observer=WithinQuota(job.progress, task),
             cancel=job.cancel,
             flights=SharedFlights(),
+            flight_scope=_flight_scope(job),
+            announcements=SharedAnnouncements(),
             mounts=self._mounts,
             confirm=job.before_commit,
             stall_seconds=settings.IMPORT_STALL_SECONDS,
@@ -89,6 +92,7 @@ class RegistryTransport:
             platforms=result.platforms,
             artifact_type=result.artifact_type,
             children=tuple(asdict(child) for child in result.children),
+            notes=result.attaching_notes,
         )
 
     def cleanup(self) -> None:
@@ -99,3 +103,12 @@ class RegistryTransport:
         self._mounts.close()
         self._source.close()
         self._target.close()
+
+
+def _flight_scope(job: Job) -> str:
+    """Imports wait for one another's blobs where they read the same registry, as nobody or in the same project. So a
+    slow registry holds up only those that chose it, and nobody sees how far another project's private import is.
+    """
+    registry = job.task.source_registry
+    is_public = job.credential is None and not engine.is_own(job.source)
+    return registry if is_public else f"{registry}/{job.task.project_id}"

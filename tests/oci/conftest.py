@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oci import listing
+from oci import announced, listing
 from tests.oci.copying import MADE
 from tests.support.scripted_auth import TokenServer
 from tests.support.scripted_registry import ScriptedRegistry
@@ -16,8 +16,9 @@ from tests.support.scripted_registry import ScriptedRegistry
 
 @pytest.fixture(autouse=True)
 def _close_clients() -> Iterator[None]:
-    """And forget what registries lack: the next one may listen on the same port."""
+    """And forget what registries lack and hold: the next one may listen on the same port."""
     listing._lacking.clear()
+    announced.LOCAL._lists.clear()
     yield
     while MADE:
         MADE.pop().close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from oci.errors import OciError
 from stack.sample import Blob, Image, image_of, index_of, random_image, random_layer
 from tests.oci.copying import Recorder, copier, run
+from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import ScriptedRegistry, refuse
 
 IMAGE = random_image([300_000, 5_000, 4_096], seed=1)
@@ -163,6 +167,50 @@ def test_a_missing_image_is_not_found(source: ScriptedRegistry, target: Scripted
     assert caught.value.code == "not_found"
     assert source.server_name in str(caught.value)
     assert not caught.value.retryable
+
+
+NOT_THERE = "sha256:" + "0" * 64
+
+
+def _lie(_request: Request, proceed: Callable[[], Reply]) -> Reply:
+    reply = proceed()
+    others = [(name, value) for name, value in reply.headers if name != "Docker-Content-Digest"]
+    return replace(reply, headers=[*others, ("Docker-Content-Digest", NOT_THERE)])
+
+
+@pytest.mark.parametrize("method", ["HEAD", ""])
+def test_a_digest_header_that_lies_about_a_tag_is_told_as_that(
+    source: ScriptedRegistry, target: ScriptedRegistry, method: str
+) -> None:
+    """And not as something missing that nobody asked for."""
+    source.add_image("library/app", "v1", INDEX)
+    source.rule(method, "/manifests/v1", _lie)
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert caught.value.code == "digest_mismatch"
+    assert NOT_THERE in str(caught.value)
+    assert "team/app" not in target.repositories or not target.repository("team/app").manifests
+
+
+def test_a_tag_that_moves_while_its_old_image_is_deleted_is_resolved_again(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", INDEX)
+    source.rule("HEAD", "/manifests/v1", _lie, times=1)
+    assert run(copier(source, target)).digest == INDEX.digest
+
+
+def test_a_tag_that_is_deleted_meanwhile_is_not_found(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", INDEX)
+    made = copier(source, target)
+    made.sign_in()
+    source.repository("library/app").manifests.clear()
+    with pytest.raises(OciError, match="library/app:v1") as caught:
+        made.pull()
+    made.cleanup()
+    assert caught.value.code == "not_found"
 
 
 def test_a_layer_missing_at_the_source_is_its_fault(

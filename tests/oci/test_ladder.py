@@ -212,6 +212,112 @@ def test_a_transfer_of_another_that_stands_still_is_not_waited_for_for_ever(
     assert observer.last(LAYER.digest) == "done"
 
 
+def _drip(flight: Flight, each: int, until: threading.Event) -> threading.Thread:
+    """Tell of ``each`` more bytes ten times a second."""
+
+    def fly() -> None:
+        done = 0
+        while not until.wait(0.1):
+            done += each
+            flight.progress(done)
+
+    thread = threading.Thread(target=fly)
+    thread.start()
+    return thread
+
+
+def test_a_transfer_of_another_that_drips_is_not_waited_for_for_ever(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+    flights, observer, ended = LocalFlights(), Recorder(), threading.Event()
+    other = flights.begin(_key(target))
+    assert other is not None
+    dripping = _drip(other, 1, ended)
+    watchdog = threading.Timer(30, other.end, [False])
+    watchdog.start()
+    began = time.monotonic()
+    run(copier(source, target, flights=flights, observer=observer, stall_seconds=0.6))
+    assert time.monotonic() - began < 20
+    assert flights.begin(_key(target)) is None, "the other still has it"
+    ended.set()
+    watchdog.cancel()
+    dripping.join()
+    assert observer.last(LAYER.digest) == "done"
+
+
+def test_a_transfer_of_another_is_waited_for_while_it_is_quick(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    """Longer than the stall time, since bytes that arrive are worth more than bytes moved twice."""
+    big = random_image([6_000_000], seed=113)
+    layer = big.blobs[1]
+    source.add_image("library/app", "v1", big)
+    flights, ended = LocalFlights(), threading.Event()
+    other = flights.begin(f"{target.server_name}//{layer.digest}")
+    assert other is not None
+    quick = _drip(other, 150_000, ended)
+
+    def land() -> None:
+        ended.set()
+        quick.join()
+        target.add_blob("team/app", layer.data)
+        other.end(True)
+
+    threading.Timer(2.5, land).start()
+    run(copier(source, target, flights=flights, stall_seconds=0.6))
+    assert not source.seen("GET", layer.digest)
+
+
+def test_a_holder_that_claims_more_bytes_than_the_blob_has_gains_nothing(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+    flights, observer, ended = LocalFlights(), Recorder(), threading.Event()
+    other = flights.begin(_key(target))
+    assert other is not None
+    liar = _drip(other, 10_000_000, ended)
+    watchdog = threading.Timer(60, other.end, [False])
+    watchdog.start()
+    run(copier(source, target, flights=flights, observer=observer, stall_seconds=0.6))
+    assert flights.begin(_key(target)) is None, "the other still has it"
+    ended.set()
+    watchdog.cancel()
+    liar.join()
+    assert observer.last(LAYER.digest) == "done"
+
+
+def test_others_that_fail_one_after_the_other_are_not_waited_for_for_ever(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+
+    class AlwaysAnother(LocalFlights):
+        waits = 0
+
+        def begin(self, key: str) -> Flight | None:
+            return None if LAYER.digest in key else super().begin(key)
+
+        def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
+            self.waits += 1
+            assert self.waits < 10
+            return True
+
+    observer = Recorder()
+    run(copier(source, target, flights=AlwaysAnother(), observer=observer))
+    assert observer.last(LAYER.digest) == "done"
+
+
+def test_imports_of_another_scope_are_not_waited_for(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    source.add_image("library/app", "v1", IMAGE)
+    flights, observer = LocalFlights(), Recorder()
+    assert flights.begin(_key(target)) is not None
+    run(copier(source, target, flights=flights, flight_scope="other", observer=observer))
+    assert not observer.sentences()
+
+
 def test_other_blobs_move_while_one_is_waited_for(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     source.add_image("library/app", "v1", IMAGE)
     flights, observer = LocalFlights(), Recorder()
@@ -280,4 +386,4 @@ def test_progress_of_a_layer_tells_the_truth(source: ScriptedRegistry, target: S
 
 
 def _key(target: ScriptedRegistry) -> str:
-    return f"{target.server_name}/{LAYER.digest}"
+    return f"{target.server_name}//{LAYER.digest}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+import sys
 
 import pytest
 
@@ -126,6 +128,50 @@ def test_metadata_is_never_allowed(address: str) -> None:
 @pytest.mark.parametrize("name", sorted(METADATA_NAMES))
 def test_names_of_metadata_services_are_never_looked_up(name: str) -> None:
     assert not may(Rules(EVERYTHING, lambda _host: []), name, 80)
+
+
+# --- this machine by its public address ----------------------------------------------------------------------
+#: Says of addresses whether a network namespace of its own lets them be contacted.
+_IN_ITS_OWN_NETWORK = """
+import ipaddress, sys
+from oci.egress import EgressPolicy
+from oci.errors import OciError
+from oci.policy import Rules
+
+def may(host, *listed):
+    rules = Rules(EgressPolicy(private_sources=listed), lambda _: [])
+    try:
+        rules.check_address(host, 443, ipaddress.ip_address(host))
+    except OciError as error:
+        return error.code
+    return "may"
+
+print(may("93.184.215.14"), may("2606:2800:21f::1"), may("93.184.215.15"), may("2606:2800:21f::2"))
+print(may("93.184.215.14", "93.184.215.14"), may("93.184.215.14", "93.184.215.0/24"), may("93.184.215.14", "other"))
+"""
+
+
+@pytest.mark.parametrize("nonlocal_bind", ["0", "1"])
+def test_this_machine_is_refused_by_its_public_address_unless_listed(nonlocal_bind: str) -> None:
+    """What a cloud's firewall hides would be reached from inside."""
+    script = f"""set -e
+        ip link set lo up
+        ip address add 93.184.215.14/32 dev lo
+        ip -6 address add 2606:2800:21f::1/128 dev lo
+        ip route add default dev lo
+        ip -6 route add default dev lo
+        echo {nonlocal_bind} > /proc/sys/net/ipv4/ip_nonlocal_bind
+        exec "$@"
+    """
+    said = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, "-c", _IN_ITS_OWN_NETWORK],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.splitlines()
+    assert said[0].split() == ["blocked_address", "blocked_address", "may", "may"]
+    assert said[1].split() == ["may", "may", "blocked_address"]
 
 
 # --- own services -------------------------------------------------------------------------------------------

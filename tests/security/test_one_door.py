@@ -34,7 +34,7 @@ ALLOWED = {
     "oci/connection.py": ({"ssl"}, "reads and writes a socket that the door opened"),
     "oci/own.py": (
         {"socket.socket()"},
-        "asks the system whether an address is this machine's; binds, never connects",
+        "asks the system whether an address is this machine's: binds, and looks up the route; sends nothing",
     ),
     "imageimport/flights.py": ({"redis"}, "REDIS_URL"),
     "registry_portal/cache.py": ({"redis"}, "REDIS_URL"),

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks things on demand: slow, cut, frozen, reset, refused, silent. Counts what passes.
+"""A TCP proxy that breaks things on demand: slow, cut, frozen, reset, refused, silent, impatient. Counts what passes.
 
 Faults are attributes and methods that may be changed while connections are open. It knows no protocol, so it stands
 before registries, Redis and PostgreSQL alike.
@@ -27,11 +27,14 @@ Direction = Literal["up", "down"]
 
 @dataclass
 class Counters:
-    """Bytes that passed: ``up`` towards the service, ``down`` back to the client."""
+    """Bytes that passed: ``up`` towards the service, ``down`` back to the client; ``idled``: connections closed
+    because nothing passed.
+    """
 
     connections: int = 0
     up: int = 0
     down: int = 0
+    idled: int = 0
 
 
 @dataclass(eq=False)
@@ -42,6 +45,7 @@ class _Link:
     #: Done before the next bytes of an answer are passed on.
     on_answer: Callable[[], None] | None = None
     closing: threading.Event = field(default_factory=threading.Event)
+    moved_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False)
@@ -65,6 +69,8 @@ class TcpProxy:
         self.rate: float | None = None
         #: Added to every piece, both ways. Seconds.
         self.delay = 0.0
+        #: Connections on which nothing has moved for so long, either way, are closed. Seconds.
+        self.idle_seconds: float | None = None
         self._frozen = threading.Event()
         self._silent = threading.Event()
         self._cut: dict[str, int] = {}
@@ -205,6 +211,7 @@ class TcpProxy:
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=self._pump, args=(link, client, server, "up"), daemon=True).start()
+        threading.Thread(target=self._watch, args=(link,), daemon=True).start()
         self._pump(link, server, client, "down")
 
     def _pump(self, link: _Link, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
@@ -226,6 +233,12 @@ class TcpProxy:
         except OSError:
             pass  # one of the ends broke: that ends both, below
         self._end(link)
+
+    def _watch(self, link: _Link) -> None:
+        while not link.closing.wait(LOOK):
+            if self.idle_seconds is not None and time.monotonic() - link.moved_at > self.idle_seconds:
+                self.counters.idled += 1
+                self._end(link)
 
     def _trip(self, link: _Link, piece: bytes, direction: Direction) -> None:
         act: Callable[[], None] | None = None
@@ -274,6 +287,7 @@ class TcpProxy:
     def _count(self, link: _Link, direction: Direction, count: int) -> None:
         with self._lock:
             link.moved[direction] += count
+            link.moved_at = time.monotonic()
             if direction == "up":
                 self.counters.up += count
             else:

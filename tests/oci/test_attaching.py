@@ -1,0 +1,363 @@
+"""What is attached at the target already stays, whoever writes at the same time; what was put is read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from oci import limits
+from oci.errors import OciError
+from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
+from tests.oci.attachments import artifact, cosign_tag
+from tests.oci.copying import copier, run
+from tests.support.scripted_http import Reply, Request
+from tests.support.scripted_registry import ScriptedRegistry, refuse, too_many
+
+IMAGE = random_image([4_096], seed=91)
+LIST = cosign_tag(IMAGE, "")
+SIG = cosign_tag(IMAGE, ".sig")
+Make = Callable[..., ScriptedRegistry]
+Proceed = Callable[[], Reply]
+
+
+def referrer(name: str) -> Image:
+    return artifact(f"referrer {name}".encode(), of=IMAGE)
+
+
+ONE, OTHER = referrer("one"), referrer("other")
+
+
+def listing(*images: Image, **more: Any) -> bytes:
+    entries = [each.manifest.descriptor(**more) for each in images]
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+
+
+def listed(target: ScriptedRegistry) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(target.repository("team/app").manifests[LIST][1])["manifests"]
+    return entries
+
+
+def digests(target: ScriptedRegistry) -> set[str]:
+    return {each["digest"] for each in listed(target)}
+
+
+def filled(registry: ScriptedRegistry, *attached: Image, repository: str = "library/app") -> ScriptedRegistry:
+    registry.add_image(repository, "v1", IMAGE)
+    for each in attached:
+        registry.add_image(repository, each.digest, each)
+    return registry
+
+
+def signature(*payloads: str) -> Image:
+    """As cosign makes them: a layer for each signature, the configuration of an image counts them."""
+    blobs = [Blob("application/vnd.dev.cosign.simplesigning.v1+json", each.encode()) for each in payloads]
+    config = Blob(
+        "application/vnd.oci.image.config.v1+json",
+        json.dumps({"rootfs": {"type": "layers", "diff_ids": [blob.digest for blob in blobs]}}).encode(),
+    )
+    layers = [
+        blob.descriptor(annotations={"dev.cosignproject.cosign/signature": f"by {payload}"})
+        for blob, payload in zip(blobs, payloads, strict=True)
+    ]
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": config.descriptor(),
+        "layers": layers,
+    }
+    return Image(Blob(OCI_MANIFEST, json.dumps(document).encode()), (config, *blobs))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "READ_BACK_SECONDS", 0.5)
+
+
+# --- lists -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_two_imports_that_change_one_list_at_the_same_time_are_both_in_it(
+    make_scripted: Make, target: ScriptedRegistry, method: str
+) -> None:
+    """The second comes and ends while the first has read the list and not yet put it."""
+    first = filled(make_scripted(referrers_api=True), ONE)
+    second = filled(make_scripted(referrers_api=True), OTHER)
+
+    def meanwhile(_request: Request, proceed: Proceed) -> Reply:
+        reply = proceed() if method == "GET" else None
+        run(copier(second, target, tag="v2"))
+        return reply or proceed()
+
+    target.rule(method, f"/manifests/{LIST}", meanwhile, times=1)
+    run(copier(first, target))
+    assert digests(target) == {ONE.digest, OTHER.digest}
+
+
+def test_a_list_that_someone_replaces_right_after_us_gets_ours_again(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    source = filled(make_scripted(referrers_api=True), ONE)
+    target.add_image("team/app", OTHER.digest, OTHER)
+
+    def and_then_another(_request: Request, proceed: Proceed) -> Reply:
+        reply = proceed()
+        target.add_manifest("team/app", LIST, listing(OTHER), OCI_INDEX)
+        return reply
+
+    target.rule("PUT", f"/manifests/{LIST}", and_then_another, times=1)
+    run(copier(source, target))
+    assert digests(target) == {ONE.digest, OTHER.digest}
+
+
+def test_what_others_wrote_into_the_list_stays_as_they_wrote_it(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    source = filled(make_scripted(referrers_api=True), ONE)
+    target.add_image("team/app", OTHER.digest, OTHER)
+    own = {"annotations": {"org.example.by": "ci"}, "platform": {"os": "linux", "architecture": "arm64"}}
+    target.add_manifest("team/app", LIST, listing(OTHER, **own), OCI_INDEX)
+    run(copier(source, target))
+    assert listed(target)[0] == OTHER.manifest.descriptor(**own)
+
+
+def test_what_was_deleted_and_is_still_listed_does_not_keep_the_list_from_being_put(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    source = filled(make_scripted(referrers_api=True), ONE)
+    target.add_manifest("team/app", LIST, listing(OTHER), OCI_INDEX)
+    run(copier(source, target))
+    assert digests(target) == {ONE.digest}
+
+
+def test_the_list_says_what_the_manifest_is_and_not_what_the_sources_list_says(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    source = filled(make_scripted(), ONE)
+    wrong = {"artifactType": "application/vnd.oci.empty.v1+json", "annotations": {"made-by": "nobody"}}
+    source.add_manifest("library/app", LIST, listing(ONE, **wrong), OCI_INDEX)
+    run(copier(source, target))
+    assert listed(target) == [
+        ONE.manifest.descriptor(
+            artifactType="application/vnd.example.sbom", annotations={"org.example.made-by": "tests"}
+        )
+    ]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_target_that_takes_the_list_and_forgets_it_fails_before_the_tag(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    source = filled(make_scripted(referrers_api=True), ONE)
+    target.rule("PUT", f"/manifests/{LIST}", Reply(201))
+    assert _failure(source, target).code == "target_error"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_target_that_takes_an_attached_manifest_and_forgets_it_fails_before_the_tag(
+    make_scripted: Make,
+) -> None:
+    source, target = filled(make_scripted(referrers_api=True), ONE), make_scripted(referrers_api=True)
+    target.rule("PUT", f"/manifests/{ONE.digest}", Reply(201))
+    assert _failure(source, target).code == "target_error"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_target_whose_own_list_never_has_it_fails_before_the_tag(make_scripted: Make) -> None:
+    source, target = filled(make_scripted(referrers_api=True), ONE), make_scripted(referrers_api=True)
+    target.rule("GET", "/referrers/", Reply(headers=[("Content-Type", OCI_INDEX)], body=listing()))
+    assert _failure(source, target).code == "target_error"
+
+
+def test_a_target_whose_own_list_is_late_is_waited_for(make_scripted: Make) -> None:
+    source, target = filled(make_scripted(referrers_api=True), ONE), make_scripted(referrers_api=True)
+    target.rule("GET", "/referrers/", Reply(headers=[("Content-Type", OCI_INDEX)], body=listing()), times=3)
+    run(copier(source, target))
+    assert "v1" in target.repository("team/app").manifests
+
+
+def test_an_entry_that_does_not_refer_to_the_image_itself_keeps_no_import_from_ending(
+    make_scripted: Make,
+) -> None:
+    """Lists made by hand have such; a registry that makes its lists itself never will."""
+    source, target = filled(make_scripted()), make_scripted(referrers_api=True)
+    stray = artifact(b"no subject")
+    source.add_image("library/app", stray.digest, stray)
+    source.add_manifest("library/app", LIST, listing(stray), OCI_INDEX)
+    run(copier(source, target))
+    assert stray.digest in target.repository("team/app").manifests
+
+
+def _failure(source: ScriptedRegistry, target: ScriptedRegistry) -> OciError:
+    with pytest.raises(OciError) as caught:
+        run(copier(source, target))
+    assert "v1" not in target.repository("team/app").manifests
+    return caught.value
+
+
+# --- a strict target ---------------------------------------------------------------------------------------
+
+
+def test_a_target_that_takes_nothing_before_what_it_names_takes_referrers_three_deep(
+    make_scripted: Make,
+) -> None:
+    """The scripted registry refuses manifests whose blobs or children it lacks; this one also missing subjects."""
+    sbom = artifact(b"sbom", of=IMAGE)
+    signed = artifact(b"signature of the sbom", of=sbom)
+    stamped = artifact(b"timestamp of the signature", of=signed)
+    source = filled(make_scripted(referrers_api=True), stamped, signed, sbom)
+    target = make_scripted(referrers_api=True)
+
+    def only_with_its_subject(request: Request, proceed: Proceed) -> Reply:
+        subject = json.loads(request.body).get("subject")
+        if subject and subject["digest"] not in target.repository("team/app").manifests:
+            return refuse(400, "MANIFEST_INVALID")
+        return proceed()
+
+    target.rule("PUT", "/manifests/", only_with_its_subject)
+    assert run(copier(source, target)).referrers == 3
+
+
+# --- the source's side -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [f"/manifests/{LIST}", r"/manifests/sha256-[0-9a-f]+\.sig", "/referrers/"])
+@pytest.mark.parametrize("times", [1, None])
+def test_a_question_for_signatures_that_is_throttled_is_never_taken_for_none(
+    make_scripted: Make, target: ScriptedRegistry, what: str, times: int | None
+) -> None:
+    source = filled(make_scripted(referrers_api="referrers" in what), ONE)
+    source.add_manifest("library/app", LIST, listing(ONE), OCI_INDEX)
+    source.add_image("library/app", SIG, signature("upstream"))
+    source.rule("", what, too_many("3600" if times is None else "0"), times=times)
+    if times is None:
+        assert _failure(source, target).code == "rate_limited"
+        return
+    run(copier(source, target))
+    assert digests(target) == {ONE.digest}
+    assert SIG in target.repository("team/app").manifests
+
+
+def test_signatures_of_both_styles_at_once_arrive_from_a_source_without_the_api(
+    make_scripted: Make, target: ScriptedRegistry
+) -> None:
+    bundle = artifact(b"bundle", of=IMAGE, kind="application/vnd.dev.sigstore.bundle.v0.3+json")
+    source = filled(make_scripted(), bundle)
+    source.rule("GET", "/referrers/", refuse(404, "MANIFEST_UNKNOWN"))
+    source.add_manifest("library/app", LIST, listing(bundle), OCI_INDEX)
+    source.add_image("library/app", SIG, signature("upstream"))
+    assert run(copier(source, target)).referrers == 2
+    assert [each["artifactType"] for each in listed(target)] == [
+        "application/vnd.dev.sigstore.bundle.v0.3+json"
+    ]
+    assert target.repository("team/app").manifests[SIG][1] == signature("upstream").manifest.data
+
+
+# --- cosign's tags -----------------------------------------------------------------------------------------
+
+
+def _signed(source: ScriptedRegistry, *payloads: str, tag: str = SIG) -> None:
+    filled(source).add_image("library/app", tag, signature(*payloads))
+
+
+def _named(target: ScriptedRegistry, tag: str = SIG) -> bytes:
+    return target.repository("team/app").manifests[tag][1]
+
+
+def _payloads(target: ScriptedRegistry) -> list[str]:
+    blobs = target.repository("team/app").blobs
+    return [blobs[layer["digest"]].decode() for layer in json.loads(_named(target))["layers"]]
+
+
+def test_what_a_tag_of_signatures_names_stays_and_is_noted_where_nothing_is_overwritten(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    _signed(source, "upstream")
+    target.add_image("team/app", SIG, signature("company"))
+    result = run(copier(source, target, overwrite=False))
+    assert _named(target) == signature("company").manifest.data
+    assert [params for template, params in result.attaching_notes if "stays" in template] == [{"tag": SIG}]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_tag_of_signatures_that_is_free_is_put_whatever_may_be_overwritten(
+    source: ScriptedRegistry, target: ScriptedRegistry, overwrite: bool
+) -> None:
+    _signed(source, "upstream")
+    for _ in range(2):
+        result = run(copier(source, target, overwrite=overwrite))
+        assert _named(target) == signature("upstream").manifest.data
+        assert result.attaching_notes == ()
+
+
+def test_the_projects_own_signatures_stay_beside_those_that_come(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    _signed(source, "upstream", "vendor")
+    target.add_image("team/app", SIG, signature("company", "vendor"))
+    result = run(copier(source, target))
+    assert _payloads(target) == ["company", "vendor", "upstream"]
+    manifest = json.loads(_named(target))
+    config = json.loads(target.repository("team/app").blobs[manifest["config"]["digest"]])
+    assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
+    assert result.attaching_notes == ()
+    before = _named(target)
+    run(copier(source, target))
+    assert _named(target) == before, "a repetition changes nothing"
+
+
+def test_two_signatures_of_one_payload_are_two(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
+    """Both signed the same words, so the layers have one digest; the signatures are in the annotations."""
+    _signed(source, "upstream")
+    theirs = json.loads(signature("upstream").manifest.data)
+    theirs["layers"][0]["annotations"] = {"dev.cosignproject.cosign/signature": "by another key"}
+    target.add_image("team/app", "x", signature("upstream"))
+    target.add_manifest("team/app", SIG, json.dumps(theirs).encode(), OCI_MANIFEST)
+    run(copier(source, target))
+    assert _payloads(target) == ["upstream", "upstream"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "left"),
+    [
+        (["company", "upstream"], ["upstream"], ["company", "upstream"]),
+        (["upstream"], ["upstream", "vendor"], ["upstream", "vendor"]),
+    ],
+)
+def test_where_one_has_all_signatures_of_the_other_it_is_taken_byte_for_byte(
+    source: ScriptedRegistry,
+    target: ScriptedRegistry,
+    theirs: Sequence[str],
+    ours: Sequence[str],
+    left: Sequence[str],
+) -> None:
+    _signed(source, *ours)
+    target.add_image("team/app", SIG, signature(*theirs))
+    run(copier(source, target))
+    assert _named(target) == signature(*left).manifest.data
+
+
+def test_of_sboms_the_newer_counts_and_the_older_is_named(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    tag = cosign_tag(IMAGE, ".sbom")
+    _signed(source, "upstream", tag=tag)
+    target.add_image("team/app", tag, signature("company"))
+    result = run(copier(source, target))
+    assert _named(target, tag) == signature("upstream").manifest.data
+    assert result.attaching_notes[0][1] == {"tag": tag, "digest": signature("company").digest}
+
+
+def test_signatures_whose_payload_the_target_lost_do_not_fail_the_import(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    _signed(source, "upstream")
+    broken = signature("company")
+    target.add_image("team/app", SIG, broken)
+    del target.repository("team/app").blobs[broken.blobs[1].digest]
+    result = run(copier(source, target))
+    assert _payloads(target) == ["upstream"]
+    assert result.attaching_notes[0][1]["digest"] == broken.digest
