@@ -55,14 +55,27 @@ def has_second_factor(user: User) -> bool:
 def check_second_factor(*, request: HttpRequest, user: User, code: str) -> None:
     """Accept ``code`` where the user has a second factor; do nothing where he has none.
 
-    :raises InvalidCredentials: it is missing, wrong or used before; counts as a failed sign-in.
+    :raises TooManyFailures: before the code is looked at.
+    :raises InvalidCredentials: it is missing, wrong or used before; a code counts for this account at every door.
     """
     if not has_second_factor(user):
         return
+    account = second_factor_of(user)
+    wait = throttling.blocked_for(account=account, address=None)
+    if wait:
+        raise TooManyFailures(wait)
     row = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
     if row is None or not code or not TOTP(row).validate_code(code):
         throttling.failed(account=user.get_username(), address=client_address(request))
+        if code:
+            throttling.failed(account=account, address=None)
         raise InvalidCredentials
+    throttling.succeeded(account=account, address=None)
+
+
+def second_factor_of(user: Any) -> str:
+    """What wrong codes are counted by, wherever they come from: who guesses them knows the password."""
+    return f"second factor of {user.get_username()}"
 
 
 def profile_of(user: Any) -> Profile:

@@ -132,7 +132,7 @@ def revoke_own_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
 @login_required
 def change_own_password(request: HttpRequest) -> HttpResponse:
     """Change the password; other sessions of the user end."""
-    form = OwnPasswordForm(_user(request), request.POST, request=request)
+    form = OwnPasswordForm(_user(request), request.POST)
     if not form.is_valid():
         return _account_page(request, password_form=form, status=422)
     update_session_auth_hash(request, form.save())
@@ -152,7 +152,7 @@ def _account_page(
     password here), ``profile``, ``second_factor`` (bool), ``new_token`` (the secret, once) and ``new_row``."""
     user = _user(request)
     if password_form is None and user.has_usable_password():
-        password_form = OwnPasswordForm(user, request=request)
+        password_form = OwnPasswordForm(user)
     context = {
         "tokens": ApiToken.objects.filter(user=user),
         "token_form": token_form or TokenForm(),

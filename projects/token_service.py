@@ -98,13 +98,14 @@ class TokenServiceView(View):
             ) from None
         except InvalidCredentials:
             log.info("registry.sign_in_failed", address=client_address(request))
-            audit.record(
-                action="registry.sign_in_failed",
-                actor=None,
-                project=None,
-                request=request,
-                actor_name=username,
-            )
+            if first_in(SAME_REFUSAL, f"registry.sign_in_failed {username} {client_address(request)}"):
+                audit.record(
+                    action="registry.sign_in_failed",
+                    actor=None,
+                    project=None,
+                    request=request,
+                    actor_name=username,
+                )
             raise Refused(401, "UNAUTHORIZED", "User name, password or token is wrong.") from None
 
     def _grant(self, request: HttpRequest, caller: Caller, scopes: list[str]) -> dict[str, Any]:

@@ -209,7 +209,11 @@ ACCOUNT_ADAPTER = "accounts.adapters.ClosedAccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
 MFA_ADAPTER = "accounts.adapters.SealedMfaAdapter"
-MFA_FORMS = {"authenticate": "accounts.forms.SecondFactorForm"}
+ACCOUNT_FORMS = {"reauthenticate": "accounts.forms.PasswordAgainForm"}
+MFA_FORMS = {
+    "authenticate": "accounts.forms.SecondFactorForm",
+    "reauthenticate": "accounts.forms.SecondFactorAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Registry Portal"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
