@@ -1,4 +1,4 @@
-"""Removes what has served its time: layer rows, kept credentials of failed imports, old keys and deliveries."""
+"""Removes what has served its time: layer rows, kept credentials of failed imports, old keys, deliveries, sessions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import datetime as dt
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.models import KnownAddress
 from imageimport import endings
 from imageimport.choices import TERMINAL, Status
 from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
@@ -17,6 +19,8 @@ from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, WebhookD
 BATCH: Final = 5000
 #: An Idempotency-Key is remembered this long, hours.
 KEY_HOURS: Final = 24
+#: An account's address is known for this long after the last sign-in from it, days.
+KNOWN_ADDRESS_DAYS: Final = 180
 
 
 def prune(now: dt.datetime | None = None) -> dict[str, int]:
@@ -35,6 +39,10 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
             WebhookDelivery.objects.filter(
                 created_at__lt=now - dt.timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
             ).exclude(state=WebhookDelivery.State.PENDING)
+        ),
+        "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
+        "known addresses": _delete(
+            KnownAddress.objects.filter(seen_at__lt=now - dt.timedelta(days=KNOWN_ADDRESS_DAYS))
         ),
     }
 

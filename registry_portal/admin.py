@@ -28,6 +28,8 @@ class PortalAdminSite(admin.AdminSite):
             raise PermissionDenied  # signing in again as the same person would lead here again
         return redirect_to_login(request.GET.get("next", "/admin/"), login_url=settings.LOGIN_URL)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The account page's form, where guesses at the old password are counted."""
         return redirect(f"{reverse('account')}#password")

@@ -11,7 +11,15 @@ import time_machine
 from django.core.cache import cache
 
 from accounts import once, throttling
-from accounts.throttling import PER_ACCOUNT, PER_ACCOUNT_ANYWHERE, PER_ADDRESS, WINDOW, blocked_for, failed, succeeded
+from accounts.throttling import (
+    PER_ACCOUNT,
+    PER_ACCOUNT_ANYWHERE,
+    PER_ADDRESS,
+    WINDOW,
+    blocked_for,
+    failed,
+    succeeded,
+)
 from registry_portal.cache import breaker
 from tests.support.services import RedisServer
 

@@ -6,8 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts.models import KnownAddress
 from imageimport.choices import Status
 from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, Webhook, WebhookDelivery
 from imageimport.pruning import prune
@@ -79,3 +81,17 @@ def test_more_rows_than_one_statement_takes_all_go(monkeypatch: pytest.MonkeyPat
             user=user, key=str(number), fingerprint="0" * 64, created_at=ago(hours=25)
         )
     assert prune(NOW)["keys"] == 5
+
+
+def test_sessions_that_ended_go() -> None:
+    for key, days in (("new", -1), ("old", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=ago(days=days))
+    assert prune(NOW)["sessions"] == 1
+    assert Session.objects.get().session_key == "new"
+
+
+def test_an_address_is_known_for_half_a_year_after_the_last_sign_in() -> None:
+    for key, days in (("new", 179), ("old", 181)):
+        KnownAddress.objects.create(key=key, seen_at=ago(days=days))
+    assert prune(NOW)["known addresses"] == 1
+    assert KnownAddress.objects.get().key == "new"

@@ -1,4 +1,4 @@
-"""A stranger who guesses locks nobody else out: neither robots and tokens, nor people where they have signed in before."""
+"""A stranger who guesses locks nobody else out: no robot, no token, no person at a known address."""
 
 from __future__ import annotations
 
@@ -200,7 +200,11 @@ def test_whoever_found_an_open_session_guesses_the_password_nowhere() -> None:
 
 def test_the_admin_has_no_password_form_of_its_own() -> None:
     client = signed_in()
-    fields = {"old_password": PASSWORD, "new_password1": "n3w-horse-battery", "new_password2": "n3w-horse-battery"}
+    fields = {
+        "old_password": PASSWORD,
+        "new_password1": "n3w-horse-battery",
+        "new_password2": "n3w-horse-battery",
+    }
     answer = client.post("/admin/password_change/", fields)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/#password")
     assert User.objects.get().check_password(PASSWORD)
