@@ -52,7 +52,7 @@ ACTIONS: Final = {
 @project_view(Role.MAINTAINER)
 def audit(request: HttpRequest, project: Project) -> HttpResponse:
     """A page of the journal, newest first; ``?action=`` narrows it."""
-    action = request.GET.get("action", "")
+    action = request.GET.get("action", "").replace("\0", "")
     events = AuditEvent.objects.filter(project=project)
     if action:
         events = events.filter(action=action)
