@@ -114,6 +114,21 @@ def secret_failed(*, address: str | None) -> None:
         _count(key)
 
 
+def counted(what: str, who: str, *, most: int) -> int:
+    """Note that ``who`` did ``what``. Seconds to wait where it was done ``most`` times within the window, else 0."""
+    digest = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    key = f"counted:{what}:{digest}"
+    wait = _wait([(key, most)])
+    if not wait:
+        _count(key)
+    return wait
+
+
+def network_of(address: str | None) -> str:
+    """What addresses are counted by; empty where the address is not known."""
+    return _network(address) if address else ""
+
+
 def is_known(*, account: str, address: str | None) -> bool:
     """Whether the account has signed in from this address before."""
     return bool(address) and KnownAddress.objects.filter(key=_known_key(account, address or "")).exists()

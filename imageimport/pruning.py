@@ -14,6 +14,8 @@ from accounts.models import KnownAddress
 from imageimport import endings
 from imageimport.choices import TERMINAL, Status
 from imageimport.models import IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
+from projects import refusals
+from projects.models import AuditEvent
 
 #: Rows removed by one statement, so that no lock is held for long.
 BATCH: Final = 5000
@@ -21,6 +23,8 @@ BATCH: Final = 5000
 KEY_HOURS: Final = 24
 #: An account's address is known for this long after the last sign-in from it, days.
 KNOWN_ADDRESS_DAYS: Final = 180
+#: Events of the journal that callers from outside can cause without having done anything.
+REFUSED: Final = ("registry.refused", "registry.sign_in_failed")
 
 
 def prune(now: dt.datetime | None = None) -> dict[str, int]:
@@ -39,6 +43,12 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
             WebhookDelivery.objects.filter(
                 created_at__lt=now - dt.timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
             ).exclude(state=WebhookDelivery.State.PENDING)
+        ),
+        "refusals": refusals.fold(now)
+        + _delete(
+            AuditEvent.objects.filter(
+                action__in=REFUSED, at__lt=now - dt.timedelta(days=settings.REFUSAL_RETENTION_DAYS)
+            )
         ),
         "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
         "known addresses": _delete(

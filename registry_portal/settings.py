@@ -95,6 +95,8 @@ LAYER_RETENTION_DAYS = positive("LAYER_RETENTION_DAYS", 30)
 IMPORT_MAX_QUEUED_PER_PROJECT = positive("IMPORT_MAX_QUEUED_PER_PROJECT", 5000)
 WEBHOOK_PRIVATE_HOSTS = words("WEBHOOK_PRIVATE_HOSTS")
 WEBHOOK_RETENTION_DAYS = positive("WEBHOOK_RETENTION_DAYS", 30)
+#: The journal keeps refusals and failed sign-ins at the registry this long; everything else stays.
+REFUSAL_RETENTION_DAYS = positive("REFUSAL_RETENTION_DAYS", 90)
 METRICS_TOKEN = secret("METRICS_TOKEN")
 
 # --- Django -----------------------------------------------------------------------------------------
