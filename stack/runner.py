@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -104,8 +105,12 @@ class Portal:
         state.write_services(config.data_dir, self.addresses)
 
     async def _prepare(self) -> None:
-        for command in compile_catalogues():
-            await run_command(command, name="portal", env={})
+        kept = os.umask(0o022)  # catalogues are part of the program: who else runs it reads them, too
+        try:
+            for command in compile_catalogues():
+                await run_command(command, name="portal", env={})
+        finally:
+            os.umask(kept)
         self.console.say("portal", "preparing the database and static files")
         report = await run_command(manage("bootstrap", "--json"), name="bootstrap", env=self.env)
         self.administrator = json.loads(report.strip().splitlines()[-1])
