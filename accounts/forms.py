@@ -110,7 +110,13 @@ class TokenForm(StyledForm):
 
 
 class OwnPasswordForm(Styled, PasswordChangeForm):
-    """Django's; guesses at the old password are counted."""
+    """Django's; guesses at the old password are counted. Tokens outlive a password unless that is wanted."""
+
+    revoke_tokens = forms.BooleanField(
+        label=_("Also revoke all my API tokens"),
+        required=False,
+        help_text=_("If somebody may have used your account. Scripts and docker login then need new tokens."),
+    )
 
     def clean_old_password(self) -> str:
         with guessing_counted(password_again_of(self.user)):

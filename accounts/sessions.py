@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
+
+from accounts.sealed import Unreadable, seal, unseal
 
 
 def row_key(cookie: str) -> str:
@@ -27,6 +30,17 @@ def row_key(cookie: str) -> str:
 class SessionStore(db.SessionStore):
     """Django's, where the row never holds the session's key. Asynchronous code comes by here, too."""
 
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Sealed: what is put off until a password is typed again brings its cookies along, and a second factor that is
+        being set up its secret."""
+        return seal(str(super().encode(session_dict)))
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Empty where no key opens it. Rows of the release before are signed only."""
+        with suppress(Unreadable):
+            session_data = unseal(str(session_data))[0]
+        return super().decode(session_data)
+
     def load(self) -> dict[str, Any]:
         row = None
         if self.session_key:
@@ -35,7 +49,7 @@ class SessionStore(db.SessionStore):
         if row is None:
             self._session_key = None
             return {}
-        return cast(dict[str, Any], self.decode(row.session_data))
+        return self.decode(row.session_data)
 
     def exists(self, session_key: str) -> bool:
         return bool(super().exists(row_key(session_key)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -30,7 +29,7 @@ class PortalAdminSite(admin.AdminSite):
             raise PermissionDenied  # signing in again as the same person would lead here again
         return redirect_to_login(request.GET.get("next", "/admin/"), login_url=settings.LOGIN_URL)
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A filter in an address may name a moment or a number that is beyond what a database knows."""
 
         @wraps(view)
@@ -44,8 +43,6 @@ class PortalAdminSite(admin.AdminSite):
 
         return super().admin_view(guarded, cacheable)
 
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The account page's form, where guesses at the old password are counted."""
         return redirect(f"{reverse('account')}#password")

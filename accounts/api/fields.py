@@ -30,7 +30,7 @@ class StrictModelSerializer(serializers.ModelSerializer):
     }
 
 
-class MomentField(filters.IsoDateTimeFilter.field_class):  # type: ignore[misc]
+class MomentField(filters.IsoDateTimeFilter.field_class):
     """A moment in ISO 8601 that there is in UTC, too."""
 
     def to_python(self, value: Any) -> Any:
