@@ -25,7 +25,8 @@ LABEL org.opencontainers.image.title="Registry Portal" \
 # Volumes take the owner of the directory that they are first mounted on: so no container needs root.
 RUN groupadd --gid 10001 portal \
  && useradd --uid 10001 --gid portal --no-create-home --home-dir /tmp portal \
- && install -d -o portal -g portal -m 0750 /var/lib/portal /config /var/lib/registry
+ && install -d -o portal -g portal -m 0750 /var/lib/portal /config /config-database /config-redis /config-registry \
+    /var/lib/registry
 COPY --from=build /srv /srv
 WORKDIR /srv/portal
 ENV PATH=/srv/portal/.venv/bin:$PATH \

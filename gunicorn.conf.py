@@ -12,6 +12,7 @@ preload_app = True
 timeout = 60
 graceful_timeout = 10
 keepalive = 15
+umask = 0o077
 # Workers are renewed now and then, so that no slow leak of any library lives long.
 max_requests = 20_000
 max_requests_jitter = 2_000

@@ -32,7 +32,7 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **options: Any) -> HttpResponse:
         """All factors are checked, by whichever door: bring the person's preferences along."""
         response: HttpResponse = super().post_login(request, user, **options)
-        throttling.succeeded(account=user.get_username())
+        throttling.succeeded(account=user.get_username(), address=client_address(request))
         preferences.apply(request, response, profile_of(user))
         return response
 

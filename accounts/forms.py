@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from allauth.account.forms import ReauthenticateForm
 from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateWithCodeForm
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import throttling
-from accounts.addresses import client_address
 from accounts.labels import check_label
 from accounts.models import ApiToken
+from accounts.services import second_factor_of
 from accounts.styled import Styled, StyledForm
 from accounts.tokens import MAX_DAYS
 
 #: Said whatever the cause, so that nobody learns which names there are.
 WRONG = _("User name or password is wrong.")
 THROTTLED = _("Too many failed sign-ins. Try again in a few minutes.")
+
+
+def password_again_of(user: User) -> str:
+    """What is counted where a signed-in person types the password again.
+
+    Apart from sign-ins: who has found an open session does not guess on, and strangers have no part in it.
+    """
+    return f"password again of {user.get_username()}"
+
+
+@contextmanager
+def guessing_counted(account: str) -> Iterator[None]:
+    """A validation error within is a wrong guess.
+
+    :raises ValidationError: there were too many; the guess is not looked at.
+    """
+    if throttling.blocked_for(account=account, address=None):
+        raise forms.ValidationError(THROTTLED)
+    try:
+        yield
+    except forms.ValidationError:
+        throttling.failed(account=account, address=None)
+        raise
+    throttling.succeeded(account=account, address=None)
 
 
 class SignInForm(StyledForm):
@@ -43,16 +69,24 @@ class SecondFactorForm(Styled, AuthenticateForm):
     """allauth's, with guesses counted where Redis may be away, too."""
 
     def clean_code(self) -> str:
-        account = f"second factor of {self.user.get_username()}"
-        if throttling.blocked_for(account=account, address=None):
-            raise forms.ValidationError(THROTTLED)
-        try:
-            code: str = super().clean_code()
-        except forms.ValidationError:
-            throttling.failed(account=account, address=None)
-            raise
-        throttling.succeeded(account=account)
-        return code
+        with guessing_counted(second_factor_of(self.user)):
+            return str(super().clean_code())
+
+
+class SecondFactorAgainForm(Styled, ReauthenticateWithCodeForm):
+    """allauth's, for a person who is signed in; guesses are counted with those of signing in."""
+
+    def clean_code(self) -> str:
+        with guessing_counted(second_factor_of(self.user)):
+            return str(super().clean_code())
+
+
+class PasswordAgainForm(Styled, ReauthenticateForm):
+    """allauth's, for a person who is signed in; guesses are counted."""
+
+    def clean_password(self) -> str:
+        with guessing_counted(password_again_of(self.user)):
+            return str(super().clean_password())
 
 
 class TokenForm(StyledForm):
@@ -76,11 +110,13 @@ class TokenForm(StyledForm):
 
 
 class OwnPasswordForm(Styled, PasswordChangeForm):
-    """Django's; guesses at the old password are counted as failed sign-ins."""
+    """Django's; guesses at the old password are counted. Tokens outlive a password unless that is wanted."""
 
-    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        self.request = request
-        super().__init__(user, *args, **kwargs)
+    revoke_tokens = forms.BooleanField(
+        label=_("Also revoke all my API tokens"),
+        required=False,
+        help_text=_("If somebody may have used your account. Scripts and docker login then need new tokens."),
+    )
 
     def save(self, commit: bool = True) -> Any:
         """The password alone: hashing takes its time, and what an operator changes meanwhile stays changed."""
@@ -90,11 +126,5 @@ class OwnPasswordForm(Styled, PasswordChangeForm):
         return user
 
     def clean_old_password(self) -> str:
-        who = {"account": self.user.get_username(), "address": client_address(self.request)}
-        if throttling.blocked_for(**who):
-            raise forms.ValidationError(THROTTLED)
-        try:
+        with guessing_counted(password_again_of(self.user)):
             return super().clean_old_password()
-        except forms.ValidationError:
-            throttling.failed(**who)
-            raise

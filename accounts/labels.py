@@ -20,6 +20,11 @@ def is_label(text: str) -> bool:
     return _UNFIT.search(text) is None
 
 
+def as_label(text: str) -> str:
+    """``text`` with a replacement character (U+FFFD) for each that :func:`is_label` does not allow."""
+    return _UNFIT.sub("\ufffd", text)
+
+
 def check_label(text: str) -> None:
     """A validator of forms and serializers.
 

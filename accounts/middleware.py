@@ -1,4 +1,4 @@
-"""Which language a request is answered in, beyond what Django's LocaleMiddleware knows."""
+"""Which language a request is answered in, beyond what Django's LocaleMiddleware knows; and who may keep the answer."""
 
 from __future__ import annotations
 
@@ -33,3 +33,20 @@ class ProfileLanguageMiddleware:
     def _activate(self, request: HttpRequest, language: str) -> None:
         translation.activate(language)
         request.LANGUAGE_CODE = translation.get_language()
+
+
+class PrivateAnswers:
+    """Nobody keeps what somebody who signed in was answered: no proxy, and no browser for who goes back after him.
+
+    What says something itself (static files, forms) says more.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        knows = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+        if knows and "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "private, no-store"
+        return response

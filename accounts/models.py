@@ -54,3 +54,14 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.prefix
+
+
+class KnownAddress(models.Model):
+    """An account has signed in with its password from an address (:mod:`accounts.throttling`)."""
+
+    #: HMAC-SHA-256 of account and address, hexadecimal.
+    key = models.CharField(max_length=64, primary_key=True)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.key[:8]

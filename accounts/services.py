@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.utils import is_mfa_enabled
@@ -15,6 +18,9 @@ from django.http import HttpRequest
 from accounts import throttling
 from accounts.addresses import client_address
 from accounts.models import Profile
+
+#: Seconds after signing in, or typing the password again, in which it is not asked for once more.
+LATELY: Final = 600
 
 
 class InvalidCredentials(Exception):
@@ -55,14 +61,36 @@ def has_second_factor(user: User) -> bool:
 def check_second_factor(*, request: HttpRequest, user: User, code: str) -> None:
     """Accept ``code`` where the user has a second factor; do nothing where he has none.
 
-    :raises InvalidCredentials: it is missing, wrong or used before; counts as a failed sign-in.
+    :raises TooManyFailures: before the code is looked at.
+    :raises InvalidCredentials: it is missing, wrong or used before; a code counts for this account at every door.
     """
     if not has_second_factor(user):
         return
+    account = second_factor_of(user)
+    wait = throttling.blocked_for(account=account, address=None)
+    if wait:
+        raise TooManyFailures(wait)
     row = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
     if row is None or not code or not TOTP(row).validate_code(code):
         throttling.failed(account=user.get_username(), address=client_address(request))
+        if code:
+            throttling.failed(account=account, address=None)
         raise InvalidCredentials
+    throttling.succeeded(account=account, address=None)
+
+
+def second_factor_of(user: Any) -> str:
+    """What wrong codes are counted by, wherever they come from: who guesses them knows the password."""
+    return f"second factor of {user.get_username()}"
+
+
+def signed_in_lately(request: HttpRequest) -> bool:
+    """The person has shown who he is, by whatever factor, within :data:`LATELY`. Who can show it nowhere here (an
+    identity provider vouches for him, and there is no second factor) is believed."""
+    if not get_reauthentication_flows(request.user):
+        return True
+    moments = [record.get("at", 0) for record in get_authentication_records(request, request.user)]
+    return time.time() - max(moments, default=0) < LATELY
 
 
 def profile_of(user: Any) -> Profile:

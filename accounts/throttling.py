@@ -1,27 +1,43 @@
-"""Failed sign-ins, counted by account and by address.
+"""Failed sign-ins, counted so that guessing ends and a stranger who guesses locks out nobody but himself.
+
+Passwords. Hard: failures of an account from one address, and of one address at any account. Soft: failures of an
+account from anywhere, which end guessing from many addresses, yet never at an address where the account has signed in
+before. Whoever is over a limit is answered before his password is looked at, so that a right guess tells nothing.
+
+API tokens and robot secrets are random beyond guessing, so a right one is always taken. Wrong ones are counted by
+address alone, apart from passwords: a program with an old token does not lock out the people of its office.
 
 The counts live in the shared cache and, beside it, in this process: with Redis away the second still holds.
-Only failures count, and whoever is over a limit is answered before his password is looked at, so that a right guess
-tells nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import ipaddress
 import math
 import threading
 import time
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
+
+from accounts.models import KnownAddress
+from accounts.once import first_in
 
 #: Failures within one window of :data:`WINDOW` seconds, which begins with the first.
 PER_ACCOUNT = 10
+#: Failures of one account from anywhere: three strangers' worth.
+PER_ACCOUNT_ANYWHERE = 30
 #: Many people may share an address.
 PER_ADDRESS = 60
 WINDOW = 300
 #: Accounts and addresses that one process remembers; the oldest goes first.
 MOST_KEYS = 10_000
+#: A known address is written down at most once in this time, seconds.
+REMEMBERED_EVERY = 24 * 3600
 
 
 @dataclass
@@ -57,42 +73,112 @@ local = LocalCounts()
 
 
 def blocked_for(*, account: str, address: str | None) -> int:
-    """Seconds until a sign-in may be tried again; 0: now."""
-    for key, limit in _keys(account, address):
+    """Seconds until a password may be tried again; 0: now.
+
+    :param address: the caller's, None where it is not known.
+    """
+    wait = _wait([(_pair_key(account, address), PER_ACCOUNT), *_address_keys("passwords", address)])
+    if wait:
+        return wait
+    wait = _wait([(_account_key(account), PER_ACCOUNT_ANYWHERE)])
+    return wait if wait and not is_known(account=account, address=address) else 0
+
+
+def failed(*, account: str, address: str | None) -> None:
+    """Note a wrong password."""
+    for key, _limit in _address_keys("passwords", address):
+        _count(key)
+    _count(_pair_key(account, address))
+    _count(_account_key(account))
+
+
+def succeeded(*, account: str, address: str | None) -> None:
+    """A right password: clears the account's failures at this address, which is known from now on."""
+    key = _pair_key(account, address)
+    local.forget(key)
+    cache.delete_many([key, f"{key}:end"])
+    if address:
+        known = _known_key(account, address)
+        if first_in(REMEMBERED_EVERY, f"known address {known}"):
+            KnownAddress.objects.update_or_create(key=known, defaults={"seen_at": timezone.now()})
+
+
+def secrets_blocked_for(*, address: str | None) -> int:
+    """Seconds until a wrong token or robot secret of this address is called wrong again, and not only too many."""
+    return _wait(_address_keys("secrets", address))
+
+
+def secret_failed(*, address: str | None) -> None:
+    """Note a wrong token or robot secret."""
+    for key, _limit in _address_keys("secrets", address):
+        _count(key)
+
+
+def counted(what: str, who: str, *, most: int) -> int:
+    """Note that ``who`` did ``what``. Seconds to wait where it was done ``most`` times within the window, else 0."""
+    digest = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    key = f"counted:{what}:{digest}"
+    wait = _wait([(key, most)])
+    if not wait:
+        _count(key)
+    return wait
+
+
+def network_of(address: str | None) -> str:
+    """What addresses are counted by; empty where the address is not known."""
+    return _network(address) if address else ""
+
+
+def is_known(*, account: str, address: str | None) -> bool:
+    """Whether the account has signed in from this address before."""
+    return bool(address) and KnownAddress.objects.filter(key=_known_key(account, address or "")).exists()
+
+
+def _wait(keys: list[tuple[str, int]]) -> int:
+    for key, limit in keys:
         end, count = max(local.get(key), _shared(key), key=lambda found: found[1])
         if count >= limit:
             return max(1, math.ceil(end - time.time()))
     return 0
 
 
-def failed(*, account: str, address: str | None) -> None:
-    """Note a failed sign-in."""
-    for key, _limit in _keys(account, address):
-        local.add(key)
-        cache.add(f"{key}:end", time.time() + WINDOW, WINDOW)
-        if not cache.add(key, 1, WINDOW):
-            try:
-                cache.incr(key)
-            except ValueError:  # it expired between the two calls
-                cache.set(key, 1, WINDOW)
+def _count(key: str) -> None:
+    local.add(key)
+    cache.add(f"{key}:end", time.time() + WINDOW, WINDOW)
+    if not cache.add(key, 1, WINDOW):
+        try:
+            cache.incr(key)
+        except ValueError:  # it expired between the two calls
+            cache.set(key, 1, WINDOW)
 
 
-def succeeded(*, account: str) -> None:
-    """A right password clears the account's failures, not those of the address."""
-    key = _account_key(account)
-    local.forget(key)
-    cache.delete_many([key, f"{key}:end"])
+def _address_keys(what: str, address: str | None) -> list[tuple[str, int]]:
+    return [(f"sign-in:address:{what}:{_network(address)}", PER_ADDRESS)] if address else []
 
 
-def _keys(account: str, address: str | None) -> list[tuple[str, int]]:
-    keys = [(_account_key(account), PER_ACCOUNT)]
-    return [*keys, (f"sign-in:address:{address}", PER_ADDRESS)] if address else keys
+def _pair_key(account: str, address: str | None) -> str:
+    return f"{_account_key(account)}:{_network(address) if address else ''}"
 
 
 def _account_key(account: str) -> str:
+    return f"sign-in:account:{_account_digest(account)}"
+
+
+def _account_digest(account: str) -> str:
     """Names are hashed: they may be anything of any length, and may be a password typed into the wrong field."""
-    digest = hashlib.sha256(account.casefold().encode("utf-8", "surrogatepass")).hexdigest()
-    return f"sign-in:account:{digest[:32]}"
+    return hashlib.sha256(account.casefold().encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _known_key(account: str, address: str) -> str:
+    """Keyed, so that the table tells nobody who signs in from where."""
+    text = f"known address {_account_digest(account)} {_network(address)}"
+    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _network(address: str) -> str:
+    """What one subscriber has: an address of IPv4, a /64 of IPv6 (RFC 6177; hosts choose the rest at will)."""
+    found = ipaddress.ip_address(address)
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def _shared(key: str) -> tuple[float, int]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.account.models import Login
 from django.conf import settings
 from django.contrib import messages
@@ -15,6 +16,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -32,6 +34,7 @@ from accounts.services import (
     check_password,
     has_second_factor,
     profile_of,
+    signed_in_lately,
 )
 from accounts.tokens import create_token
 
@@ -109,10 +112,14 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def create_own_token(request: HttpRequest) -> HttpResponse:
-    """Make a token; the answer is the account page with the secret in ``new_token``, this once."""
+    """Make a token; the answer is the account page with the secret in ``new_token``, this once. Who signed in a while
+    ago types the password again first."""
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _account_page(request, token_form=form, status=422)
+    if not signed_in_lately(request):
+        # The form is put off until then; a token would outlive the session that somebody found open.
+        return suspend_request(request, reverse("account_reauthenticate"))
     row, text = create_token(user=_user(request), **form.cleaned_data)
     return _account_page(request, new_token=text, new_row=row, status=201)
 
@@ -131,12 +138,15 @@ def revoke_own_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def change_own_password(request: HttpRequest) -> HttpResponse:
-    """Change the password; other sessions of the user end."""
-    form = OwnPasswordForm(_user(request), request.POST, request=request)
+    """Change the password; other sessions of the user end, and tokens where that is wanted."""
+    form = OwnPasswordForm(_user(request), request.POST)
     if not form.is_valid():
         return _account_page(request, password_form=form, status=422)
     update_session_auth_hash(request, form.save())
     messages.success(request, _("The password is changed. Other sessions were signed out."))
+    if form.cleaned_data["revoke_tokens"]:
+        ApiToken.objects.filter(user=_user(request)).delete()
+        messages.success(request, _("All API tokens are revoked."))
     return redirect("account")
 
 
@@ -152,7 +162,7 @@ def _account_page(
     password here), ``profile``, ``second_factor`` (bool), ``new_token`` (the secret, once) and ``new_row``."""
     user = _user(request)
     if password_form is None and user.has_usable_password():
-        password_form = OwnPasswordForm(user, request=request)
+        password_form = OwnPasswordForm(user)
     context = {
         "tokens": ApiToken.objects.filter(user=user),
         "token_form": token_form or TokenForm(),

@@ -26,6 +26,7 @@ from imageimport.choices import OCCUPYING, Outcome, Status, Transport
 from imageimport.models import ImportTask, MetricCount, WebhookDelivery
 from imageimport.sweeping import SWEPT
 from oci.errors import ERROR_CODES
+from projects import refusals
 
 #: Upper bounds as Prometheus writes them, the last without one.
 _LE: Final = (*(str(float(bound)) for bound in counting.BOUNDS), "+Inf")
@@ -59,6 +60,11 @@ class RowCollector(Collector):
         yield from _ended(totals[MetricCount.Kind.ENDED])
         yield from _begun(totals[MetricCount.Kind.BEGUN])
         yield from _attempts(totals[MetricCount.Kind.ATTEMPT])
+        yield CounterMetricFamily(
+            "portal_registry_refusals",
+            "Requests without a sign-in that the token service refused something.",
+            value=refusals.total(),
+        )
 
 
 # --- what is now -------------------------------------------------------------------------------------

@@ -136,7 +136,8 @@ def _waiting(ready: QuerySet[ImportTask]) -> list[_Waiting]:
     groups = ready.order_by().values_list("project_id", "requested_by_id")
     groups = groups.annotate(best=Min("priority"), since=Min("created_at"))
     return [
-        _Waiting(account_of(user, project), project, user, best, since) for project, user, best, since in groups
+        _Waiting(account_of(user, project), project, user, best, since)
+        for project, user, best, since in groups
     ]
 
 

@@ -1,4 +1,4 @@
-"""Removes what has served its time: layer rows, kept credentials of failed imports, old keys and deliveries."""
+"""Removes what has served its time: layer rows, kept credentials of failed imports, old keys, deliveries, sessions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import datetime as dt
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.models import KnownAddress
 from imageimport import endings, turns
 from imageimport.choices import TERMINAL, Status
 from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
+from projects import refusals
+from projects.models import AuditEvent
 
 #: Rows removed by one statement, so that no lock is held for long.
 BATCH: Final = 5000
 #: An Idempotency-Key is remembered this long, hours.
 KEY_HOURS: Final = 24
+#: An account's address is known for this long after the last sign-in from it, days.
+KNOWN_ADDRESS_DAYS: Final = 180
+#: Events of the journal that callers from outside can cause without having done anything.
+REFUSED: Final = ("registry.refused", "registry.sign_in_failed")
 
 
 def prune(now: dt.datetime | None = None) -> dict[str, int]:
@@ -36,8 +44,16 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
                 created_at__lt=now - dt.timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
             ).exclude(state=WebhookDelivery.State.PENDING)
         ),
-        "turns": _delete(
-            AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))
+        "turns": _delete(AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))),
+        "refusals": refusals.fold(now)
+        + _delete(
+            AuditEvent.objects.filter(
+                action__in=REFUSED, at__lt=now - dt.timedelta(days=settings.REFUSAL_RETENTION_DAYS)
+            )
+        ),
+        "sessions": _delete(Session.objects.filter(expire_date__lt=now)),
+        "known addresses": _delete(
+            KnownAddress.objects.filter(seen_at__lt=now - dt.timedelta(days=KNOWN_ADDRESS_DAYS))
         ),
     }
 

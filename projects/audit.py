@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 
 from accounts.addresses import client_address
+from accounts.labels import as_label
 from projects.models import AuditEvent, Project
 
 __all__ = ["client_address", "record"]
@@ -42,5 +43,5 @@ def record(
 
 
 def _clean(text: str, most: int) -> str:
-    """What a stranger sent may hold what a database refuses to store."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
+    """What a stranger sent may hold what no database stores, or what makes one line of a journal look like two."""
+    return as_label(text.replace("\0", "").encode("utf-8", "replace").decode("utf-8"))[:most]

@@ -47,24 +47,22 @@ ANONYMOUS: Final = Caller()
 def identify(*, request: HttpRequest, username: str, password: str) -> Caller:
     """The caller with this name, and an API token, a robot's secret or, where allowed, the password.
 
+    A right token or robot secret is never refused for failures before: it can't be guessed, and one look at it costs a
+    question to the database and a quick hash.
+
     :raises TooManyFailures: this account or address failed too often.
     :raises InvalidCredentials: whatever the cause: unknown, wrong, expired, revoked, blocked.
     """
     address = client_address(request)
-    if password.startswith(MARK) or _ROBOT.fullmatch(username):
-        wait = throttling.blocked_for(account=username, address=address)
-        if wait:
-            raise TooManyFailures(wait)
-        caller = _robot(username, password) or _token_holder(username, password)
-        if caller is None:
-            throttling.failed(account=username, address=address)
-            raise InvalidCredentials
-        return caller
+    if _ROBOT.fullmatch(username):
+        return _known(_robot(username, password), address)
+    if password.startswith(MARK):
+        return _known(_token_holder(username, password), address)
     user = check_password(request=request, username=username, password=password)
     if not settings.TOKEN_SERVICE_PASSWORDS or has_second_factor(user):
         throttling.failed(account=username, address=address)
         raise InvalidCredentials
-    throttling.succeeded(account=username)
+    throttling.succeeded(account=username, address=address)
     return Caller(user=user)
 
 
@@ -73,15 +71,23 @@ def identify_by_token(*, request: HttpRequest, text: str) -> Caller:
 
     :raises TooManyFailures, InvalidCredentials: as :func:`identify`.
     """
-    address = client_address(request)
-    wait = throttling.blocked_for(account="", address=address)
+    token = find_token(text)
+    return _known(Caller(user=token.user, token=token) if token else None, client_address(request))
+
+
+def _known(caller: Caller | None, address: str | None) -> Caller:
+    """The caller by token or robot secret, if there is one; else a failure of the address.
+
+    :raises TooManyFailures: the address failed too often.
+    :raises InvalidCredentials: nobody has this secret.
+    """
+    if caller is not None:
+        return caller
+    wait = throttling.secrets_blocked_for(address=address)
     if wait:
         raise TooManyFailures(wait)
-    token = find_token(text)
-    if token is None:
-        throttling.failed(account=text, address=address)
-        raise InvalidCredentials
-    return Caller(user=token.user, token=token)
+    throttling.secret_failed(address=address)
+    raise InvalidCredentials
 
 
 def _token_holder(username: str, text: str) -> Caller | None:

@@ -210,3 +210,20 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+
+class RefusalCount(models.Model):
+    """How often nobody known was refused something in a project within an hour (:mod:`projects.refusals`)."""
+
+    #: Empty: no such project. A name stays the project's, so no key is needed.
+    project_name = models.CharField(max_length=63, blank=True, default="")
+    hour = models.DateTimeField()
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("project_name", "hour"), name="refusals_of_project_and_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_name} {self.hour:%Y-%m-%d %H}"

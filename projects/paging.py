@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from accounts.moments import in_utc
+
 SIZES: Final = (25, 50, 100)
 _KEPT: Final = "page_size"
 
@@ -73,7 +75,6 @@ def _read(mark: str) -> tuple[datetime, UUID] | None:
         moment, _space, row_id = (
             base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode("ascii").partition(" ")
         )
-        read = datetime.fromisoformat(moment)
-        return (read, UUID(row_id)) if read.tzinfo else None
+        return in_utc(datetime.fromisoformat(moment)), UUID(row_id)
     except (ValueError, binascii.Error):
         return None

@@ -18,12 +18,14 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts import throttling
 from accounts.addresses import client_address
 from accounts.once import first_in
 from accounts.services import InvalidCredentials, TooManyFailures
-from projects import audit
+from projects import audit, refusals
 from projects.callers import ANONYMOUS, Caller, identify, identify_by_token
 from projects.grants import Decision, decide
+from projects.models import Project
 from projects.scopes import parse_scopes
 from projects.tokens import LIFETIME, mint
 
@@ -33,6 +35,14 @@ log = structlog.get_logger(__name__)
 #: again and again, for every layer if they like.
 SAME_GRANT: Final = 600
 SAME_REFUSAL: Final = 60
+#: Things that one request is given a line of the journal for; docker asks for one or two. Further grants share a line,
+#: further refusals are counted.
+MOST_LINES: Final = 5
+#: Requests, within the window of :mod:`accounts.throttling`, whose refusals are written for one caller; the rest is
+#: counted only.
+WRITTEN_REFUSALS: Final = 60
+#: Refused requests of nobody known from one address within that window, before it is told to wait.
+ANONYMOUS_REFUSALS: Final = 300
 
 
 @dataclass
@@ -98,13 +108,14 @@ class TokenServiceView(View):
             ) from None
         except InvalidCredentials:
             log.info("registry.sign_in_failed", address=client_address(request))
-            audit.record(
-                action="registry.sign_in_failed",
-                actor=None,
-                project=None,
-                request=request,
-                actor_name=username,
-            )
+            if first_in(SAME_REFUSAL, f"registry.sign_in_failed {username} {client_address(request)}"):
+                audit.record(
+                    action="registry.sign_in_failed",
+                    actor=None,
+                    project=None,
+                    request=request,
+                    actor_name=username,
+                )
             raise Refused(401, "UNAUTHORIZED", "User name, password or token is wrong.") from None
 
     def _grant(self, request: HttpRequest, caller: Caller, scopes: list[str]) -> dict[str, Any]:
@@ -117,8 +128,10 @@ class TokenServiceView(View):
                 project=caller.robot.project if caller.robot else None,
                 request=request,
             )
-        for decision in decisions:
-            _write_down(request, caller, decision)
+        if caller.name:
+            _write_down(request, caller, decisions)
+        else:
+            _count(request, decisions)
         granted = [decision.granted for decision in decisions if decision.granted.actions]
         minted = mint(subject=caller.name, access=granted)
         return {
@@ -145,23 +158,83 @@ def _basic(header: str) -> tuple[str, str] | None:
     return username, password
 
 
-def _write_down(request: HttpRequest, caller: Caller, decision: Decision) -> None:
-    who = caller.name or f"anonymous {client_address(request)}"
-    what = f"{decision.asked.type}:{decision.asked.name}"
-    for action, actions, seconds in (
-        ("registry.granted", decision.granted.actions, SAME_GRANT),
-        ("registry.refused", decision.refused, SAME_REFUSAL),
-    ):
-        if not actions or not first_in(seconds, f"{action} {who} {what} {','.join(actions)}"):
-            continue
-        audit.record(
-            action=action,
-            actor=caller.user,
-            actor_name=caller.name,
-            project=decision.project,
-            subject=f"{what}:{','.join(actions)}",
-            request=request,
+def _count(request: HttpRequest, decisions: list[Decision]) -> None:
+    """Nobody known was granted or refused something: a number, not a line of the journal for whoever cares to ask.
+
+    :raises Refused: this address was refused too often.
+    """
+    refused = [decision for decision in decisions if decision.refused]
+    if not refused:
+        return
+    who = throttling.network_of(client_address(request))
+    wait = throttling.counted("refused", who, most=ANONYMOUS_REFUSALS) if who else 0
+    if wait:
+        raise Refused(429, "TOOMANYREQUESTS", "Too many refused requests. Sign in, or try again later.", wait)
+    refusals.count(decision.project.name if decision.project else "" for decision in refused)
+
+
+def _write_down(request: HttpRequest, caller: Caller, decisions: list[Decision]) -> None:
+    """Every grant; of refusals what stays within bounds, since no project's journal is a stranger's to fill."""
+    granted = _lines("registry.granted", caller, decisions, SAME_GRANT)
+    for project, subjects in _by_project(granted[MOST_LINES:]).items():
+        detail = {"scopes": len(subjects)}
+        _write(
+            request,
+            caller,
+            action="registry.granted",
+            project=project,
+            subject=" ".join(subjects),
+            detail=detail,
         )
+    refused = _lines("registry.refused", caller, decisions, SAME_REFUSAL)
+    if refused and throttling.counted("refused", caller.name, most=WRITTEN_REFUSALS):
+        refusals.count(project.name if project else "" for project, _subject in refused)
+        refused = []
+    refusals.count(project.name if project else "" for project, _subject in refused[MOST_LINES:])
+    for action, lines in (("registry.granted", granted), ("registry.refused", refused)):
+        for project, subject in lines[:MOST_LINES]:
+            _write(request, caller, action=action, project=project, subject=subject)
+
+
+_Line = tuple[Project | None, str]
+
+
+def _lines(action: str, caller: Caller, decisions: list[Decision], seconds: int) -> list[_Line]:
+    """What was granted, or refused, and not written down lately: the project, and what to say."""
+    found = []
+    for each in decisions:
+        actions = each.granted.actions if action == "registry.granted" else each.refused
+        subject = f"{each.asked.type}:{each.asked.name}:{','.join(actions)}"
+        if actions and first_in(seconds, f"{action} {caller.name} {subject}"):
+            found.append((each.project, subject))
+    return found
+
+
+def _by_project(lines: list[_Line]) -> dict[Project | None, list[str]]:
+    found: dict[Project | None, list[str]] = {}
+    for project, subject in lines:
+        found.setdefault(project, []).append(subject)
+    return found
+
+
+def _write(
+    request: HttpRequest,
+    caller: Caller,
+    *,
+    action: str,
+    project: Project | None,
+    subject: str,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        action=action,
+        actor=caller.user,
+        actor_name=caller.name,
+        project=project,
+        subject=subject,
+        detail=detail,
+        request=request,
+    )
 
 
 def _answer(body: dict[str, Any]) -> JsonResponse:

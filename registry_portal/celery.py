@@ -1,9 +1,11 @@
 """The Celery application. Messages are hints; the database rows are the truth (see imageimport.leases)."""
 
 import os
+from typing import Any
 
 from billiard import pool
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_portal.settings")
 
@@ -15,3 +17,10 @@ pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 app = Celery("registry_portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def keep_to_ourselves(**_: Any) -> None:
+    """What a worker or beat writes is the operator's alone."""
+    os.umask(0o077)

@@ -10,6 +10,7 @@ import binascii
 import ipaddress
 import stat
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,14 +185,28 @@ def check_clear_text(**_: Any) -> Iterable[CheckMessage]:
             hint="Use the provider's https address.",
             id="portal.W006",
         )
-    secrets_dir = settings.DATA_DIR / "secrets"
-    loose = [secrets_dir, *secrets_dir.glob("*")] if secrets_dir.is_dir() else []
-    if any(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) for path in loose):
+    for path in _open_to_others(settings.DATA_DIR):
         yield Warning(
-            f"Others on this machine can read {secrets_dir}.",
-            hint=f"chmod -R go= {secrets_dir}",
-            id="portal.W007",
+            f"Others on this machine can read {path}.", hint=f"chmod -R go= {path}", id="portal.W007"
         )
+
+
+def _open_to_others(data_dir: Path) -> Iterable[Path]:
+    """What of the data directory is not the operator's alone. A group may pass through to files that are not its own;
+    where the directory is closed, the files in it are, whatever their modes say."""
+    if data_dir.is_dir() and _mode(data_dir) & stat.S_IRWXO:
+        yield data_dir
+    secrets_dir = data_dir / "secrets"
+    found = [secrets_dir, *secrets_dir.glob("*")] if secrets_dir.is_dir() else []
+    if any(_mode(path) & (stat.S_IRWXG | stat.S_IRWXO) for path in found):
+        yield secrets_dir
+    for path in sorted(data_dir.glob("portal.sqlite3*")):
+        if _mode(data_dir) & stat.S_IRWXG and _mode(path) & stat.S_IRWXG:
+            yield path
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def _is_key(text: str) -> bool:

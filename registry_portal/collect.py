@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +21,11 @@ def collect_if_changed(*, output: TextIO | OutputWrapper) -> bool:
     wanted = fingerprint()
     if mark.is_file() and mark.read_text(encoding="ascii") == wanted:
         return False
-    call_command("collectstatic", verbosity=0, interactive=False, stdout=output, stderr=output)
+    kept = os.umask(0o022)  # static files are for everybody, a web server among them
+    try:
+        call_command("collectstatic", verbosity=0, interactive=False, stdout=output, stderr=output)
+    finally:
+        os.umask(kept)
     mark.write_text(wanted, encoding="ascii")
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -20,6 +21,9 @@ from projects import registry as own_registry
 
 #: Each question waits at most this long, seconds.
 PATIENCE: Final = 2.0
+_PROXIES_SAY: Final = (
+    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
+)  # fmt: skip
 
 
 @require_safe
@@ -81,10 +85,16 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """The peer is this machine, and no proxy speaks for somebody else."""
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    """The peer is this machine, asks for this machine, and no proxy speaks for somebody else: one that does not say so
+    hands on the name that people use."""
+    if any(name in request.headers for name in _PROXIES_SAY):
         return False
+    name = urlsplit(f"//{request.get_host()}").hostname or ""
+    return _is_loopback(request.META.get("REMOTE_ADDR", "")) and (name == "localhost" or _is_loopback(name))
+
+
+def _is_loopback(text: str) -> bool:
     try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ipaddress.ip_address(text).is_loopback
     except ValueError:
         return False

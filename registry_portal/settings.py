@@ -104,6 +104,8 @@ IMPORT_MAX_QUEUED_PER_USER = positive("IMPORT_MAX_QUEUED_PER_USER", 10_000)
 PROJECTS_PER_USER = positive("PROJECTS_PER_USER", 100)
 WEBHOOK_PRIVATE_HOSTS = words("WEBHOOK_PRIVATE_HOSTS")
 WEBHOOK_RETENTION_DAYS = positive("WEBHOOK_RETENTION_DAYS", 30)
+#: The journal keeps refusals and failed sign-ins at the registry this long; everything else stays.
+REFUSAL_RETENTION_DAYS = positive("REFUSAL_RETENTION_DAYS", 90)
 METRICS_TOKEN = secret("METRICS_TOKEN")
 
 # --- Django -----------------------------------------------------------------------------------------
@@ -140,6 +142,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "accounts.middleware.PrivateAnswers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -218,7 +221,11 @@ ACCOUNT_ADAPTER = "accounts.adapters.ClosedAccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.OidcAdapter"
 MFA_ADAPTER = "accounts.adapters.SealedMfaAdapter"
-MFA_FORMS = {"authenticate": "accounts.forms.SecondFactorForm"}
+ACCOUNT_FORMS = {"reauthenticate": "accounts.forms.PasswordAgainForm"}
+MFA_FORMS = {
+    "authenticate": "accounts.forms.SecondFactorForm",
+    "reauthenticate": "accounts.forms.SecondFactorAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Registry Portal"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
@@ -351,7 +358,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from accounts.api.document import SchemaView
 from accounts.api.views import ApiRoot, NoSuchAddress
 from registry_portal import health
 
@@ -16,7 +17,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("api/v1", include(api)),
-    path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/schema", SchemaView.as_view(), name="api-schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"^api(?:/|$)", NoSuchAddress.as_view()),
     path("", include("projects.service_urls")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from stack.banner import go_on
@@ -14,6 +15,7 @@ from stack.runner import run_portal
 
 def main(arguments: list[str]) -> int:
     """Run what is asked for; its exit code."""
+    os.umask(0o077)  # whatever this and its processes write is the operator's alone
     console = Console()
     if arguments == ["demo"]:
         return asyncio.run(run_demo(console))

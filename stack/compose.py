@@ -1,7 +1,8 @@
 """``python -m stack.compose DIRECTORY``: secrets and configuration of the services of docker-compose.yml.
 
 Runs once before they start. Everything generated is kept, so that a second ``docker compose up`` changes nothing.
-Files are readable by the group, which the services' containers join; those that only the portal needs are not.
+DIRECTORY is for the portal, DIRECTORY-database and so on for the services, each mounted into that one alone.
+Files are readable by the group, which the services' containers join.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ def main(directory: str) -> int:
     """Write the files of all services into ``directory``."""
     data_dir = Path(os.environ["PORTAL_DATA_DIR"])
     portal_url = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
-    for name, text in files(data_dir, Path(directory), portal_url).items():
-        _write(Path(directory) / name, text)
+    for service, found in files(data_dir, Path(directory), portal_url).items():
+        for name, text in found.items():
+            _write(Path(f"{directory}-{service}" if service else directory) / name, text)
     return 0
 
 
-def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, str]:
-    """Name and content of each file."""
+def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, dict[str, str]]:
+    """Name and content of each file, by the service that it is for; the empty name stands for the portal itself.
+
+    No service is given what is another's: each has a volume of its own, which it finds at ``directory``.
+    """
     database_password = ensure_secret(data_dir, "database_password", bearer_secret)
     password = redis_password(data_dir)
     _, certificate = token_service_pair(data_dir)
@@ -61,12 +66,16 @@ def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, str]:
         http_secret=registry_http_secret(data_dir),
     )
     return {
-        "database_password": database_password + "\n",
-        "database_url": f"postgres://portal:{database_password}@database:5432/portal\n",
-        "redis.conf": REDIS_CONFIG.format(password=password),
-        "redis_url": f"redis://:{password}@redis:6379/0\n",
-        "token_service.crt": certificate + "\n",
-        "registry.yml": json.dumps(configuration(plan), indent=2) + "\n",
+        "": {
+            "database_url": f"postgres://portal:{database_password}@database:5432/portal\n",
+            "redis_url": f"redis://:{password}@redis:6379/0\n",
+        },
+        "database": {"database_password": database_password + "\n"},
+        "redis": {"redis.conf": REDIS_CONFIG.format(password=password)},
+        "registry": {
+            "token_service.crt": certificate + "\n",
+            "registry.yml": json.dumps(configuration(plan), indent=2) + "\n",
+        },
     }
 
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from stack.redis_server import write_private
 SERVICES = "services.json"
 PORTS = "ports.json"
 SAMPLE_DONE = "sample-imported"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class AlreadyRunning(Exception):
@@ -26,8 +28,10 @@ def hold(data_dir: Path) -> Iterator[None]:
     """Be the only run of this data directory. The kernel lets go of it when the process ends, however it ends.
 
     :raises AlreadyRunning: another one is up.
+    :raises PermissionError: others can reach into it, and it is not ours to close.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    close_to_others(data_dir)
     descriptor = os.open(data_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -44,6 +48,25 @@ def hold(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def close_to_others(data_dir: Path) -> None:
+    """Make a directory that was there before, and the database in it, the operator's alone.
+
+    What others share (``/tmp``, somebody else's directory) is no place for secrets and is left as it is.
+
+    :raises PermissionError: it is such a place.
+    """
+    about = data_dir.stat()
+    if about.st_mode & _OTHERS:
+        if about.st_uid != os.geteuid() or about.st_mode & stat.S_ISVTX:
+            raise PermissionError(
+                f"Others on this machine can reach into {data_dir}, which is not the portal's own. Choose another "
+                "directory: PORTAL_DATA_DIR=… make run"
+            )
+        data_dir.chmod(stat.S_IMODE(about.st_mode) & ~_OTHERS)
+    for path in data_dir.glob("portal.sqlite3*"):
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
 
 
 def read_services(data_dir: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
+
+from accounts.moments import in_utc
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -91,15 +94,15 @@ class Column:
         return _plain(value)
 
     def load(self, value: Any) -> Any:
-        """:raises ValueError: no value of this column."""
-        if value is None or self.field is None:
+        """:raises ValueError, ValidationError: no value of this column, or of no database."""
+        if value is None:
             return value
-        if self.field.get_internal_type() == "DateTimeField":
+        if self.field is not None and self.field.get_internal_type() == "DateTimeField":
             moment = parse_datetime(value) if isinstance(value, str) else None
-            if moment is None or moment.tzinfo is None:
+            if moment is None:
                 raise ValueError(value)
-            return moment
-        return self.field.to_python(value)
+            return in_utc(moment)
+        return _storable(value if self.field is None else self.field.to_python(value))
 
 
 class CursorPages(BasePagination):
@@ -262,6 +265,23 @@ def _after(columns: Sequence[Column], position: Sequence[Any], *, backwards: boo
             found |= same & beyond
         same &= column.same(value)
     return found
+
+
+def _storable(value: Any) -> Any:
+    """:raises ValueError: no database can compare with it."""
+    if isinstance(value, str):
+        value.encode()  # half a character of UTF-16 is none
+        if "\0" in value:
+            raise ValueError(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(value)
+    return _in_64_bits(value) if isinstance(value, int) else value
+
+
+def _in_64_bits(number: int) -> int:
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(number)
+    return number
 
 
 def _plain(value: Any) -> Any:

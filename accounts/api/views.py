@@ -45,7 +45,7 @@ def sign_in(request: Request, *, username: str, password: str, otp: str) -> User
     except InvalidCredentials:
         log.info("sign_in.refused", door="api", address=client_address(http))
         raise ApiError("invalid_credentials", _("User name or password is wrong."), 401) from None
-    succeeded(account=username)
+    succeeded(account=username, address=client_address(http))
     return user
 
 

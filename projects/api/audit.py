@@ -13,6 +13,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.fields import MomentFilter
 from projects.api.mixins import ProjectScoped
 from projects.api.tables import CsvRenderer
 from projects.models import AuditEvent, Role
@@ -36,8 +37,8 @@ class AuditFilter(filters.FilterSet):
     """``?action= &actor= &after= &before=``."""
 
     actor = filters.CharFilter(field_name="actor_name")
-    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    after = MomentFilter(field_name="at", lookup_expr="gte")
+    before = MomentFilter(field_name="at", lookup_expr="lt")
 
     class Meta:
         model = AuditEvent

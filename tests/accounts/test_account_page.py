@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts import throttling
 from accounts.models import ApiToken
+from accounts.services import LATELY
 from accounts.tokens import create_token, find_token
 from tests.support.people import PASSWORD, make_user
 
@@ -17,9 +24,10 @@ NEW = "another horse battery staple"
 
 @pytest.fixture
 def client() -> Client:
-    """Ann, signed in."""
+    """Ann, who has just signed in."""
+    make_user("ann")
     client = Client()
-    client.force_login(make_user("ann"), "django.contrib.auth.backends.ModelBackend")
+    assert client.post("/accounts/login/", {"username": "ann", "password": PASSWORD}).status_code == 302
     return client
 
 
@@ -118,3 +126,51 @@ def test_who_has_no_password_here_is_offered_none_to_change() -> None:
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     answer = client.get("/accounts/")
     assert answer.context["password_form"] is None
+
+
+FORM = {"name": "ci", "scope": "admin", "expires_in_days": "7"}
+
+
+def test_who_signed_in_a_while_ago_types_the_password_again_for_a_token(client: Client) -> None:
+    with time_machine.travel(time.time() + LATELY + 1, tick=True):
+        answer = client.post("/accounts/tokens/", FORM)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+        assert not ApiToken.objects.exists()
+        where = answer.headers["Location"]
+        assert client.post(where, {"password": "a wrong guess"}).status_code == 200
+        assert not ApiToken.objects.exists()
+        made = client.post(where, {"password": PASSWORD})
+        assert made.status_code == 201
+        assert find_token(made.context["new_token"]) == ApiToken.objects.get(name="ci", scope="admin")
+        assert client.post("/accounts/tokens/", FORM).status_code == 201, "not once more at once"
+
+
+def test_what_is_put_off_until_then_tells_the_database_nothing(client: Client) -> None:
+    with time_machine.travel(time.time() + LATELY + 1, tick=True):
+        client.post("/accounts/tokens/", FORM)
+        (row,) = Session.objects.all()
+        cookie = client.cookies["sessionid"].value
+        assert cookie in str(client.session["account_reauthentication_state"]), "allauth keeps the cookies"
+    plain = db.SessionStore().decode(row.session_data)
+    assert plain == {}
+    assert cookie not in row.session_data
+
+
+def test_who_has_no_password_and_no_second_factor_here_is_believed() -> None:
+    user = make_user("sso")
+    user.set_unusable_password()
+    user.save()
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert client.post("/accounts/tokens/", FORM).status_code == 201
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_new_password_revokes_tokens_where_that_is_wanted(client: Client, wanted: bool) -> None:
+    theirs = create_token(user=make_user("bob"))[0]
+    mine = create_token(user=User.objects.get(username="ann"))[0]
+    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    assert b"Also revoke all my API tokens" in client.get("/accounts/").content
+    client.post("/accounts/password/", form | ({"revoke_tokens": "on"} if wanted else {}))
+    assert set(ApiToken.objects.all()) == ({theirs} if wanted else {theirs, mine})

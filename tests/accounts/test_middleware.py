@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Profile
-from tests.support.people import bearer, make_user
+from tests.support.people import Team, bearer, call, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -48,3 +48,20 @@ def test_the_api_follows_accept_language_alone() -> None:
     answer = client.get("/api/v1/auth/tokens?page_size=x", headers=headers)
     assert answer.headers["Content-Language"] == "en"
     assert answer.json() == {"page_size": ["A whole number, at least 1."]}
+
+
+def test_nobody_keeps_what_a_person_was_shown() -> None:
+    team = Team.make()
+    image = team.image()
+    client = Client()
+    client.force_login(team.users["owner"], "django.contrib.auth.backends.ModelBackend")
+    base = f"/api/v1/projects/{team.project.pk}"
+    for path in (
+        "/", "/projects/team/", "/projects/team/imports/", "/projects/team/settings/", "/accounts/", "/nowhere/",
+        base, f"{base}/images/{image.pk}", f"{base}/audit?format=csv",
+    ):  # fmt: skip
+        said = client.get(path).headers["Cache-Control"]
+        assert "no-store" in said and "private" in said, path
+    by_token = call("GET", f"/projects/{team.project.pk}", headers=team.bearer("owner"))
+    assert by_token.headers["Cache-Control"] == "private, no-store"
+    assert "Cache-Control" not in Client().get("/healthz").headers

@@ -20,6 +20,7 @@ OPENED = {
     "imageimport/credentials.py": "a person has a saved credential tried at its own registry",
     "imageimport/rotation.py": "rotate_credentials seals with the new key",
     "accounts/adapters.py": "a second factor's code is compared",
+    "accounts/sessions.py": "a session is read",
 }
 
 

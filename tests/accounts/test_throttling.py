@@ -11,7 +11,15 @@ import time_machine
 from django.core.cache import cache
 
 from accounts import once, throttling
-from accounts.throttling import PER_ACCOUNT, PER_ADDRESS, WINDOW, blocked_for, failed, succeeded
+from accounts.throttling import (
+    PER_ACCOUNT,
+    PER_ACCOUNT_ANYWHERE,
+    PER_ADDRESS,
+    WINDOW,
+    blocked_for,
+    failed,
+    succeeded,
+)
 from registry_portal.cache import breaker
 from tests.support.services import RedisServer
 
@@ -41,7 +49,7 @@ def fail(times: int, account: str = "ann", address: str | None = "203.0.113.1") 
 
 def test_an_account_is_blocked_for_a_while_and_then_no_more() -> None:
     with time_machine.travel(1_900_000_000, tick=False) as clock:
-        fail(PER_ACCOUNT)
+        fail(PER_ACCOUNT, address=None)
         assert blocked_for(account="ann", address=None) == WINDOW
         assert blocked_for(account="ANN", address=None) == WINDOW
         assert blocked_for(account="bob", address=None) == 0
@@ -59,11 +67,26 @@ def test_an_address_is_blocked_whatever_accounts_it_tries() -> None:
     assert blocked_for(account="ann", address="203.0.113.2") == 0
 
 
-def test_a_success_forgives_the_account_and_not_the_address() -> None:
-    fail(PER_ADDRESS)
-    succeeded(account="ann")
-    assert blocked_for(account="ann", address=None) == 0
+@pytest.mark.django_db
+def test_a_success_forgives_the_account_there_and_not_the_address() -> None:
+    fail(PER_ACCOUNT)
+    succeeded(account="ann", address="203.0.113.1")
+    assert blocked_for(account="ann", address="203.0.113.1") == 0
+    fail(PER_ADDRESS - PER_ACCOUNT)
+    succeeded(account="ann", address="203.0.113.1")
     assert blocked_for(account="ann", address="203.0.113.1") > 0
+
+
+@pytest.mark.django_db
+def test_failures_from_everywhere_block_an_account_where_it_is_not_known() -> None:
+    succeeded(account="ann", address="198.51.100.7")
+    for number in range(PER_ACCOUNT_ANYWHERE - 1):
+        fail(1, address=f"203.0.113.{number}")
+    assert blocked_for(account="ann", address="192.0.2.1") == 0
+    fail(1, address="203.0.113.200")
+    assert 0 < blocked_for(account="ann", address="192.0.2.1") <= WINDOW
+    assert blocked_for(account="ann", address="198.51.100.7") == 0
+    assert blocked_for(account="bob", address="192.0.2.1") == 0
 
 
 def test_one_failure_less_blocks_nobody() -> None:
@@ -73,10 +96,10 @@ def test_one_failure_less_blocks_nobody() -> None:
 
 @pytest.mark.usefixtures("redis_cache")
 def test_processes_share_their_counts_through_redis() -> None:
-    fail(PER_ACCOUNT)
+    fail(PER_ACCOUNT, address=None)
     throttling.local.clear()  # as another process
     assert 0 < blocked_for(account="ann", address=None) <= WINDOW
-    succeeded(account="ann")
+    succeeded(account="ann", address=None)
     throttling.local.clear()
     assert blocked_for(account="ann", address=None) == 0
 

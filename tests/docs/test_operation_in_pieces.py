@@ -49,21 +49,69 @@ def run(commands: str, *, where: Path, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
+def watched(where: Path, *names: str) -> Path:
+    """A directory with programs of these names, which note their arguments and their password file and then run."""
+    found = where / "watched"
+    found.mkdir()
+    for name in names:
+        program = found / name
+        note = f'echo "{name} $* PASSFILE $(cat "$PGPASSFILE")" >> {where}/arguments'
+        program.write_text(f'#!/bin/sh\n{note}\nexec {shutil.which(name)} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    return found
+
+
+def test_the_new_key_of_compose_stands_in_no_command_line(tmp_path: Path) -> None:
+    """As in the container, whose directory is another one here."""
+    commands = block("compose rotate")
+    assert "$NEW" not in commands
+    step = re.compile(r"docker compose exec -T web (python -c \".*\"|sh -c '.*?read.*') ?\|?$", re.MULTILINE)
+    made, put = step.findall(commands)
+    keys = tmp_path / "cryptography_keys"
+    keys.write_text("old\n", encoding="ascii")
+    keys.chmod(0o600)
+    env = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    run(f"{made} | {put.replace('/var/lib/portal/secrets', str(tmp_path))}", where=tmp_path, env=env)
+    new, old = keys.read_text(encoding="ascii").strip().split(",")
+    assert (len(new), old) == (44, "old")
+    assert keys.stat().st_mode & 0o77 == 0
+
+
+def test_every_backup_is_the_operators_alone() -> None:
+    guide = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    found = re.findall(r"^```sh.*?\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    backups = [each for each in found if re.search(r"> \w+\.(dump|tar)$|cp -a", each, re.MULTILINE)]
+    assert len(backups) >= 4
+    assert [each for each in backups if not re.search("^umask 077$", each, re.MULTILINE)] == []
+
+
 def test_a_database_of_ones_own_is_dumped_and_restored_as_written(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE dumped")
-    url = postgres.url("dumped")
+        admin.execute("CREATE ROLE guide LOGIN SUPERUSER PASSWORD 'p4ss:w@rd'")
+        admin.execute("CREATE DATABASE dumped OWNER guide")
+    place = postgres.url("dumped").rpartition("@")[2]
+    url = f"postgres://guide:p4ss%3Aw%40rd@{place}"
     env = {"DATABASE_URL": url, "PORTAL_DATA_DIR": str(tmp_path / "data")}
     run(f"{BIN}/python manage.py bootstrap --no-static", where=ROOT, env=env)
+    for name in (".venv", "stack", "registry_portal", "oci", "accounts"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    env["PATH"] = f"{watched(tmp_path, 'pg_dump', 'pg_restore')}{os.pathsep}{os.environ['PATH']}"
     run(block("postgres backup"), where=tmp_path, env=env)
+    assert (tmp_path / "portal.dump").stat().st_mode & 0o77 == 0
 
     with psycopg.connect(url) as connection:
         connection.execute("DROP FUNCTION portal_grams CASCADE")
         connection.execute("DROP TABLE image_import_layers")
         connection.execute("UPDATE projects_project SET name = 'lost'")
     run(block("postgres restore"), where=tmp_path, env=env)
+    said = (tmp_path / "arguments").read_text(encoding="utf-8")
+    assert said.count("dumped") == 2
+    assert said.count("PASSFILE *:*:*:*:p4ss\\:w@rd") == said.count("p4ss") == 2, (
+        "command lines are everybody's"
+    )
+    assert not (tmp_path / "portal.pgpass").exists()
 
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT name FROM projects_project").fetchall() == [("library",)]

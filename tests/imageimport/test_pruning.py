@@ -6,8 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts.models import KnownAddress
 from imageimport.choices import Status
 from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, Webhook, WebhookDelivery
 from imageimport.pruning import prune
@@ -86,3 +88,17 @@ def test_turns_are_remembered_for_a_month() -> None:
         AccountTurn.objects.create(kind="import", account=account, served_at=ago(days=days))
     assert prune(NOW)["turns"] == 1
     assert AccountTurn.objects.get().account == "user:2"
+
+
+def test_sessions_that_ended_go() -> None:
+    for key, days in (("new", -1), ("old", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=ago(days=days))
+    assert prune(NOW)["sessions"] == 1
+    assert Session.objects.get().session_key == "new"
+
+
+def test_an_address_is_known_for_half_a_year_after_the_last_sign_in() -> None:
+    for key, days in (("new", 179), ("old", 181)):
+        KnownAddress.objects.create(key=key, seen_at=ago(days=days))
+    assert prune(NOW)["known addresses"] == 1
+    assert KnownAddress.objects.get().key == "new"

@@ -128,3 +128,20 @@ def test_what_the_registry_keeps_stays_and_the_admin_says_so(
     answer = client.post(f"/admin/projects/image/{row.pk}/delete/", {"post": "yes"}, follow=True)
     assert "registry.test is away." in answer.content.decode()
     assert Image.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "projects/auditevent/?at__gte=0001-01-01T00:00:00%2B14:00",
+        "auth/user/?date_joined__gte=0001-01-01T00:00:00%2B14:00",
+        "accounts/apitoken/?created_at__lt=9999-12-31T23:59:59-14:00",
+        "projects/image/?size=99999999999999999999999999",
+        "auth/user/?id__gte=99999999999999999999999999",
+        "auth/user/99999999999999999999999999/change/",
+        "projects/auditevent/?at__year=99999999999",
+        "projects/auditevent/?p=99999999999999999999",
+    ],
+)
+def test_numbers_and_moments_beyond_all_bounds_are_no_defect_of_ours(client: Client, address: str) -> None:
+    assert client.get(f"/admin/{address}").status_code in (200, 302, 400)

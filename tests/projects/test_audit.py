@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
+from accounts.labels import is_label
 from projects import audit
 from projects.models import AuditEvent
 from tests.support.people import Team
@@ -46,3 +47,14 @@ def test_what_strangers_send_can_be_stored() -> None:
     assert event.subject.startswith("ab?c")
     assert len(event.subject) == 700
     assert event.actor_name == ""
+
+
+def test_no_name_makes_one_line_look_like_two_or_turns_the_text_around_it() -> None:
+    forged = "admin\n2026-11-26 registry.granted\u202edetnarg\u2066\x1b[31m\u2028x\x85\r"
+    audit.record(action="x", actor=None, project=None, subject=forged, actor_name=forged)
+    event = AuditEvent.objects.get()
+    for text in (event.subject, event.actor_name):
+        assert is_label(text)
+        assert (
+            text == "admin\ufffd2026-11-26 registry.granted\ufffddetnarg\ufffd\ufffd[31m\ufffdx\ufffd\ufffd"
+        )

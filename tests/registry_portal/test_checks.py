@@ -70,6 +70,27 @@ def test_secrets_that_others_can_read_are_named(settings: Any, tmp_path: Path) -
     assert found() == {"portal.W007"}
 
 
+@pytest.mark.parametrize(
+    ("directory", "database", "ids"),
+    [
+        (0o700, 0o644, set()),
+        (0o750, 0o600, set()),
+        (0o750, 0o640, {"portal.W007"}),
+        (0o755, 0o600, {"portal.W007"}),
+        (0o711, 0o644, {"portal.W007"}),
+    ],
+)
+def test_a_data_directory_that_others_can_read_is_named(
+    settings: Any, tmp_path: Path, directory: int, database: int, ids: set[str]
+) -> None:
+    settings.ALLOWED_HOSTS, settings.DATA_DIR = ["portal.example"], tmp_path
+    file = tmp_path / "portal.sqlite3"
+    file.write_text("x")
+    file.chmod(database)
+    tmp_path.chmod(directory)
+    assert found() == ids
+
+
 def test_a_production_installation_has_nothing_to_hear(tmp_path: Path) -> None:
     # DJANGO_ too: browser tests in the same process allow themselves what no deployment should.
     foreign = ("REGISTRY_", "IMPORT_", "DJANGO_")

@@ -57,6 +57,13 @@ def test_readiness_needs_the_database_and_only_tells_of_the_others(
             {"HTTP_X_FORWARDED_FOR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer the-metrics-token"},
             200,
         ),
+        ("127.0.0.1", {"HTTP_X_REAL_IP": "10.0.0.7"}, 403),
+        ("127.0.0.1", {"HTTP_VIA": "1.1 proxy"}, 403),
+        # One that says nothing of it hands on the name that people use.
+        ("127.0.0.1", {"HTTP_HOST": "portal.example.com"}, 403),
+        ("127.0.0.1", {"HTTP_HOST": "127.0.0.1.example.com"}, 403),
+        ("127.0.0.1", {"HTTP_HOST": "[::1]:8000"}, 200),
+        ("127.0.0.1", {"HTTP_HOST": "localhost"}, 200),
         ("not an address", {}, 403),
     ],
 )
@@ -64,6 +71,7 @@ def test_metrics_are_for_loopback_or_with_the_token(
     client: Client, settings: Any, peer: str, headers: dict[str, str], status: int
 ) -> None:
     settings.METRICS_TOKEN = "the-metrics-token"
+    headers = {"HTTP_HOST": "127.0.0.1:8000", **headers}
     assert client.get("/metrics", REMOTE_ADDR=peer, **headers).status_code == status  # type: ignore[arg-type]
 
 
@@ -75,7 +83,7 @@ def test_without_a_token_no_token_fits(client: Client, settings: Any) -> None:
 
 @pytest.mark.django_db
 def test_metrics_are_prometheus_text(client: Client) -> None:
-    response = client.get("/metrics")
+    response = client.get("/metrics", HTTP_HOST="localhost")
     assert response["Content-Type"].startswith("text/plain; version=")
     assert (
         b"# TYPE portal_imports_ended_total counter" in response.content

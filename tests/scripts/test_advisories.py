@@ -35,21 +35,23 @@ def test_a_known_vulnerability_fails_and_is_named(
 @pytest.mark.parametrize(
     "answer", [Reply(503), Reply(200, body=b"<html>"), Reply(200, body=b'{"results": []}')]
 )
-def test_where_nobody_knows_nothing_fails_and_that_is_said(
+def test_where_nobody_knows_that_is_said_and_fails_where_it_must_not_pass(
     answer: Reply, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ScriptedServer(lambda _request: answer) as server:
         monkeypatch.setenv("ADVISORIES_URL", server.url)
         assert advisories.main() == 0
-    assert capsys.readouterr().out.startswith("note: no advisories could be read")
+        assert advisories.main(["--strict"]) == 2
+    assert capsys.readouterr().err.startswith("note: NOT CHECKED: known vulnerabilities of ")
 
 
-def test_where_nobody_answers_nothing_fails(
+def test_where_nobody_answers_that_is_said_and_fails_where_it_must_not_pass(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ADVISORIES_URL", f"http://127.0.0.1:{free_port()}")
     assert advisories.main() == 0
-    assert capsys.readouterr().out.startswith("note: ")
+    assert advisories.main(["--strict"]) == 2
+    assert capsys.readouterr().err.startswith("note: NOT CHECKED: ")
 
 
 def test_every_locked_package_is_asked_about() -> None:

@@ -71,6 +71,8 @@ def planted(siege: Siege) -> dict[str, str]:
     for _ in range(2):
         portal.call("POST", "/auth/tokens", {"username": "person", "password": WRONG}, token="")
         requests.get(f"{portal.url}/service/token", auth=("person", WRONG), timeout=20)
+    signed_in = crawl.signed_in(portal)
+    assert signed_in.get(f"{portal.url}/admin/", timeout=20).status_code == 200
     pulled = requests.get(
         f"{portal.url}/service/token", auth=(robot["username"], robot["secret"]), timeout=20
     )
@@ -104,6 +106,7 @@ def planted(siege: Siege) -> dict[str, str]:
         "robot": robot["secret"],
         "token": signed.json()["token"],
         "administrator's token": portal.token,
+        "administrator's session": signed_in.cookies["sessionid"],
         "administrator": portal.password,
         **siege.given,
         **{

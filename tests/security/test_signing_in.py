@@ -98,12 +98,6 @@ def test_guesses_at_one_door_count_at_all(door: Door, other: Door) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= throttling.WINDOW
 
 
-def test_guesses_at_robots_count() -> None:
-    for _ in range(throttling.PER_ACCOUNT):
-        assert token_service("robot$team+ci", "a wrong guess").status_code == 401
-    assert token_service("robot$team+ci", "a wrong guess").status_code == 429
-
-
 @pytest.mark.parametrize(
     "goal",
     [

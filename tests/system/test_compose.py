@@ -81,13 +81,24 @@ def test_every_container_says_that_it_is_healthy(stack: Compose) -> None:
 
 
 def test_no_secret_stands_in_a_containers_environment(stack: Compose) -> None:
-    show = "cat /config/database_password /var/lib/portal/secrets/*"
+    show = "cat /config/database_url /config/redis_url /var/lib/portal/secrets/*"
     secrets = [
         line for line in stack.compose("exec", "-T", "web", "sh", "-c", show).split() if len(line) > 20
     ]
     assert len(secrets) > 5
     shown = stack.engine.docker("inspect", *(f"portaltest_{name}_1" for name in SERVICES))
     assert not [secret for secret in secrets if secret in shown]
+
+
+def test_no_service_reads_another_services_secrets(stack: Compose) -> None:
+    has = {
+        "database": "database_password",
+        "redis": "redis.conf",
+        "registry": "registry.yml token_service.crt",
+    }
+    for service, names in has.items():
+        assert stack.compose("exec", "-T", service, "ls", "/config").split() == names.split()
+    assert stack.compose("exec", "-T", "web", "ls", "/config").split() == ["database_url", "redis_url"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -139,6 +150,7 @@ def test_the_guides_backup_rotation_garbage_collection_restore_and_upgrade_work_
     body = {"name": "theirs", "registry": "ghcr.io", "username": "me", "password": "not-to-be-lost"}
     assert stack.call("POST", f"/projects/{project}/credentials", body).status_code == 201
     stack.guide("backup", tmp_path)
+    assert not [path.name for path in tmp_path.iterdir() if path.is_file() and path.stat().st_mode & 0o77]
     assert "1 re-encrypted" in stack.guide("rotate", tmp_path)
     until(lambda: stack.health()["web"] == "healthy")
 

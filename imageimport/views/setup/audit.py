@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET
 
+from projects import refusals
 from projects.models import AuditEvent, Project, Role
 from projects.paging import page_of
 from projects.web import project_view, rights_in
@@ -52,7 +53,7 @@ ACTIONS: Final = {
 @project_view(Role.MAINTAINER)
 def audit(request: HttpRequest, project: Project) -> HttpResponse:
     """A page of the journal, newest first; ``?action=`` narrows it."""
-    action = request.GET.get("action", "")
+    action = request.GET.get("action", "").replace("\0", "")
     events = AuditEvent.objects.filter(project=project)
     if action:
         events = events.filter(action=action)
@@ -69,5 +70,6 @@ def audit(request: HttpRequest, project: Project) -> HttpResponse:
         "choices": choices,
         "kept": [("action", action)] if action else [],
         "list_url": reverse("audit", args=[project.name]),
+        "refusals": refusals.lately(project.name),
     }
     return render(request, "imageimport/settings/audit.html", context)

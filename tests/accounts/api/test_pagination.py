@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Length
 from django.test import RequestFactory
 from django.utils import timezone
 from hypothesis import given
@@ -91,6 +93,10 @@ def test_a_page_size_that_is_no_number_is_named(asked: str) -> None:
     assert list(answer.json()) == ["page_size"]
 
 
+#: Moments of some zone that are none in UTC.
+NOWHERE = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00")
+
+
 def cursor(*values: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
@@ -103,6 +109,7 @@ def cursor(*values: object) -> str:
         cursor(False, "2026-01-01T00:00:00", "00000000-0000-0000-0000-000000000000"),
         cursor(False, "2026-01-01T00:00:00Z", "no uuid"), cursor(False, 7, 7), "A" * 5000,
         base64.urlsafe_b64encode(b"[" * 3000).decode(),
+        *(cursor(False, moment, str(UUID(int=0))) for moment in NOWHERE),
     ],
 )  # fmt: skip
 def test_a_cursor_that_is_not_ours_is_404(text: str) -> None:
@@ -128,6 +135,18 @@ def test_empty_values_have_their_place_in_the_order(order: str) -> None:
         seen += pages.paginate_queryset(rows, Request(RequestFactory().get(f"/{query}")))
         query = pages.next_link and "?" + pages.next_link.partition("?")[2]
     assert len({row.pk for row in seen}) == len(seen) == 30
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", 2**63, -(2**63) - 1, 10**40, float("nan"), float("inf")])
+@pytest.mark.parametrize("column", ["name", "length"])
+def test_what_no_database_can_compare_with_is_no_cursor(column: str, value: Any) -> None:
+    rows = ApiToken.objects.annotate(length=Length("name")).order_by(column)
+    request = Request(RequestFactory().get("/", {"cursor": cursor(False, value, str(UUID(int=0)))}))
+    if column == "name" and not isinstance(value, str):
+        assert CursorPages().paginate_queryset(rows, request) == [], "a number is a text there"
+        return
+    with pytest.raises(NotFound):
+        CursorPages().paginate_queryset(rows, request)
 
 
 @given(st.text(max_size=200))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from projects import audit
 from projects.api.tables import neutral
 from projects.models import Role
+from tests.accounts.api.test_pagination import NOWHERE
 from tests.support.people import CALLERS, Team, call
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +58,20 @@ def test_it_is_the_projects_own_newest_first_and_can_be_narrowed(team: Team) -> 
     assert len(call("GET", f"{where}?actor=team-developer", None, headers).json()["results"]) == 3
     assert call("GET", f"{where}?before=2000-01-01T00:00:00Z", None, headers).json()["results"] == []
     assert call("GET", f"{where}?after=yesterday", None, headers).status_code == 400
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+@pytest.mark.parametrize("bound", ["after", "before"])
+@pytest.mark.parametrize("moment", [*NOWHERE, "0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_a_moment_that_is_none_in_utc_is_a_field_error(
+    team: Team, settings: Any, zone: str, bound: str, moment: str
+) -> None:
+    settings.TIME_ZONE = zone
+    where = f"/projects/{team.project.pk}/audit?{bound}={quote(moment)}"
+    answer = call("GET", where, None, team.bearer("maintainer"))
+    wrong = moment in NOWHERE or (zone, moment[:4]) == ("Asia/Shanghai", "0001")
+    assert answer.status_code == (400 if wrong else 200)
+    assert not wrong or list(answer.json()) == [bound]
 
 
 def test_as_csv_it_is_whole_and_without_formulas(team: Team) -> None:
