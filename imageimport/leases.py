@@ -22,7 +22,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from imageimport import counting, endings
-from imageimport.choices import OCCUPYING, Outcome, Stage, Status
+from imageimport.choices import OCCUPYING, STAGE_PROGRESS, Outcome, Stage, Status
 from imageimport.models import ImportAttempt, ImportTask, ProjectTurn
 from imageimport.sentences import english, parts
 from oci.errors import gettext_noop
@@ -218,7 +218,8 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
     taken = ImportTask.objects.filter(pk=task.pk, status=Status.PENDING, fence=task.fence).update(
         status=Status.RUNNING,
         stage=Stage.START,
-        progress=10,
+        # Never less than an earlier attempt had shown: what it brought is there.
+        progress=max(task.progress, STAGE_PROGRESS[Stage.START]),
         message=english(said),
         message_parts=said,
         error="",

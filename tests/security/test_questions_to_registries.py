@@ -125,8 +125,9 @@ def test_tests_of_sign_ins_leave_threads_to_others(
 
 
 def test_readiness_asks_a_silent_registry_by_one_thread(make_portal: Callable[..., PortalProcess]) -> None:
-    with silent_registry() as host, ThreadPoolExecutor(MANY) as pool:
+    with silent_registry() as host, ThreadPoolExecutor(8 * MANY) as pool:
         house = make_portal(WEB_CONCURRENCY="1", REGISTRY_URL=f"http://{host}", REGISTRY_AUTH="none")
-        looks = [pool.submit(requests.get, f"{house.url}/readyz", timeout=120) for _ in range(4 * MANY)]
+        looks = [pool.submit(requests.get, f"{house.url}/readyz", timeout=120) for _ in range(8 * MANY)]
+        time.sleep(1)  # All of them are on their way.
         others_are_answered(house)
         assert {look.result().status_code for look in looks} == {200}
