@@ -58,6 +58,19 @@ STAGE_PROGRESS: Final = {
 }
 
 
+def percent(*, status: str, stage: str, progress: int) -> int:
+    """How far an import is, 0 to 100: the one number that API, pages and terminal show. Bytes are shown as bytes.
+
+    :param progress: as a worker last wrote it (:mod:`imageimport.progress`); the stage's least counts where rows were
+        written by others.
+    """
+    if status == Status.SUCCESS:
+        return 100
+    if status not in OCCUPYING:
+        return min(99, progress)
+    return min(99, max(progress, STAGE_PROGRESS[Stage(stage)] if stage else 0))
+
+
 class Transport(models.TextChoices):
     REGISTRY = "registry", _("Registry to registry")
     DOCKER = "docker", _("Docker Engine")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +20,21 @@ from imageimport.ratelimits import SharedRateLimits
 from imageimport.requests import FieldErrors, Refused
 from imageimport.sentences import of_error, parts, shown
 from oci.auth import Credential as SourceCredential
+from oci.cancel import CancelToken
 from oci.client import RegistryClient
-from oci.errors import OciError
+from oci.errors import Note, OciError
 from oci.reference import connect_host, parse_reference
 from oci.retry import RetryBudget
 from oci.scrub import remember
-from projects import audit
+from projects import audit, places
 from projects.locking import locked
 from projects.models import Project
 
 #: A test is waited for by a person: it retries for this long at most, and waits this long for an answer; seconds.
 TEST_SECONDS = 5.0
 STALL_SECONDS = 10.0
+#: All of its requests together, seconds.
+MOST_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Tested:
     ok: bool
     code: str = ""
     detail: str = ""
+    #: Nothing was tested, since too much is asked at once: seconds until it may be tried again.
+    retry_after: int | None = None
 
 
 def create(
@@ -123,8 +128,11 @@ def delete(*, credential: Credential, user: User | None, audit_request: HttpRequ
         credential.delete()
 
 
-def test(*, credential: Credential) -> Tested:
-    """Sign in at the credential's own registry, and nowhere else."""
+def test(*, credential: Credential, user: User | None = None) -> Tested:
+    """Sign in at the credential's own registry, and nowhere else.
+
+    :raises AllTaken: too much is asked at once, or by ``user`` (:mod:`projects.places`).
+    """
     try:
         password = credential.password.reveal()
     except OciError as exc:
@@ -132,36 +140,59 @@ def test(*, credential: Credential) -> Tested:
     if not password:
         return Tested(False, "unauthorized", _("There is no password. Enter it again."))
     Credential.objects.filter(pk=credential.pk).update(last_used_at=timezone.now())
-    return check_sign_in(registry=credential.registry, username=credential.username, password=password)
+    return check_sign_in(
+        registry=credential.registry, username=credential.username, password=password, user=user
+    )
 
 
-def check_sign_in(*, registry: str, username: str, password: str) -> Tested:
-    """Whether a registry accepts a sign-in; asked of the registry itself, never of a mirror."""
+def not_now(exc: places.AllTaken) -> Tested:
+    """That nothing was tested, for a page."""
+    return Tested(False, "throttled", shown("", of_error(exc)), places.COME_BACK)
+
+
+def check_sign_in(*, registry: str, username: str, password: str, user: User | None = None) -> Tested:
+    """Whether a registry accepts a sign-in; asked of the registry itself, never of a mirror.
+
+    :raises AllTaken: see :func:`test`.
+    """
     if connect_host(registry) in map(connect_host, settings.IMPORT_MIRRORS_ONLY):
         return Tested(
             False, "forbidden", _("The operator has this registry contacted through its mirrors only.")
         )
-    with remember(password, username):
-        client = RegistryClient(
-            registry=registry,
-            door=engine.import_door(),
-            credential=SourceCredential(host=registry, username=username, password=password),
-            trusted_realms=settings.IMPORT_TRUSTED_REALMS,
-            budget=RetryBudget(seconds=TEST_SECONDS),
-            stall_seconds=STALL_SECONDS,
-            headers_seconds=STALL_SECONDS,
-            rate_limits=SharedRateLimits(),
-        )
-        try:
-            client.retrier.run(lambda: _knock(client))
-            asked = client.session.sign_in.header(()) is not None
-        except OciError as exc:
-            return _failed(exc)
-        finally:
-            client.close()
-    if client.notes:  # Its token server is not trusted with the secret, so nothing was tested.
-        return Tested(False, "forbidden", shown("", parts(*client.notes[0])))
+    credential = SourceCredential(host=registry, username=username, password=password)
+    try:
+        with remember(password, username), places.asking_others(user, seconds=MOST_SECONDS) as cancel:
+            asked, notes = _try(credential, cancel)
+    except places.AllTaken:
+        raise
+    except OciError as exc:
+        return _failed(exc)
+    if notes:  # Its token server is not trusted with the secret, so nothing was tested.
+        return Tested(False, "forbidden", shown("", parts(*notes[0])))
     return Tested(True, detail="" if asked else _("This registry asks nobody to sign in."))
+
+
+def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Sequence[Note]]:
+    """Whether the registry wanted a sign-in at all, and what the engine notes of it.
+
+    :raises OciError: it refuses, or is away.
+    """
+    client = RegistryClient(
+        registry=credential.host,
+        door=engine.import_door(),
+        credential=credential,
+        trusted_realms=settings.IMPORT_TRUSTED_REALMS,
+        budget=RetryBudget(seconds=TEST_SECONDS),
+        stall_seconds=STALL_SECONDS,
+        headers_seconds=STALL_SECONDS,
+        rate_limits=SharedRateLimits(),
+        cancel=cancel,
+    )
+    try:
+        client.retrier.run(lambda: _knock(client))
+        return client.session.sign_in.header(()) is not None, client.notes
+    finally:
+        client.close()
 
 
 def _knock(client: RegistryClient) -> None:

@@ -20,7 +20,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from imageimport import counting, endings
-from imageimport.choices import OCCUPYING, Outcome, Stage, Status
+from imageimport.choices import OCCUPYING, STAGE_PROGRESS, Outcome, Stage, Status
 from imageimport.models import ImportAttempt, ImportTask
 from imageimport.places import Place, eligible, next_task, note_turn, places_taken
 from imageimport.sentences import english, parts
@@ -175,7 +175,8 @@ def _start(task: ImportTask, *, worker: str) -> Lease | None:
     taken = ImportTask.objects.filter(pk=task.pk, status=Status.PENDING, fence=task.fence).update(
         status=Status.RUNNING,
         stage=Stage.START,
-        progress=10,
+        # Never less than an earlier attempt had shown: what it brought is there.
+        progress=max(task.progress, STAGE_PROGRESS[Stage.START]),
         message=english(said),
         message_parts=said,
         error="",

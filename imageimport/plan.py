@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,12 +17,12 @@ from imageimport.requests import ImportRequest, Prepared, prepare
 from imageimport.sentences import of_error, parts, shown
 from oci import plan as engine_plan
 from oci.cancel import CancelToken
-from oci.errors import Canceled, OciError, gettext_noop
+from oci.errors import OciError
 from oci.plan import ImportPlan, PlannedPlatform
 from oci.ratelimit import RateLimit
 from oci.reference import parse_reference
 from oci.retry import RetryBudget
-from projects import registry
+from projects import places, registry
 from projects.models import Image, Project
 
 #: All questions together, and retries among them, seconds.
@@ -57,22 +56,11 @@ def make_plan(*, project: Project, user: User | None, request: ImportRequest) ->
     """Look at source and target, by the rights of ``user``; write nothing.
 
     :raises FieldErrors: as :func:`imageimport.services.submit`. :raises OciError: as the import would end.
+    :raises AllTaken: too much is asked at once (:mod:`projects.places`).
     """
     prepared = prepare(project=project, user=user, request=request)
-    cancel = CancelToken()
-    alarm = threading.Timer(MOST_SECONDS, cancel.cancel, args=["timeout"])
-    alarm.daemon = True
-    alarm.start()
-    try:
+    with places.asking_others(user, seconds=MOST_SECONDS) as cancel:
         found = _ask(project, user, prepared, cancel)
-    except Canceled:
-        raise OciError(
-            "timeout",
-            gettext_noop("The registries did not answer all questions within %(seconds)d seconds."),
-            seconds=int(MOST_SECONDS),
-        ) from None
-    finally:
-        alarm.cancel()
     return Planned(
         source_image=prepared.task.source_image,
         source_digest=found.source_digest,

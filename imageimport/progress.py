@@ -59,7 +59,8 @@ class Progress:
         self._write_lock = threading.Lock()
         self._layers: dict[str, _Layer] = {}
         self._stage = Stage.START
-        self._percent = STAGE_PROGRESS[Stage.START]
+        #: Of an earlier attempt, where it was further.
+        self._percent = max(lease.task.progress, STAGE_PROGRESS[Stage.START])
         self._said: dict[str, Any] = parts(STAGE_MESSAGES[Stage.START])
         self._waits_until: float | None = None
         self._dirty = False

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from imageimport import services, timeline
 from imageimport.requests import Refused
 from oci.errors import OciError
-from projects import audit, registry
+from projects import audit, places, registry
 from projects import services as project_services
 from projects.inspecting import Inspected, inspect
 from projects.models import Image
@@ -70,7 +70,7 @@ def _put(repository: str, tag: str, digest: str) -> Inspected:
 
     :raises Refused: ``digest_gone``. :raises OciError: the registry is away.
     """
-    with registry.opened(access={repository: registry.PUSH}) as target:
+    with places.asking_ours(), registry.opened(access={repository: registry.PUSH}) as target:
         try:
             found = inspect(target, repository, digest)
             if found is not None:

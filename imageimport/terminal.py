@@ -48,7 +48,8 @@ def facts(task: ImportTask) -> str:
     """Bytes, rate and time left, as far as they are known."""
     found = []
     if task.bytes_total:
-        found.append(f"{size(task.bytes_done)} / {size(task.bytes_total)}")
+        done, total = size(task.bytes_done), size(task.bytes_total)
+        found.append(total if done == total else _("%(done)s of %(total)s") % {"done": done, "total": total})
     if task.rate:
         found.append(f"{size(task.rate)}/s")
     if task.eta_seconds is not None:
@@ -74,16 +75,16 @@ class Lines:
         message = render_message(task)
         if self._said is not None and not self._is_news(message, task):
             return
-        self._said, self._at = (message, task.progress), time.monotonic()
+        self._said, self._at = (message, task.percent), time.monotonic()
         known = facts(task)
-        self._stream.write(f"{task.progress:3} %  {message}{f' ({known})' if known else ''}\n")
+        self._stream.write(f"{task.percent:3} %  {message}{f' ({known})' if known else ''}\n")
         self._stream.flush()
 
     def _is_news(self, message: str, task: ImportTask) -> bool:
         said, percent = self._said or ("", -STEP)
         if message != said or task.is_terminal:
             return True
-        return task.progress - percent >= STEP and time.monotonic() - self._at >= PAUSE
+        return task.percent - percent >= STEP and time.monotonic() - self._at >= PAUSE
 
 
 class Bar:
@@ -110,7 +111,7 @@ class Bar:
 
     def show(self, task: ImportTask) -> None:
         self._progress.update(
-            self._task, completed=task.progress, message=render_message(task), facts=facts(task)
+            self._task, completed=task.percent, message=render_message(task), facts=facts(task)
         )
 
 

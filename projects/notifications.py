@@ -17,7 +17,8 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import F
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -61,6 +62,8 @@ class Event:
     method: str
     actor: str
     agent: str
+    #: The client's address, without its port.
+    address: str
 
     @classmethod
     def read(cls, given: object) -> Event | None:
@@ -77,6 +80,7 @@ class Event:
             method=_text(request, "method"),
             actor=_text(actor, "name"),
             agent=_text(request, "useragent"),
+            address=_text(request, "addr").rpartition(":")[0],
         )
         names_something = bool(found.tag) or is_digest(found.digest)
         return found if names_something and split_repository(found.repository) else None
@@ -176,23 +180,53 @@ def _count(events: Iterable[Event]) -> None:
     for event in events:
         if event.media_type and not is_manifest_type(event.media_type):
             continue
-        hint = f"pulled-tag:{event.repository}@{event.digest}"
         if event.method == "HEAD":
             if event.tag:
-                cache.set(hint, event.tag, TAG_HINT)
+                cache.set(_tag_hint(event, event.digest), event.tag, TAG_HINT)
             continue
-        rows = _rows(event).filter(digest=event.digest)
-        tag = event.tag or cache.get(hint)
-        row = (
-            (rows.filter(tag=tag) if tag else rows)
-            .order_by("-updated_at")
-            .values_list("pk", flat=True)
-            .first()
-        )
+        row = _pulled(event) or _pulled_in_part(event)
         if row is not None:
             counts[row] += 1
     for row, count in counts.items():
         Image.objects.filter(pk=row).update(pull_count=F("pull_count") + count, last_pulled_at=timezone.now())
+
+
+def _pulled(event: Event) -> Any:
+    """The row of the tag that a pull is of, by tag or digest."""
+    row = _likeliest(event, _rows(event).filter(digest=event.digest), event.digest)
+    if row is not None:
+        cache.set(_whole_hint(event, event.digest), True, TAG_HINT)
+    return row
+
+
+def _pulled_in_part(event: Event) -> Any:
+    """The row of a tag whose index has the pulled manifest: who knows a platform's digest, or has the index already,
+    pulls nothing else. None where this client has pulled the index just now, which was counted."""
+    text = Cast("children", TextField())
+    found = _rows(event).annotate(text=text).filter(text__contains=f'"{event.digest}"')
+    for digest in set(found.values_list("digest", flat=True)):
+        if cache.get(_whole_hint(event, digest)):
+            return None
+    hinted = [
+        digest for digest in found.values_list("digest", flat=True) if cache.get(_tag_hint(event, digest))
+    ]
+    return _likeliest(event, found.filter(digest__in=hinted) if hinted else found, *hinted)
+
+
+def _likeliest(event: Event, rows: Any, *digests: str) -> Any:
+    """Of these rows that of the tag that was asked for, now or before; else the one that was set last."""
+    hints = (cache.get(_tag_hint(event, digest)) for digest in digests)
+    tag = event.tag or next(filter(None, hints), None)
+    rows = rows.filter(tag=tag) if tag else rows
+    return rows.order_by("-updated_at").values_list("pk", flat=True).first()
+
+
+def _tag_hint(event: Event, digest: str) -> str:
+    return f"pulled-tag:{event.repository}@{digest}"
+
+
+def _whole_hint(event: Event, digest: str) -> str:
+    return f"pulled-whole:{event.repository}@{digest}:{event.address}"
 
 
 def _rows(event: Event) -> Any:

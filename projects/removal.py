@@ -9,6 +9,7 @@ from projects import audit
 from projects.contents import repositories_of, tags_of
 from projects.deleting import delete_tag
 from projects.models import Image, Project
+from projects.places import asking_ours
 from projects.services import forget_image, forget_project
 
 
@@ -18,7 +19,8 @@ def delete_image(*, image: Image, user: User, request: HttpRequest | None = None
     :raises OciError: the registry is away or refuses; nothing has changed then.
     """
     repository = f"{image.project.name}/{image.repository}"
-    delete_tag(repository=repository, tag=image.tag)
+    with asking_ours():
+        delete_tag(repository=repository, tag=image.tag)
     forget_image(image=image)
     audit.record(
         action="image.deleted",
@@ -37,7 +39,8 @@ def delete_project(*, project: Project, user: User, request: HttpRequest | None 
 
     :raises OciError: the registry is away or refuses; the project stays, without the tags removed so far.
     """
-    for repository in repositories_of(project):
-        for tag in tags_of(repository):
-            delete_tag(repository=repository, tag=tag)
+    with asking_ours():
+        for repository in repositories_of(project):
+            for tag in tags_of(repository):
+                delete_tag(repository=repository, tag=tag)
     forget_project(project=project, user=user, request=request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -119,6 +120,14 @@ def go(request: HttpRequest, to: str) -> HttpResponse:
     if urldefrag(htmx.current_url_abs_path or "").url == urldefrag(to).url:
         return HttpResponseClientRefresh()
     return HttpResponseClientRedirect(to)
+
+
+def come_back(response: HttpResponse, seconds: float | None) -> HttpResponse:
+    """The answer as a 429 that may be asked for again after ``seconds``; as it is where there are none."""
+    if seconds is not None:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(max(1, math.ceil(seconds)))
+    return response
 
 
 def asked(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import threading
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -36,7 +38,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready when the database answers and has every migration. Redis and the registry are told, but pages and
     submissions work without them, so their absence takes no web process out of service."""
-    found = {"database": _database(), "redis": _redis(), "registry": _registry()}
+    found = {"database": _database(), "redis": _ask_redis(), "registry": _ask_registry()}
     return JsonResponse(found, status=200 if found["database"] == "ok" else 503)
 
 
@@ -58,6 +60,24 @@ def _database() -> str:
         return f"away ({type(exc).__name__})"
 
 
+class _One:
+    """One question at a time, whoever asks: a service that is silent holds one thread, and the others are told what
+    was known before."""
+
+    def __init__(self, ask: Callable[[], str]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._known = "not known yet"
+
+    def __call__(self) -> str:
+        if self._lock.acquire(blocking=False):
+            try:
+                self._known = self._ask()
+            finally:
+                self._lock.release()
+        return self._known
+
+
 def _redis() -> str:
     options: dict[str, Any] = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
@@ -75,6 +95,10 @@ def _registry() -> str:
     except OciError as exc:
         return f"away ({exc.code})"
     return "ok"
+
+
+_ask_redis = _One(_redis)
+_ask_registry = _One(_registry)
 
 
 def _has_token(request: HttpRequest) -> bool:

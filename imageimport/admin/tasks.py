@@ -143,7 +143,7 @@ class ImportTaskAdmin(LongList):
     @admin.display(description=_("status"), ordering="status")
     def look(self, task: ImportTask) -> str:
         colour, _icon = STATUS_LOOKS[Status(task.status)]
-        far = f" {task.progress} %" if task.status == Status.RUNNING else ""
+        far = f" {task.percent} %" if task.status == Status.RUNNING else ""
         return format_html(
             '<span class="status status-{}">{}{}</span>', colour, task.get_status_display(), far
         )

@@ -16,8 +16,10 @@ from imageimport import credentials
 from imageimport.api.errors import answering
 from imageimport.api.serializers.credentials import CredentialSerializer, TestedSerializer
 from imageimport.models import Credential
+from projects.api.errors import all_taken
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
+from projects.places import AllTaken
 
 
 @extend_schema(tags=["credentials"])
@@ -79,8 +81,17 @@ class CredentialViewSet(
         return Response(status=204)
 
     @extend_schema(
-        summary="Sign in with it at its own registry", request=None, responses={200: TestedSerializer}
+        summary="Sign in with it at its own registry",
+        request=None,
+        responses={
+            200: TestedSerializer,
+            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+        },
     )
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **_: Any) -> Response:
-        return Response(TestedSerializer(credentials.test(credential=self.get_object())).data)
+        try:
+            tested = credentials.test(credential=self.get_object(), user=self.user)
+        except AllTaken as exc:
+            raise all_taken(exc) from None
+        return Response(TestedSerializer(tested).data)

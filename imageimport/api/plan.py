@@ -18,9 +18,10 @@ from imageimport.api.serializers.tasks import ImportBodySerializer
 from imageimport.plan import make_plan
 from imageimport.sentences import of_error, shown
 from oci.errors import OciError
-from projects.api.errors import registry_refused
+from projects.api.errors import all_taken, registry_refused
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
+from projects.places import AllTaken
 
 
 class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
@@ -36,6 +37,7 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         request=ImportBodySerializer,
         responses={
             200: PlanSerializer,
+            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
             422: refused("The source can't be read; `code` is the import's error code."),
             502: refused("`target_error`: the private registry refuses."),
         },
@@ -46,6 +48,8 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         try:
             with answering():
                 found = make_plan(project=self.project, user=self.user, request=body.to_request())
+        except AllTaken as exc:
+            raise all_taken(exc) from None
         except OciError as exc:
             if exc.code == "target_error":
                 raise registry_refused(exc) from exc

@@ -19,6 +19,7 @@ from imageimport.choices import (
     Stage,
     Status,
     Transport,
+    percent,
 )
 from imageimport.models.batch import ImportBatch
 from imageimport.models.credential import Credential
@@ -225,6 +226,11 @@ class ImportTask(models.Model):
 
     def __str__(self) -> str:
         return self.source_image or self.image_url
+
+    @property
+    def percent(self) -> int:
+        """How far it is: see :func:`imageimport.choices.percent`."""
+        return percent(status=self.status, stage=self.stage, progress=self.progress)
 
     @property
     def is_active(self) -> bool:

@@ -17,14 +17,9 @@ from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
 from imageimport.cronwords import in_words
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
-from projects.templatetags.portal import exact, icon
+from projects.templatetags.portal import exact, icon, size
 
 register = template.Library()
-
-#: Share of the bar, in percent, that stages before and after the moving of bytes take; the bytes have the rest.
-_BEFORE: Final = {Stage.START: 1, Stage.LOGIN: 2, Stage.PULL: 4}
-_AFTER: Final = {Stage.TAG: 96, Stage.PUSH: 97, Stage.CLEANUP: 99, Stage.DONE: 100}
-_BYTES_FROM, _BYTES_TO = 4, 96
 
 _ICONS: Final = {"loader": "loader-2"}
 
@@ -161,20 +156,11 @@ def next_of(task: ImportTask) -> str:
     return _(_NEXT[Stage(task.stage)])
 
 
-@register.filter
-def bar(task: ImportTask) -> int:
-    """How far the bar is, 0 to 100: by bytes while they move; never back within an attempt."""
-    if task.status == Status.SUCCESS:
-        return 100
-    if not task.stage:
-        return 0
-    stage = Stage(task.stage)
-    if stage in _AFTER:
-        return _AFTER[stage]
-    if stage == Stage.PULL and task.bytes_total:
-        share = min(1.0, task.bytes_done / task.bytes_total)
-        return _BYTES_FROM + int(share * (_BYTES_TO - _BYTES_FROM))
-    return _BEFORE[stage]
+@register.simple_tag
+def moved(done: int, total: int) -> str:
+    """Bytes of bytes; the whole alone where the two read the same. Never a percent: an import has one of its own."""
+    here, whole = size(done), size(total)
+    return whole if here == whole else _("%(done)s of %(total)s") % {"done": here, "total": whole}
 
 
 @register.filter

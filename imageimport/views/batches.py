@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from imageimport import batch_totals, batches
 from imageimport.choices import ACTIVE, Status
-from imageimport.models import ImportBatch, ImportTask
+from imageimport.models import ImportBatch
 from imageimport.requests import Refused
 from projects.models import Project, Role
 from projects.paging import page_of
@@ -84,18 +83,10 @@ def _batch(project: Project, batch_id: UUID) -> ImportBatch:
 
 def _add_summaries(rows: Sequence[Any]) -> None:
     """Counts and progress of all batches of a page, by one query."""
-    found: dict[UUID, list[dict[str, Any]]] = {row.pk: [] for row in rows}
-    tasks = ImportTask.objects.filter(batch__in=found, replaced=False).order_by()
-    for group in tasks.values("batch", "status").annotate(count=Count("pk"), percent=Sum("progress")):
-        found[group["batch"]].append(group)
+    found = batch_totals.totals_of_all(rows)
     for row in rows:
-        groups = found[row.pk]
-        row.total = sum(group["count"] for group in groups)
-        row.counts = {group["status"]: group["count"] for group in groups}
-        done = sum(
-            group["percent"] if group["status"] in ACTIVE else 100 * group["count"] for group in groups
-        )
-        row.percent = int(done / row.total) if row.total else 100
+        totals = found[row.pk]
+        row.total, row.counts, row.percent = totals.total, totals.counts, totals.progress
 
 
 def _context(project: Project, row: ImportBatch) -> dict[str, Any]:

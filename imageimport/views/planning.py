@@ -17,8 +17,12 @@ from imageimport.forms import ImportForm
 from imageimport.requests import FieldErrors, prepare
 from oci.errors import OciError
 from projects.models import Project, Role
+from projects.places import AllTaken
 from projects.views.images import sentence_of
-from projects.web import htmx_of, project_view, user_of
+from projects.web import come_back, htmx_of, project_view, user_of
+
+#: So often a page asks for its plan again by itself, where too much is asked at once.
+MOST_TRIES = 6
 
 
 @require_POST
@@ -32,17 +36,26 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
             made = planner.make_plan(project=project, user=user_of(request), request=form.to_request())
         except FieldErrors as exc:
             context["problem"] = next(iter(exc.errors.values()))[0]
+        except AllTaken as exc:
+            context |= {"problem": sentence_of(exc), "again": _again(request), "retry_after": exc.retry_after}
         except OciError as exc:
             context |= {"problem": sentence_of(exc), "code": exc.code}
         else:
             context |= {"plan": made, "warnings": made.warnings, "task": made}
     else:
         context["problem"] = _("Correct the fields first.")
+    seconds = context.get("retry_after")
     if htmx_of(request):
-        return render(request, "imageimport/_plan.html", context)
-    return render(
-        request, "imageimport/import_new.html", {**context, "plan_problem": context.pop("problem", "")}
-    )
+        return come_back(render(request, "imageimport/_plan.html", context), seconds)
+    whole = {**context, "plan_problem": context.pop("problem", "")}
+    return come_back(render(request, "imageimport/import_new.html", whole), seconds)
+
+
+def _again(request: HttpRequest) -> int | None:
+    """The number of the try that the page makes by itself; None: it leaves that to the reader now."""
+    made = request.POST.get("again", "0")
+    number = int(made) + 1 if made.isdecimal() and len(made) < 3 else 1
+    return number if number <= MOST_TRIES else None
 
 
 @sensitive_post_parameters("password")
@@ -51,10 +64,13 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
 def sign_in(request: HttpRequest, project: Project) -> HttpResponse:
     """The *Test* of the form: sign in at the source's registry with what the form says, and read nothing there."""
     form = ImportForm(request.POST, project=project)
-    context = {"project": project, "form": form, "tested": _tested(request, project, form)}
-    if htmx_of(request):
-        return render(request, "imageimport/settings/_tested.html", context)
-    return render(request, "imageimport/import_new.html", context)
+    try:
+        tested = _tested(request, project, form)
+    except AllTaken as exc:
+        tested = credentials.not_now(exc)
+    context = {"project": project, "form": form, "tested": tested}
+    template = "imageimport/settings/_tested.html" if htmx_of(request) else "imageimport/import_new.html"
+    return come_back(render(request, template, context), tested.retry_after)
 
 
 def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
@@ -67,11 +83,14 @@ def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
     except FieldErrors as exc:
         return Tested(False, "invalid_reference", next(iter(exc.errors.values()))[0])
     if wanted.credential is not None:
-        return credentials.test(credential=wanted.credential)
+        return credentials.test(credential=wanted.credential, user=user_of(request))
     if not wanted.password:
         return Tested(
             False, "unauthorized", _("Enter a username and a password, or choose a saved credential.")
         )
     return credentials.check_sign_in(
-        registry=prepared.task.source_registry, username=wanted.username, password=wanted.password
+        registry=prepared.task.source_registry,
+        username=wanted.username,
+        password=wanted.password,
+        user=user_of(request),
     )

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.api.errors import ApiError
 from oci.errors import OciError
 from projects.forms import TOO_MANY_PROJECTS
+from projects.places import AllTaken
 
 #: The registry is away or busy; asking again may help.
 _PASSING = frozenset({"unreachable", "rate_limited", "stalled", "timeout"})
@@ -19,6 +20,11 @@ def registry_refused(exc: OciError) -> ApiError:
     return ApiError(
         exc.code, sentence % exc.params if exc.params else sentence, status, retry_after=exc.retry_after
     )
+
+
+def all_taken(exc: AllTaken) -> ApiError:
+    """429, with the time to come back."""
+    return ApiError("throttled", _(exc.template) % exc.params, 429, retry_after=exc.retry_after)
 
 
 def not_yours() -> ApiError:

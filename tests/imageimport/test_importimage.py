@@ -157,7 +157,9 @@ def test_bytes_are_shown_in_words(count: int, shown: str) -> None:
 def test_facts_are_what_is_known() -> None:
     assert facts(task()) == ""
     known = task(bytes_total=2048, bytes_done=1024, rate=512, eta_seconds=62)
-    assert facts(known) == "1.0 KiB / 2.0 KiB · 512 B/s · 1:02 left"
+    assert facts(known) == "1.0 KiB of 2.0 KiB · 512 B/s · 1:02 left"
+    almost = task(bytes_total=20 * 1024**2, bytes_done=20 * 1024**2 - 3)
+    assert facts(almost) == "20.0 MiB"
 
 
 def test_plain_lines_say_what_is_new_and_no_more() -> None:
@@ -185,4 +187,4 @@ def test_a_person_sees_a_bar_and_no_markup_is_read() -> None:
     shown = stream.getvalue()
     assert "[bold]x[/bold]" in shown
     assert "30%" in shown
-    assert "1.0 KiB / 2.0 KiB" in shown
+    assert "1.0 KiB of 2.0 KiB" in shown

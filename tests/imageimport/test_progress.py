@@ -125,3 +125,31 @@ def test_a_layer_it_was_never_told_of_is_ignored(progress: Progress) -> None:
     progress.layer("sha256:unknown", "copying", 5)
     progress.write()
     assert row().bytes_total == 0
+
+
+def test_the_percent_holds_over_attempts(progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt finds what this one brought; nobody sees the percent fall meanwhile."""
+    monkeypatch.setattr("imageimport.progress._JUST_WRITTEN", 0)
+    progress.enter(Stage.PULL)
+    progress.layers([Blob("sha256:a", 1000)])
+    progress.layer("sha256:a", "copying", 500)
+    progress.write()
+    seen = [row().progress]
+    lease = progress._lease
+    leases.try_again(lease, pause=0, code="unreachable", said={"template": "It is away.", "params": {}})
+    seen.append(row().progress)
+    again = leases.claim(worker="test:2")
+    assert again is not None
+    seen.append(row().progress)
+    second = Progress(again)
+    for stage in (Stage.LOGIN, Stage.PULL):
+        second.enter(stage)
+        seen.append(row().progress)
+    second.layers([Blob("sha256:a", 1000)])
+    second.layer("sha256:a", "copying", 100)
+    second.write()
+    seen.append(row().progress)
+    assert seen == [45] * len(seen)
+    second.layer("sha256:a", "copying", 700)
+    second.write()
+    assert row().progress == 51

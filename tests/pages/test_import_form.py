@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from imageimport import credentials
 from imageimport.models import ImportBatch, ImportTask
+from projects import places
 from tests.pages.conftest import htmx
 from tests.support.factories import CredentialFactory, TaskFactory
 from tests.support.people import Team
@@ -140,7 +143,8 @@ def test_the_sign_in_is_tested_at_the_registry_of_the_reference(
 ) -> None:
     calls: list[dict[str, str]] = []
 
-    def check(**given: str) -> credentials.Tested:
+    def check(*, user: User, **given: str) -> credentials.Tested:
+        assert user == team.users["developer"]
         calls.append(given)
         return credentials.Tested(
             given["password"] == "right", "unauthorized", "" if given["password"] == "right" else "No."
@@ -175,3 +179,38 @@ def test_a_sign_in_that_no_import_could_use_is_asked_of_nobody(
     answer = htmx(as_("developer"), "post", "/projects/team/import/sign-in/", {"mode": "one", **fields})
     assert answer.status_code == 200
     assert said in answer.content.decode()
+
+
+def test_a_plan_that_finds_no_place_says_so_and_is_asked_for_again(as_: As, team: Team) -> None:
+    fields = {"mode": "one", "image_url": "ghcr.io/owner/app:1"}
+    path = "/projects/team/import/plan/"
+    with ExitStack() as stack:
+        for _ in range(places.PER_USER):
+            stack.enter_context(places.asking_others(team.users["developer"], seconds=60))
+        first = htmx(as_("developer"), "post", path, fields)
+        assert first.status_code == 429
+        assert first.headers["Retry-After"] == str(places.COME_BACK)
+        page = first.content.decode()
+        assert "Too many registries are being asked at once." in page
+        assert f'hx-trigger="load delay:{places.COME_BACK}' in page
+        assert """hx-vals='{"again": "1"}'""" in page
+        assert (
+            """{"again": "2"}"""
+            in htmx(as_("developer"), "post", path, {**fields, "again": "1"}).content.decode()
+        )
+        last = htmx(as_("developer"), "post", path, {**fields, "again": "6"}).content.decode()
+        assert "Too many registries are being asked at once." in last
+        assert "hx-trigger" not in last
+        plain = as_("developer").post(path, fields)
+        assert plain.status_code == 429
+        assert "Too many registries are being asked at once." in plain.content.decode()
+
+
+def test_a_test_of_a_sign_in_that_finds_no_place_says_so(as_: As, team: Team) -> None:
+    fields = {"mode": "one", "image_url": "ghcr.io/owner/app:1", "username": "ann", "password": "right"}
+    with ExitStack() as stack:
+        for _ in range(places.PER_USER):
+            stack.enter_context(places.asking_others(team.users["developer"], seconds=60))
+        answer = htmx(as_("developer"), "post", "/projects/team/import/sign-in/", fields)
+    assert answer.status_code == 429
+    assert "Too many registries are being asked at once." in answer.content.decode()

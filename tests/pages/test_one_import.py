@@ -42,7 +42,7 @@ def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
         "Already here",
         "Mounted",
         "Copying",
-        "43 %",
+        "43 B of 100 B",
         "Attempt 1",
         "Worker lost",
         "Gone.",

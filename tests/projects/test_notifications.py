@@ -170,6 +170,64 @@ def test_a_pull_by_digest_counts_for_the_tag_that_was_asked_for_before() -> None
     assert sum(Image.objects.values_list("pull_count", flat=True)) == 1
 
 
+CHILD = "sha256:" + "c" * 64
+
+
+def told(*events: dict[str, Any], address: str = "10.0.0.7:51000") -> None:
+    """As the registry reports what one client did."""
+    for each in events:
+        each["request"]["addr"] = address
+    take_in([found for found in map(Event.read, events) if found])
+
+
+def with_child(team: Team, tag: str, **values: Any) -> Image:
+    children = [{"platform": "linux/amd64", "digest": CHILD, "size": 1}]
+    return team.image(tag=tag, children=children, **values)
+
+
+@pytest.mark.django_db
+def test_a_pull_of_a_platforms_digest_counts_for_the_tag_that_holds_it() -> None:
+    """Else a clean-up takes what was pulled yesterday, by its digest, for never pulled."""
+    team = Team.make()
+    row = with_child(team, "1")
+    other = team.image(repository="other", tag="1")
+    told(event("pull", "team/app", digest=CHILD))
+    row.refresh_from_db()
+    other.refresh_from_db()
+    assert (row.pull_count, other.pull_count) == (1, 0)
+    assert row.last_pulled_at is not None
+
+
+@pytest.mark.django_db
+def test_a_client_that_pulls_index_and_platform_counts_once() -> None:
+    team = Team.make()
+    row = with_child(team, "1")
+    told(
+        event("pull", "team/app", tag="1", digest=DIGEST, method="HEAD"),
+        event("pull", "team/app", digest=DIGEST),
+        event("pull", "team/app", digest=CHILD),
+    )
+    row.refresh_from_db()
+    assert row.pull_count == 1
+    told(event("pull", "team/app", digest=CHILD), address="10.0.0.8:51000")
+    row.refresh_from_db()
+    assert row.pull_count == 2
+
+
+@pytest.mark.django_db
+def test_a_client_that_has_the_index_already_counts_for_the_tag_that_it_asked_for() -> None:
+    team = Team.make()
+    old = with_child(team, "old")
+    with_child(team, "latest", digest="sha256:" + "d" * 64)
+    told(
+        event("pull", "team/app", tag="old", digest=DIGEST, method="HEAD"),
+        event("pull", "team/app", digest=CHILD),
+    )
+    old.refresh_from_db()
+    assert old.pull_count == 1
+    assert sum(Image.objects.values_list("pull_count", flat=True)) == 1
+
+
 @pytest.mark.django_db
 def test_one_bad_notice_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     team = Team.make()

@@ -45,7 +45,8 @@ class BearerSignIn:
 
     def refuse(self, request: Request, needs: str) -> Reply | None:
         token = request.authorization.removeprefix("Bearer ")
-        granted = self.tokens.granted(token)
+        # Judged when the request begins, as registries do: a body may take longer than a token lives.
+        granted = self.tokens.granted(token, request.at)
         used = self._used[token] = self._used.get(token, 0) + 1
         if needs == "" and granted is not None:
             return None
@@ -87,10 +88,10 @@ class TokenServer(ScriptedServer):
     def realm(self) -> str:
         return f"{self.url}/token"
 
-    def granted(self, token: str) -> list[str] | None:
-        """Scopes of a token that is still good."""
+    def granted(self, token: str, at: float) -> list[str] | None:
+        """Scopes of a token that is good at this moment of the monotonic clock."""
         scopes, until = self._given.get(token, ([], 0.0))
-        return scopes if until > time.monotonic() else None
+        return scopes if until > at else None
 
     def forget(self) -> None:
         """No token given so far is good any more."""

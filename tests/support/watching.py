@@ -79,7 +79,7 @@ class Watch(threading.Thread):
                 self._note(after, f"changed after its end: {what}")
         if after.fence < before.fence:
             self._note(after, f"fence went back from {before.fence}")
-        if after.fence == before.fence and after.progress < before.progress and after.status in OCCUPYING:
+        if after.progress < before.progress and after.status in OCCUPYING:
             self._note(after, f"progress went back from {before.progress} to {after.progress}")
 
     def _count(self, now: Mapping[str, Task]) -> None:

@@ -93,6 +93,7 @@ class TaskSerializer(serializers.ModelSerializer[ImportTask]):
 
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
     stage = serializers.ChoiceField(choices=Stage.choices, allow_blank=True, read_only=True)
+    progress = serializers.IntegerField(source="percent", read_only=True)
     message = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     has_credentials = serializers.BooleanField(read_only=True)

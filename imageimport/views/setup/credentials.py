@@ -17,7 +17,8 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.settings_forms import CredentialForm
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
-from projects.web import asked, go, htmx_of, project_view, user_of
+from projects.places import AllTaken
+from projects.web import asked, come_back, go, htmx_of, project_view, user_of
 
 
 @sensitive_post_parameters("password")
@@ -41,9 +42,13 @@ def edit(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
 def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpResponse:
     """Sign in with it, at its own registry."""
     credential = _credential(project, credential_id)
-    tested = credentials.test(credential=credential)
+    try:
+        tested = credentials.test(credential=credential, user=user_of(request))
+    except AllTaken as exc:
+        tested = credentials.not_now(exc)
     if htmx_of(request):
-        return render(request, "imageimport/settings/_tested.html", {"tested": tested})
+        fragment = render(request, "imageimport/settings/_tested.html", {"tested": tested})
+        return come_back(fragment, tested.retry_after)
     if tested.ok:
         messages.success(request, tested.detail or _("The registry accepts it."))
     else:

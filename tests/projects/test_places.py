@@ -1,0 +1,95 @@
+"""Places for questions to registries: few, given back whatever happens, and shared between processes by person."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from oci.errors import OciError
+from projects import places
+from projects.places import AllTaken, asking_others, asking_ours
+from tests.support.fresh import fresh_memory
+from tests.support.people import make_user
+
+__all__ = ["fresh_memory"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def eight_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_THREADS", "8")
+    places._foreign.cache_clear()
+    places._own.cache_clear()
+
+
+def users(count: int) -> list[User]:
+    return [make_user(f"user-{number}") for number in range(count)]
+
+
+def test_a_quarter_of_the_threads_may_ask_foreign_registries() -> None:
+    first, second, third = users(3)
+    with ExitStack() as stack:
+        for user in (first, second):
+            stack.enter_context(asking_others(user, seconds=60))
+        with pytest.raises(AllTaken) as refused, asking_others(third, seconds=60):
+            raise AssertionError("there was a place")
+        assert refused.value.retry_after == places.COME_BACK
+    with asking_others(third, seconds=60):
+        pass
+
+
+def test_one_person_has_two_places_in_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process has its own threads, and the same cache."""
+    (user,) = users(1)
+    monkeypatch.setenv("WEB_THREADS", "80")
+    with ExitStack() as stack:
+        for _ in range(places.PER_USER):
+            stack.enter_context(asking_others(user, seconds=60))
+            places._foreign.cache_clear()
+        with pytest.raises(AllTaken), asking_others(user, seconds=60):
+            raise AssertionError("there was a place")
+        with asking_others(make_user("other"), seconds=60):
+            pass
+    with asking_others(user, seconds=60):
+        pass
+
+
+def test_a_place_is_given_back_after_a_failure() -> None:
+    (user,) = users(1)
+    for _ in range(10):
+        with pytest.raises(ZeroDivisionError), asking_others(user, seconds=60):
+            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError), asking_ours():
+            raise ZeroDivisionError
+
+
+def test_a_refused_person_keeps_no_place_of_the_process() -> None:
+    first, second = users(2)
+    places._foreign.cache_clear()
+    for number in range(places.PER_USER):
+        cache.add(f"asking:{first.pk}:{number}", "another process", 60)
+    for _ in range(10):
+        with pytest.raises(AllTaken), asking_others(first, seconds=60):
+            raise AssertionError("there was a place")
+    with asking_others(second, seconds=60):
+        pass
+    assert cache.get(f"asking:{first.pk}:0") == "another process"
+
+
+def test_a_question_that_takes_too_long_is_given_up() -> None:
+    (user,) = users(1)
+    with pytest.raises(OciError) as ended, asking_others(user, seconds=0.2) as cancel:
+        cancel.wait(60)
+    assert ended.value.code == "timeout"
+
+
+def test_half_of_the_threads_may_wait_for_the_private_registry() -> None:
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(asking_ours())
+        with pytest.raises(AllTaken), asking_ours():
+            raise AssertionError("there was a place")
