@@ -36,6 +36,7 @@ from accounts.services import (
     profile_of,
     signed_in_lately,
 )
+from accounts.snippets import api_snippet, sign_in_snippets
 from accounts.tokens import create_token
 
 log = structlog.get_logger(__name__)
@@ -121,7 +122,12 @@ def create_own_token(request: HttpRequest) -> HttpResponse:
         # The form is put off until then; a token would outlive the session that somebody found open.
         return suspend_request(request, reverse("account_reauthenticate"))
     row, text = create_token(user=_user(request), **form.cleaned_data)
-    return _account_page(request, new_token=text, new_row=row, status=201)
+    name = _user(request).get_username()
+    snippets = [
+        *sign_in_snippets(username=name, secret=text, name=name),
+        api_snippet(_api_root(request), text),
+    ]
+    return _account_page(request, new_token=text, new_row=row, snippets=snippets, status=201)
 
 
 @require_POST
@@ -159,7 +165,8 @@ def _account_page(
     **more: Any,
 ) -> HttpResponse:
     """Template ``accounts/account.html``: ``tokens``, ``token_form``, ``password_form`` (None where the user has no
-    password here), ``profile``, ``second_factor`` (bool), ``new_token`` (the secret, once) and ``new_row``."""
+    password here), ``profile``, ``second_factor`` (bool), ``new_token`` (the secret, once), ``new_row`` and
+    ``snippets`` (see :mod:`accounts.snippets`)."""
     user = _user(request)
     if password_form is None and user.has_usable_password():
         password_form = OwnPasswordForm(user)
@@ -172,6 +179,10 @@ def _account_page(
         **more,
     }
     return render(request, "accounts/account.html", context, status=status)
+
+
+def _api_root(request: HttpRequest) -> str:
+    return request.build_absolute_uri("/api/v1")
 
 
 def _user(request: HttpRequest) -> User:

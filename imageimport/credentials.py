@@ -201,6 +201,18 @@ def _knock(client: RegistryClient) -> None:
     client.session.request("GET", url, scopes=(), what="/v2/", accept=(200,)).discard()
 
 
+def only_one_for(*, project: Project, host: str) -> Credential | None:
+    """The project's saved credential for the registry at ``host``, where there is exactly one; without its secrets.
+
+    For a form to choose and to show: nothing is used that a request does not name.
+
+    :param host: as :attr:`oci.reference.Reference.host`.
+    """
+    saved = Credential.objects.filter(project=project).defer("username", "password")
+    found = [row for row in saved if connect_host(row.registry) == host]
+    return found[0] if len(found) == 1 else None
+
+
 def normal_registry(text: str) -> str:
     """``docker.io``, ``host`` or ``host:port`` from what people type.
 

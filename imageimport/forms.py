@@ -14,6 +14,7 @@ from accounts.labels import check_label
 from accounts.styled import StyledForm
 from imageimport.choices import Transport
 from imageimport.models import Credential
+from imageimport.repairing import Repair
 from imageimport.requests import ImportRequest
 from projects.models import Project
 
@@ -60,10 +61,16 @@ class ImportForm(StyledForm):
         label=_("Bring signatures and SBOMs"), required=False, initial=True
     )
     transport = forms.ChoiceField(label=_("Transport"), required=False)
+    #: The failed import that this one takes the place of.
+    again = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, project: Project, repair: Repair | None = None, **kwargs: Any) -> None:
+        """:param repair: of the failed import that is edited; fills the form and says where the cursor goes."""
         kwargs.setdefault("auto_id", "import-%s")
+        if repair is not None:
+            kwargs["initial"] = repair.initial
         super().__init__(*args, **kwargs)
+        self.repair = repair
         saved = Credential.objects.filter(project=project).defer("password").order_by("name")
         credential: Any = self.fields["credential"]
         credential.queryset = saved
@@ -75,8 +82,8 @@ class ImportForm(StyledForm):
             "placeholder": _SAMPLE,
             "class": "form-control form-control-big mono",
             "autocomplete": "off",
-            "autofocus": True,
         }
+        self.fields[self.cursor].widget.attrs["autofocus"] = True
         for name in ("target_name", "target_tag", "username"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         self.fields["password"].widget.attrs["autocomplete"] = "new-password"
@@ -89,6 +96,13 @@ class ImportForm(StyledForm):
     @property
     def is_many(self) -> bool:
         return self["mode"].value() == "many"
+
+    @property
+    def cursor(self) -> str:
+        """The field that has the focus first."""
+        if self.repair is None or not self.repair.needs_credentials:
+            return "image_url"
+        return "credential" if self.initial.get("credential") else "username"
 
     @property
     def offers_docker(self) -> bool:

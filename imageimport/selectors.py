@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
@@ -15,7 +16,7 @@ from django.utils import timezone
 from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportAttempt, ImportTask
 from imageimport.sentences import shown
-from projects.models import Project
+from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.
 SHOWN_AFTER_SUCCESS = 30
@@ -50,8 +51,8 @@ def shown_on_project_page(project: Project, most: int) -> list[ImportTask]:
 
 @cache
 def _on_project_page() -> str:
-    """Its statement: all columns but the secrets. Each order is its index's: another would be sorted, or read from an
-    index that says nothing of the status."""
+    """Its statement: all columns but the secrets, and whether there are any. Each order is its index's: another would be
+    sorted, or read from an index that says nothing of the status."""
     table = ImportTask._meta.db_table
     fields = ImportTask._meta.concrete_fields
     columns = ", ".join(f'"{field.column}"' for field in fields if field.name not in SECRETS)
@@ -67,11 +68,33 @@ def _on_project_page() -> str:
         f"SELECT id FROM (SELECT id FROM {table} WHERE project_id = %s AND {kind} LIMIT %s) AS part{number}"
         for number, kind in enumerate(kinds)
     ]
+    columns += ", (username <> '' OR password <> '') AS holds_secret"
     return f"SELECT {columns} FROM {table} WHERE id IN ({' UNION ALL '.join(parts)})"
 
 
 def _values(statuses: Iterable[Status]) -> str:
     return "(" + ", ".join(f"'{status.value}'" for status in statuses) + ")"
+
+
+def arrived(tasks: Iterable[ImportTask]) -> dict[UUID, UUID]:
+    """The images that successful imports brought, by import: where the tag is there still. No query where none was.
+
+    All of one project.
+    """
+    done = [task for task in tasks if task.status == Status.SUCCESS]
+    if not done:
+        return {}
+    names, tags = {task.target_name for task in done}, {task.target_tag for task in done}
+    rows = Image.objects.filter(project=done[0].project_id, repository__in=names, tag__in=tags)
+    found = {(name, tag): pk for pk, name, tag in rows.values_list("pk", "repository", "tag")}
+    targets = {task.pk: found.get((task.target_name, task.target_tag)) for task in done}
+    return {task: image for task, image in targets.items() if image is not None}
+
+
+def brought(image: Image) -> ImportTask | None:
+    """The newest import that gave the image's tag the digest that it has; None where a push did."""
+    rows = tasks_of(image.project).filter(target_name=image.repository, target_tag=image.tag)
+    return rows.filter(status=Status.SUCCESS, digest=image.digest).first()
 
 
 def render_message(task: ImportTask) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "dismiss",
     "prepare",
     "retry",
+    "retry_edited",
     "submit",
 ]
 
@@ -132,20 +133,27 @@ def retry(
     :raises FieldErrors: its credentials were erased and none were given.
     """
     prepared = prepare_retry(task=task, user=user, username=username, password=password)
-    with transaction.atomic():
-        new = create(prepared, audit_request=audit_request)
-        ImportTask.objects.filter(pk=task.pk).update(
-            replaced=bool(task.batch_id or task.schedule_run_id), dismissed_at=timezone.now()
-        )
-        if task.batch_id:
-            ImportBatch.objects.filter(pk=task.batch_id).update(completed_at=None)
-    return new
+    return _in_place_of(task, prepared, audit_request)
+
+
+def retry_edited(
+    *, task: ImportTask, user: User | None, request: ImportRequest, audit_request: HttpRequest | None = None
+) -> ImportTask:
+    """Start a failed or canceled import again with what the person changed. The new import is a retry of the old one
+    and takes its place on the project page and in its batch; it carries no secret of it, and belongs to no schedule.
+
+    :raises FieldErrors: fields are wrong.
+    :raises Refused: ``not_retryable`` unless failed or canceled; else see :func:`submit`.
+    """
+    _check_retryable(task)
+    prepared = prepare(project=task.project, user=user, request=request)
+    _take_place(prepared.task, task)
+    return _in_place_of(task, prepared, audit_request)
 
 
 def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", password: str = "") -> Prepared:
     """The row that would take the place of an ended one; see :func:`retry`."""
-    if task.status not in RETRYABLE:
-        raise Refused("not_retryable", _("Only a failed or canceled import can be retried."))
+    _check_retryable(task)
     if task.credentials_erased and not password:
         raise FieldErrors({"password": [_("The credentials of this import were erased. Enter them again.")]})
     request = ImportRequest(
@@ -165,13 +173,35 @@ def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", pa
     if not password:
         new.username, new.password = task.username, task.password
         new.credential_required = task.credential_required
-    new.retry_of = task
-    new.priority = Priority.INTERACTIVE
-    if not task.replaced:  # its place in the counts is another's already
-        new.batch_id, new.batch_index = task.batch_id, task.batch_index
+    _take_place(new, task)
+    if not task.replaced:
         new.schedule_run_id = task.schedule_run_id
     new.schedule_id = task.schedule_id
     return prepared
+
+
+def _check_retryable(task: ImportTask) -> None:
+    if task.status not in RETRYABLE:
+        raise Refused("not_retryable", _("Only a failed or canceled import can be retried."))
+
+
+def _take_place(new: ImportTask, old: ImportTask) -> None:
+    new.retry_of = old
+    new.priority = Priority.INTERACTIVE
+    if not old.replaced:  # its place in the counts is another's already
+        new.batch_id, new.batch_index = old.batch_id, old.batch_index
+
+
+def _in_place_of(old: ImportTask, prepared: Prepared, audit_request: HttpRequest | None) -> ImportTask:
+    """Write the new row and take the old one off the project page, and out of the counts where the new one counts."""
+    with transaction.atomic():
+        new = create(prepared, audit_request=audit_request)
+        ImportTask.objects.filter(pk=old.pk).update(
+            replaced=old.replaced or bool(new.batch_id or new.schedule_run_id), dismissed_at=timezone.now()
+        )
+        if old.batch_id:
+            ImportBatch.objects.filter(pk=old.batch_id).update(completed_at=None)
+    return new
 
 
 def dismiss(*, task: ImportTask, user: User | None) -> None:

@@ -58,6 +58,7 @@ _project: list[URLPattern | URLResolver] = [
     path("import/reading/", submitting.reading, name="import-reading"),
     path("import/reading-many/", submitting.reading_many, name="import-reading-many"),
     path("import/plan/", planning.plan, name="import-plan"),
+    path("import/tags/", planning.tags, name="import-tags"),
     path("import/sign-in/", planning.sign_in, name="import-sign-in"),
     path("imports/", history.history, name="imports"),
     path("imports/live/", overview.live, name="imports-live"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from accounts.snippets import kubernetes_line
 from projects.models import Project
 from projects.pulling import CLIENTS
 
@@ -39,9 +40,5 @@ def client_commands(project: Project, image: str = "NAME:TAG") -> list[ClientCom
 
 def kubernetes_secret(project: Project) -> str:
     """Makes the secret that a cluster pulls with, from a robot account."""
-    return (
-        f"kubectl create secret docker-registry {project.name.replace('_', '-')}-pull"
-        f" --docker-server={settings.REGISTRY_PUBLIC_HOST}"
-        f" --docker-username='robot${project.name}+NAME'"
-        f" --docker-password='SECRET'"
-    )
+    login = f"robot${project.name}+NAME"
+    return kubernetes_line(settings.REGISTRY_PUBLIC_HOST, login, "SECRET", project.name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-from projects.models import Image
+from accounts.snippets import pull_secret_name
+from projects.models import Image, Project
 
 #: Clients that the pages offer, and how each pulls.
 CLIENTS: Final = {"docker": "docker pull", "podman": "podman pull", "nerdctl": "nerdctl pull"}
@@ -20,3 +23,67 @@ def address(image: Image) -> str:
 def pull_command(image: Image, client: str = "docker") -> str:
     """The command that pulls the tag with ``client``; Docker's for a client that is not known."""
     return f"{CLIENTS.get(client, CLIENTS['docker'])} {address(image)}"
+
+
+def login_command(project: Project, client: str = "docker") -> str:
+    """What has to be typed before anything of the project can be pulled; empty where everyone may pull."""
+    if not needs_sign_in(project):
+        return ""
+    known = client if client in CLIENTS else "docker"
+    return f"{known} login {settings.REGISTRY_PUBLIC_HOST}"
+
+
+def needs_sign_in(project: Project) -> bool:
+    """Whether the registry asks who pulls: one with accounts of its own always, the portal's unless public."""
+    if settings.REGISTRY_AUTH == "none":
+        return False
+    return settings.REGISTRY_AUTH != "token" or project.visibility != Project.Visibility.PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class PullWay:
+    """Another way to name an image for a pull: what it is for, and the text to copy."""
+
+    label: Any
+    text: str
+
+
+def pull_ways(image: Image, client: str = "docker") -> list[PullWay]:
+    """By digest, for one platform, in a compose file and in a pod."""
+    pull = CLIENTS.get(client, CLIENTS["docker"])
+    ways = [PullWay(_("Exactly this image, by digest"), f"{pull} {_named(image)}@{image.digest}")]
+    ways += [
+        PullWay(
+            _("Only %(platform)s") % {"platform": platform},
+            f"{pull} --platform {platform} {address(image)}",
+        )
+        for platform in _choices(image)
+    ]
+    return [
+        *ways,
+        PullWay(_("Compose file"), f"services:\n  {_short(image)}:\n    image: {address(image)}"),
+        PullWay(_("Kubernetes pod"), _pod(image)),
+    ]
+
+
+def _choices(image: Image) -> list[str]:
+    """Platforms among which a pull can choose; an image of one has no choice."""
+    names = [str(child.get("platform") or "") for child in image.children]
+    return [name for name in dict.fromkeys(names) if "/" in name and not name.startswith("unknown")]
+
+
+def _pod(image: Image) -> str:
+    secret = ""
+    if needs_sign_in(image.project):
+        secret = f"  imagePullSecrets:\n    - name: {pull_secret_name(image.project.name)}\n"
+    return f"spec:\n{secret}  containers:\n    - name: {_short(image)}\n      image: {address(image)}"
+
+
+def _named(image: Image) -> str:
+    return f"{settings.REGISTRY_PUBLIC_HOST}/{image.project.name}/{image.repository}"
+
+
+def _short(image: Image) -> str:
+    """A name for a service or container: the last part of the repository's (RFC 1123, 63 characters)."""
+    last = image.repository.rpartition("/")[2]
+    return "".join(char if char.isalnum() else "-" for char in last)[:63].strip("-")

@@ -11,7 +11,6 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -20,6 +19,7 @@ from imageimport import selectors, services
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.requests import FieldErrors, Refused
+from imageimport.saying import how_it_ended
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.web import asked, go, htmx_of, project_view, rights_in, user_of
@@ -52,7 +52,7 @@ def live(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     task = get_object_or_404(_with_names(project), pk=task_id)
     context = _context(project, task)
     if not task.is_active:
-        context["announce"] = _announce(task)
+        context["announce"] = how_it_ended(task)
     return render(request, "imageimport/_import.html", context)
 
 
@@ -154,18 +154,10 @@ def _context(project: Project, task: ImportTask) -> dict[str, Any]:
         "more_layers": len(layers) > MOST_LAYERS,
         "history": history,
         "seconds": _seconds(task.started_at, task.completed_at),
+        "arrived": selectors.arrived([task]),
         "retries": list(task.retries.only("pk", "created_at")[:5]) if task.is_terminal else [],
     }
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
     return (end - start).total_seconds() if start and end else None
-
-
-def _announce(task: ImportTask) -> str:
-    name = f"{task.target_name}:{task.target_tag}"
-    if task.status == Status.SUCCESS:
-        return _("%(image)s was imported.") % {"image": name}
-    if task.status == Status.FAILED:
-        return _("The import of %(image)s failed.") % {"image": name}
-    return _("The import of %(image)s was canceled.") % {"image": name}

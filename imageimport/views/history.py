@@ -29,11 +29,13 @@ def history(request: HttpRequest, project: Project) -> HttpResponse:
     found = filters.qs if valid else ImportTask.objects.none()
     cleaned: dict[str, Any] = filters.form.cleaned_data if valid else {}
     chosen = set(cleaned.get("status") or [])
+    page = page_of(request, found)
     context = {
         "project": project,
         "can": rights_in(project),
         "tab": "imports",
-        "page": page_of(request, found),
+        "page": page,
+        "arrived": selectors.arrived(page.rows),
         "narrowed": not valid or filters.is_narrowed,
         "search": request.GET.get("search", "").strip(),
         "statuses": [(status.value, status.label, status.value in chosen) for status in Status],

@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.preferences import pull_client_of
 from imageimport import restoring, selectors, timeline
 from imageimport.requests import Refused
 from oci.errors import OciError
 from projects.models import Project, Role
-from projects.pulling import CLIENTS, address, pull_command
+from projects.pulling import CLIENTS, address, pull_command, pull_ways
 from projects.selectors import images_of
 from projects.views.images import sentence_of
 from projects.web import project_view, rights_in, user_of
@@ -36,8 +37,10 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
         "image": row,
         "address": address(row),
         "pulls": [pull_command(row, client) for client in CLIENTS],
+        "ways": pull_ways(row, pull_client_of(request)),
         "timeline": list(timeline.of_image(row)[:MOST_SHOWN]),
         "imports": list(imports[:MOST_SHOWN]),
+        "brought": selectors.brought(row),
     }
     return render(request, "imageimport/image.html", context)
 

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
@@ -19,6 +18,7 @@ from imageimport.choices import ACTIVE, Status
 from imageimport.forms import ImportForm
 from imageimport.models import ImportTask
 from imageimport.requests import Refused
+from imageimport.saying import how_it_ended
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.paging import page_of
@@ -73,6 +73,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "tab": "images",
         "cards": cards,
         "moving": cards.moving,
+        "arrived": selectors.arrived(cards.tasks),
         "samples": SAMPLES,
         "commands": client_commands(project),
         "kubernetes": kubernetes_secret(project),
@@ -130,6 +131,7 @@ def render_live(
         "can": rights_in(project),
         "cards": cards,
         "announce": announce,
+        "arrived": selectors.arrived(cards.tasks),
         "problem": problem,
     }
     return render(request, "imageimport/_cards.html", context)
@@ -140,11 +142,7 @@ def _ended(before: set[str], cards: Cards) -> str:
     ended = [task for task in cards.tasks if task.pk.hex in before and task.status not in ACTIVE]
     if not ended:
         return ""
-    task = ended[0]
-    name = f"{task.target_name}:{task.target_tag}"
-    if task.status == Status.SUCCESS:
-        return _("%(image)s was imported.") % {"image": name}
-    return _("The import of %(image)s failed.") % {"image": name}
+    return how_it_ended(ended[0])
 
 
 def _with_search(url: str, text: str) -> str:

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from imageimport import credentials
+from imageimport import credentials, tagslooking
 from imageimport import plan as planner
 from imageimport.credentials import Tested
 from imageimport.forms import ImportForm
 from imageimport.requests import FieldErrors, prepare
+from imageimport.tagslooking import Tags
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.places import AllTaken
@@ -56,6 +57,29 @@ def _again(request: HttpRequest) -> int | None:
     made = request.POST.get("again", "0")
     number = int(made) + 1 if made.isdecimal() and len(made) < 3 else 1
     return number if number <= MOST_TRIES else None
+
+
+@sensitive_post_parameters("password")
+@require_POST
+@project_view(Role.DEVELOPER)
+def tags(request: HttpRequest, project: Project) -> HttpResponse:
+    """The tags of the form's repository that are nearest to the one that was not found."""
+    form = ImportForm(request.POST, project=project)
+    again = form["again"].value()
+    context = {"project": project, "form": form, "tags": _tags(request, project, form), "again": again}
+    template = "imageimport/_tags.html" if htmx_of(request) else "imageimport/import_new.html"
+    return render(request, template, context)
+
+
+def _tags(request: HttpRequest, project: Project, form: ImportForm) -> Tags:
+    if not form.is_valid():
+        return Tags(problem=_("Correct the fields first."))
+    try:
+        return tagslooking.nearest_tags(project=project, user=user_of(request), request=form.to_request())
+    except FieldErrors as exc:
+        return Tags(problem=next(iter(exc.errors.values()))[0])
+    except OciError as exc:
+        return Tags(problem=sentence_of(exc))
 
 
 @sensitive_post_parameters("password")

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from imageimport import batches, services
+from imageimport import batches, credentials, services
+from imageimport.choices import RETRYABLE
 from imageimport.forms import ImportForm
 from imageimport.lists import ListError, read_list
 from imageimport.models import ImportTask
+from imageimport.repairing import Repair, repair_of
 from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
 from imageimport.sentences import parts, shown
 from imageimport.views.overview import cards_of, render_live
+from oci.reference import valid_tag
 from projects.models import Project, Role
 from projects.web import go, htmx_of, project_view, user_of
 
@@ -48,10 +53,7 @@ class Reading:
 def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     """The form as a page, and where both forms are sent to."""
     if request.method == "GET":
-        text = request.GET.get("image_url", "")
-        mode = "many" if request.GET.get("mode") == "many" else "one"
-        form = ImportForm(project=project, initial={"image_url": text, "mode": mode})
-        return _form(request, project, form, 200, **(_reading(project, request, text) if text else {}))
+        return _first_form(request, project)
     form = ImportForm(request.POST, project=project)
     if not form.is_valid():
         return _form(request, project, form, 422)
@@ -59,9 +61,7 @@ def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     try:
         if form.cleaned_data["mode"] == "many":
             return _start_many(request, project, form)
-        task = services.submit(
-            project=project, user=user_of(request), request=form.to_request(), audit_request=request
-        )
+        task = _start_one(request, project, form)
     except FieldErrors as exc:
         form.take(exc.errors)
     except Refused as exc:
@@ -104,6 +104,50 @@ def reading_many(request: HttpRequest, _project: Project) -> HttpResponse:
     return render(request, "imageimport/_reading_many.html", context)
 
 
+def _first_form(request: HttpRequest, project: Project) -> HttpResponse:
+    """The form with what the address says: a reference (``image_url``), or a failed import to edit (``again``)."""
+    form = ImportForm(project=project, repair=_repair(request, project))
+    if form.repair is None:
+        mode = "many" if request.GET.get("mode") == "many" else "one"
+        form.initial = {"image_url": request.GET.get("image_url", ""), "mode": mode}
+    text = str(form.initial["image_url"])
+    read = _reading(project, request, text) if text else {}
+    chosen = read.get("chosen")
+    if chosen and not form.repair:
+        form.initial["credential"] = chosen.pk
+    chose = form.repair.chose if form.repair else bool(chosen)
+    return _form(request, project, form, 200, chose=chose, **read)
+
+
+def _repair(request: HttpRequest, project: Project) -> Repair | None:
+    """Of the import that ``again`` names; 404 where it is no failed or canceled one of this project."""
+    text = request.GET.get("again", "")
+    if not text:
+        return None
+    try:
+        wanted = UUID(text)
+    except ValueError:
+        raise Http404 from None
+    tag = request.GET.get("tag", "")
+    return repair_of(
+        _ended(project, wanted), focus=request.GET.get("focus", ""), tag=tag if valid_tag(tag) else ""
+    )
+
+
+def _ended(project: Project, task_id: UUID) -> ImportTask:
+    rows = ImportTask.objects.filter(project=project, status__in=RETRYABLE).select_related("project")
+    return get_object_or_404(rows, pk=task_id)
+
+
+def _start_one(request: HttpRequest, project: Project, form: ImportForm) -> ImportTask:
+    wanted, user = form.to_request(), user_of(request)
+    again = form.cleaned_data["again"]
+    if again is None:
+        return services.submit(project=project, user=user, request=wanted, audit_request=request)
+    old = _ended(project, again)
+    return services.retry_edited(task=old, user=user, request=wanted, audit_request=request)
+
+
 def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
@@ -113,6 +157,7 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
         return {"reading_error": next(iter(exc.errors.values()))[0]}
     source, task = prepared.source, prepared.task
     return {
+        "chosen": credentials.only_one_for(project=project, host=source.host),
         "reading": Reading(
             registry=source.registry,
             repository=source.repository,
@@ -123,7 +168,7 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
             target_image=task.target_image,
             prefix=task.target_image.removesuffix(f"/{task.target_name}:{task.target_tag}"),
             notes=prepared.notes,
-        )
+        ),
     }
 
 
@@ -137,8 +182,13 @@ def _form(request: HttpRequest, project: Project, form: ImportForm, status: int,
 
 def _started(request: HttpRequest, project: Project, task: ImportTask) -> HttpResponse:
     """Its progress, at once: on the project page for the dialog, else on the import's own."""
-    if not htmx_of(request):
+    htmx = htmx_of(request)
+    if not htmx:
         return redirect("import-detail", project.name, task.pk)
+    here = htmx.current_url_abs_path
+    if here and urlsplit(here).path != reverse("project", args=[project.name]):
+        # The dialog stood on the page of the import that this one takes the place of.
+        return go(request, reverse("import-detail", args=[project.name, task.pk]))
     said = _("The import of %(image)s has begun.") % {"image": f"{task.target_name}:{task.target_tag}"}
     response = render_live(request, project, cards_of(project), announce=said)
     response = reswap(retarget(response, "#imports-live"), "outerHTML")

@@ -8,6 +8,8 @@
     if (first) first.focus();
   }
 
+  window.portal.open = open;
+
   document.addEventListener("submit", (event) => {
     const id = event.target.dataset.opens;
     const dialog = id && document.getElementById(id);
@@ -59,8 +61,3 @@
   }
 })();
 
-/* Forms that ask once before they act. */
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
-});

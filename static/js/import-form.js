@@ -14,7 +14,12 @@
       event.target.dataset.typed = event.target.value ? "yes" : "";
       showGoal(form);
     }
-    if (form && event.target.name === "credential") toggleOnce(form);
+    if (form && event.target.name === "credential") {
+      event.target.dataset.typed = "yes";
+      showChosen(form, false);
+      toggleOnce(form);
+    }
+    if (form && event.target.name === "mode") choose(form);
   });
 
   // Fill what the reader left alone with what the reference says.
@@ -25,6 +30,23 @@
       if (!field.dataset.typed) field.value = read ? read.dataset[name] || "" : "";
     }
     showGoal(form);
+    choose(form);
+  }
+
+  // The registry's only saved credential is chosen until the reader chooses, and is seen to be.
+  function choose(form) {
+    const field = form.elements.credential;
+    if (!field || field.dataset.typed || form.elements.username.value || form.elements.password.value) return;
+    const read = form.querySelector("[data-target_name]");
+    const found = form.elements.mode.value === "one" && read && read.dataset.credential;
+    field.value = found || "";
+    showChosen(form, Boolean(found));
+    toggleOnce(form);
+  }
+
+  function showChosen(form, chosen) {
+    const words = form.querySelector("[data-chosen]");
+    if (words) words.hidden = !chosen;
   }
 
   // A form that came from the server: the targets in it were typed, for others are not sent.
@@ -32,11 +54,47 @@
     for (const name of TARGETS) {
       if (form.elements[name].value) form.elements[name].dataset.typed = "yes";
     }
+    const credential = form.elements.credential;
+    const words = form.querySelector("[data-chosen]");
+    if (credential && ("bound" in form.dataset || (credential.value && words.hidden))) credential.dataset.typed = "yes";
     follow(form);
     toggleOnce(form);
+    const dialog = form.closest("dialog");
+    if (dialog && form.elements.again && !dialog.open) window.portal.open(dialog);
     const wrong = form.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
+    else if (form.dataset.tag) selectTag(form);
   }
+
+  // "Pick another tag": the next key replaces it.
+  function selectTag(form) {
+    const field = form.elements.image_url;
+    const from = field.value.length - form.dataset.tag.length;
+    field.focus();
+    field.setSelectionRange(from, field.value.length);
+  }
+
+  document.addEventListener("click", (event) => {
+    const picked = event.target.closest("[data-picks]");
+    const form = picked && formOf(picked);
+    if (!form) return;
+    event.preventDefault();
+    const field = form.elements.image_url;
+    field.value = field.value.replace(/(:[^:/@]*)?(@.*)?$/, `:${picked.dataset.picks}`);
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  // A dialog that was for one failed import is a plain one when it opens the next time.
+  document.addEventListener(
+    "close",
+    (event) => {
+      const form = event.target.id === "import-dialog" && event.target.querySelector("form[data-import-form]");
+      if (!form || !form.elements.again) return;
+      htmx.ajax("GET", form.getAttribute("action"), { target: form, swap: "outerHTML" });
+    },
+    true,
+  );
 
   document.addEventListener("htmx:afterSwap", (event) => {
     const form = formOf(event.detail.target);
@@ -85,7 +143,10 @@
     const form = dialog && dialog.querySelector("form[data-import-form]");
     if (!form) return;
     form.reset();
-    for (const name of TARGETS) delete form.elements[name].dataset.typed;
+    for (const name of [...TARGETS, "credential"]) {
+      if (form.elements[name]) delete form.elements[name].dataset.typed;
+    }
+    showChosen(form, false);
     toggleOnce(form);
     form.querySelectorAll(".errors").forEach((error) => error.remove());
     form.querySelectorAll("[aria-invalid]").forEach((field) => field.removeAttribute("aria-invalid"));

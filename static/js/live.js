@@ -31,6 +31,8 @@
     const sentence = said ? said.dataset.announce : "";
     if (sentence && sentence !== kept.announced) window.portal.say(sentence);
     kept.announced = sentence;
+    const titled = document.querySelector("[data-live] [data-page-title]");
+    if (titled) document.title = titled.dataset.pageTitle;
   });
 
   function missed(event) {

@@ -23,6 +23,7 @@ NAMES = {
         "token_name": "Name", "create_token": "Create token", "revoke": "Revoke",
         "new_token": "New token", "delete": "Delete plain:1", "confirm": "Type plain:1 to confirm",
         "delete_image": "Delete image", "imported": "was imported", "maintainer": "Maintainer",
+        "stop": "Stop import", "keep": "Keep running", "edit": "Edit and retry", "pick": "Pick another tag",
     },
     "zh-hans": {
         "add": "从 URL 添加", "dialog": "导入镜像", "url": "镜像 URL", "name": "目标镜像名", "tag": "目标标签",
@@ -36,6 +37,7 @@ NAMES = {
         "developer": "开发者", "viewer": "查看者", "token_name": "名称", "create_token": "创建令牌", "revoke": "撤销",
         "new_token": "新建令牌", "delete": "删除 plain:1", "confirm": "请输入 plain:1 以确认",
         "delete_image": "删除镜像", "imported": "已导入", "maintainer": "维护者",
+        "stop": "停止导入", "keep": "继续运行", "edit": "修改后重试", "pick": "选择其他标签",
     },
 }  # fmt: skip
 LOCALES = {"en": "en-GB", "zh-hans": "zh-CN"}

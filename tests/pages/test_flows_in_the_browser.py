@@ -62,7 +62,6 @@ def test_a_member_is_added_gets_another_role_and_is_removed(
 ) -> None:
     project = "payments" if language == "en" else "data-platform"
     page = look(locale=LOCALES[language])
-    page.on("dialog", lambda dialog: dialog.accept())
     guest = browser.new_context(locale=LOCALES[language]).new_page()
     sign_in(guest, sample_site.url, "noor", sample_site.ids)
     found = guest.goto(f"{sample_site.url}/projects/{project}/")
@@ -90,6 +89,7 @@ def test_a_member_is_added_gets_another_role_and_is_removed(
     assert refused and refused.status == 403
     expect(guest.get_by_role("main")).to_contain_text(say("maintainer"))
     page.get_by_role("button", name=say("remove")).click()
+    page.get_by_role("dialog").get_by_role("button", name=say("remove")).click()
     expect(page.get_by_label(say("role_of"))).to_have_count(0)
     found = guest.goto(f"{sample_site.url}/projects/{project}/")
     assert found and found.status == 404
@@ -100,7 +100,6 @@ def test_a_token_is_shown_once_works_and_is_revoked(
     sample_site: Site, look: Look, playwright: Playwright, language: str, say: Callable[[str], str]
 ) -> None:
     page = look(locale=LOCALES[language])
-    page.on("dialog", lambda dialog: dialog.accept())
     sample_site.show(page, Shot("account", "/accounts/"))
     name = f"pipeline-{language}"
     if page.locator("#new-token").get_attribute("open") is None:
@@ -115,6 +114,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(
     assert token not in page.content()
     row = page.get_by_role("row").filter(has_text=name)
     row.get_by_role("button", name=say("revoke")).click()
+    page.get_by_role("dialog").get_by_role("button", name=say("revoke")).click()
     expect(row).to_have_count(0)
     assert projects_by(api, token) == 401
     api.dispose()
@@ -140,7 +140,6 @@ def test_an_import_is_started_and_canceled_by_keys_alone(
     sample_site: Site, look: Look, language: str, say: Callable[[str], str]
 ) -> None:
     page = look(locale=LOCALES[language])
-    page.on("dialog", lambda dialog: dialog.accept())
     sample_site.show(page, Shot("project", "/projects/fresh/"))
     tab_to(page, say("add"))
     page.keyboard.press("Enter")
@@ -155,6 +154,9 @@ def test_an_import_is_started_and_canceled_by_keys_alone(
     card = page.get_by_role("article", name=f"owner/{language}:1")
     expect(card).to_be_visible()
     tab_to(page, say("cancel"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=say("keep"))).to_be_focused()
+    tab_to(page, say("stop"))
     page.keyboard.press("Enter")
     expect(card).to_have_count(0)
     page.goto(f"{sample_site.url}/projects/fresh/imports/")

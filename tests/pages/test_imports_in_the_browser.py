@@ -30,7 +30,6 @@ def person(browser: Browser, portal: PortalProcess, language: str) -> Iterator[P
     """The administrator, signed in, with a browser of this language."""
     context = browser.new_context(locale=LOCALES[language], timezone_id="UTC")
     found = Person(context.new_page(), portal, language)
-    found.page.on("dialog", lambda dialog: dialog.accept())
     found.sign_in()
     yield found
     context.close()
@@ -117,6 +116,7 @@ def test_cancel_asks_once_and_stops_it(
     card.get_by_role("link", name="large:1").click()
     expect(person.page.get_by_role("table")).to_contain_text("sha256:")
     person.button("cancel").click()
+    person.button("stop").click()
     expect(person.page.locator("#import-live")).to_contain_text(person.say("canceled"), timeout=PATIENCE)
     expect(person.button("retry")).to_be_visible()
 

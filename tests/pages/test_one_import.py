@@ -36,6 +36,7 @@ def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
     ImportAttempt.objects.create(
         task=task, attempt=1, fence=1, outcome=Outcome.LOST, started_at=now, ended_at=now, error="Gone."
     )
+    ImportAttempt.objects.create(task=task, attempt=2, fence=2, started_at=now)
     page = as_("viewer").get(address(task)).content.decode()
     for words in (
         "Waiting",

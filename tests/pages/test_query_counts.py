@@ -42,6 +42,7 @@ def fill(team: Team, times: int) -> dict[str, str]:
             batch_index=number + 1,
             requested_by=team.users["owner"],
         )
+        ended_task(Status.SUCCESS, project=project, target_name=image.repository, target_tag=image.tag)
         BatchFactory(project=project)
         Schedule.objects.create(project=project, image_url=f"redis{number}", cron="0 3 * * *")
         ScheduleRun.objects.create(schedule=schedule, ended_at=timezone.now())
@@ -108,4 +109,5 @@ def test_a_poll_reads_tasks_by_one_query(as_: As, team: Team) -> None:
         htmx(client, "get", "/projects/team/imports/live/")
     asked = [query["sql"] for query in queries if ImportTask._meta.db_table in query["sql"]]
     assert len(asked) == 1
-    assert "password" not in asked[0]
+    whether = "(username <> '' OR password <> '') AS holds_secret"
+    assert "password" not in asked[0].replace(whether, "")

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.models import ApiToken
 from accounts.tokens import create_token
-from imageimport import credentials, restoring
+from imageimport import credentials, restoring, tagslooking
 from imageimport import plan as planning
 from imageimport.models import ImportTask
 from oci.errors import OciError
@@ -75,6 +75,7 @@ PAGES = {
             "import-reading",
             "import-reading-many",
             "import-plan",
+            "import-tags",
             "import-sign-in",
             "import-cancel",
         ),
@@ -110,6 +111,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OciError("unreachable", "%(host)s", host="x")
 
     monkeypatch.setattr(planning, "make_plan", away)
+    monkeypatch.setattr(tagslooking, "nearest_tags", away)
 
 
 def values_of(team: Team) -> dict[str, object]:

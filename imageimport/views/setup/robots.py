@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.snippets import sign_in_snippets
 from imageimport.views.setup.members import settings_of
 from projects import services
 from projects.forms import RobotForm
@@ -34,7 +35,8 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
         except services.Taken:
             form.add_error("name", _("There is a robot of this name already."))
         else:
-            context |= {"robot": robot, "secret": secret}
+            snippets = sign_in_snippets(username=robot.login, secret=secret, name=project.name)
+            context |= {"robot": robot, "secret": secret, "snippets": snippets}
             return asked(request, "imageimport/settings/robot_made.html", context, back=back)
     return asked(
         request, "imageimport/settings/robot.html", context, back=back, status=422 if form.is_bound else 200
