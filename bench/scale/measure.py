@@ -136,7 +136,7 @@ def answer() -> None:
         "admin": User.objects.get(username="admin"),
         "member": User.objects.get(username="user1"),
     }.items():
-        clients[kind] = Client()
+        clients[kind] = Client(SERVER_NAME="localhost")
         clients[kind].force_login(user)
     print(json.dumps(list(known)), flush=True)
     for line in sys.stdin:

@@ -45,6 +45,7 @@ ACTIONS: Final = {
     "webhook.changed": gettext_noop("changed a webhook"),
     "webhook.deleted": gettext_noop("deleted a webhook"),
     "webhook.redelivered": gettext_noop("sent a webhook's event again"),
+    "registry.granted": gettext_noop("was let in at the registry"),
     "registry.refused": gettext_noop("was refused at the registry"),
 }
 
