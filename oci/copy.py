@@ -247,9 +247,9 @@ class ImageCopier:
 
 
 def _children(published: Manifest, tree: Tree) -> tuple[Child, ...]:
-    """What the published index names, attestations aside, each platform once. Nested indexes count with all below them, and
-    under the digest that they have at the target, which is another one than at the source where platforms were left
-    out.
+    """What the published index names, attestations aside, each platform once. Nested indexes count with all below
+    them, and under the digest that they have at the target, which is another one than at the source where platforms
+    were left out.
     """
     source = {digest: digest for digest in tree.manifests}
     for child in tree.kept.get(tree.root.digest, ()):

@@ -36,7 +36,7 @@ def summed_by_hand(tree: Tree, manifest: Manifest) -> int:
     return sum(blob.size for blob in collect_blobs(below).values())
 
 
-def test_each_blob_counts_once_in_whatever_is_above_it() -> None:
+def test_each_blob_counts_once_in_all_that_is_above_it() -> None:
     one, two = image([layer(1, 10), layer(2, 300)]), image([layer(2, 300), layer(3, 2**40), layer(4, 0)])
     inner = index([one, two])
     tree = tree_of([one, two, inner, index([inner, one, inner])])

@@ -1,5 +1,5 @@
 """Small indexes that name one another and one image's layers a thousand times each: within every limit, and a billion
-steps for whoever takes each of them.
+steps for code that takes each of them.
 """
 
 from __future__ import annotations
@@ -46,14 +46,18 @@ def cubic(times: int = 1000, layers: list[dict[str, Any]] | None = None) -> list
     return [single, middle, index([middle] * times)]
 
 
-def layered(wide: int = 60) -> list[Manifest]:
-    """Three levels of ``wide`` different manifests, each naming all of the next; the outermost last."""
+def layered(wide: int = 28) -> list[Manifest]:
+    """Four levels of ``wide`` different manifests below the outermost, each naming all of the next; it comes last."""
     images = [
-        image([layer(wide * number + place, size=number + place) for place in range(wide)])
+        image([layer(3 * number + place, size=number + place) for place in range(3)])
         for number in range(wide)
     ]
-    indexes = [index(images, annotations={"number": str(number)}) for number in range(wide)]
-    return [*images, *indexes, index(indexes * (1000 // wide))]
+    level = images
+    made = [*images]
+    for depth in range(3):
+        level = [index(level, annotations={"number": f"{depth}.{number}"}) for number in range(wide)]
+        made += level
+    return [*made, index(level * (1000 // wide))]
 
 
 def pushable(manifests: list[Manifest]) -> Image:
