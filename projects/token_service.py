@@ -119,6 +119,7 @@ class TokenServiceView(View):
             )
         for decision in decisions:
             _write_down(request, caller, decision)
+        _refuse_over_quota(decisions)
         granted = [decision.granted for decision in decisions if decision.granted.actions]
         minted = mint(subject=caller.name, access=granted)
         return {
@@ -127,6 +128,19 @@ class TokenServiceView(View):
             "expires_in": LIFETIME,
             "issued_at": datetime.fromtimestamp(minted.issued_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+
+
+def _refuse_over_quota(decisions: list[Decision]) -> None:
+    """A token without the push would make the registry say no more than "denied". Clients show what is said here.
+
+    A client that asks to delete as well gets a token for that: deleting is what helps.
+
+    :raises Refused: a push was asked for into a project that is over its quota.
+    """
+    for decision in decisions:
+        asked = decision.asked.actions
+        if decision.over_quota and "push" in asked and "delete" not in asked:
+            raise Refused(403, "DENIED", decision.over_quota)
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -160,6 +174,7 @@ def _write_down(request: HttpRequest, caller: Caller, decision: Decision) -> Non
             actor_name=caller.name,
             project=decision.project,
             subject=f"{what}:{','.join(actions)}",
+            detail={"reason": decision.over_quota} if decision.over_quota and "push" in actions else None,
             request=request,
         )
 
