@@ -15,7 +15,7 @@ from django.utils import timezone
 from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportAttempt, ImportTask
 from imageimport.sentences import shown
-from projects.models import Project
+from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.
 SHOWN_AFTER_SUCCESS = 30
@@ -68,6 +68,17 @@ def _on_project_page() -> str:
         for number, kind in enumerate(kinds)
     ]
     return f"SELECT {columns} FROM {table} WHERE id IN ({' UNION ALL '.join(parts)})"
+
+
+def add_artifact_types(project: Project, tasks: Iterable[ImportTask]) -> None:
+    """Give each import that arrived the ``artifact_type`` of what it brought, which says how that is pulled."""
+    arrived = [task for task in tasks if task.status == Status.SUCCESS]
+    if not arrived:
+        return
+    rows = Image.objects.filter(project=project, digest__in={task.digest for task in arrived})
+    types = dict(rows.exclude(artifact_type="").values_list("digest", "artifact_type"))
+    for task in arrived:
+        task.artifact_type = types.get(task.digest, "")  # type: ignore[attr-defined]
 
 
 def _values(statuses: Iterable[Status]) -> str:
