@@ -8,6 +8,8 @@ class ImageImportConfig(AppConfig):
     verbose_name = _("Image imports")
 
     def ready(self) -> None:
-        from imageimport import searchindex
+        from imageimport import hints, searchindex
+        from projects import notices
 
+        notices.when_noted.append(hints.look)
         post_migrate.connect(searchindex.ensure, sender=self, dispatch_uid="imageimport.searchindex")

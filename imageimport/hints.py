@@ -8,7 +8,8 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -27,9 +28,13 @@ _SOCKETS: Final = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT,
 
 
 class Hinter:
-    """Counts hints that are owed and sends them in the background."""
+    """Counts hints that are owed and sends them in the background.
 
-    def __init__(self) -> None:
+    :param send: sends that many; whether it could.
+    """
+
+    def __init__(self, send: Callable[[int], bool]) -> None:
+        self._send = send
         self._wake = threading.Condition()
         self._owed = 0
         self._thread: threading.Thread | None = None
@@ -55,27 +60,29 @@ class Hinter:
                 while not self._owed:
                     self._wake.wait()
                 count = self._owed
-            sent = send(count)
+            sent = self._send(count)
             with self._wake:
                 self._owed = max(0, self._owed - count)
             if not sent:
                 time.sleep(PAUSE)
 
 
-_hinter = Hinter()
-atexit.register(_hinter.flush, TIMEOUT)
-
-
-def after_commit(count: int = 1) -> None:
-    """Hint to ``count`` workers once the surrounding transaction has been committed."""
-    transaction.on_commit(lambda: _hinter.owe(count))
-
-
 def send(count: int) -> bool:
     """Send ``count`` hints now; False where Redis did not take them."""
     from imageimport.tasks import run_imports  # the task module imports services that hint
 
-    app = run_imports.app
+    return _send(run_imports, count)
+
+
+def _send_look(_count: int) -> bool:
+    """One is enough: the worker that looks goes on until nothing waits."""
+    from imageimport.tasks import look_at_tags
+
+    return _send(look_at_tags, 1)
+
+
+def _send(task: Any, count: int) -> bool:
+    app = task.app
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
     try:
         with (
@@ -83,8 +90,24 @@ def send(count: int) -> bool:
             app.amqp.Producer(connection, auto_declare=False) as producer,
         ):
             for _ in range(count):
-                run_imports.apply_async(producer=producer, retry=False, expires=3600)
+                task.apply_async(producer=producer, retry=False, expires=3600)
     except Exception as exc:  # noqa: BLE001 - kombu wraps some of Redis' errors and lets others through
         log.warning("hint.not_sent", error=type(exc).__name__)
         return False
     return True
+
+
+_hinter = Hinter(send)
+_looks = Hinter(_send_look)
+atexit.register(_hinter.flush, TIMEOUT)
+atexit.register(_looks.flush, TIMEOUT)
+
+
+def after_commit(count: int = 1) -> None:
+    """Hint to ``count`` workers once the surrounding transaction has been committed."""
+    transaction.on_commit(lambda: _hinter.owe(count))
+
+
+def look() -> None:
+    """Hint that a tag waits to be looked at (:data:`projects.notices.when_noted`)."""
+    _looks.owe(1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,6 +86,22 @@ class Progress:
             self._say(STAGE_MESSAGES[stage], {})
         if time.monotonic() - self._written_at >= _JUST_WRITTEN:
             self.write()
+
+    def admit(self, planned: Sequence[Any], check: Callable[[], None]) -> None:
+        """Take the blobs in as :meth:`layers` does, unless ``check`` raises.
+
+        The row says how many bytes they are in the transaction of the check: the next check counts them.
+
+        :param check: locks what it reads.
+        :raises LeaseLost: besides what ``check`` raises.
+        """
+        sizes = {plan.digest: plan.size for plan in planned}
+        with self._write_lock:  # Else the monitor could write what it still knows, which is nothing.
+            with transaction.atomic():
+                check()
+                if not self._lease.rows().update(bytes_total=sum(sizes.values())):
+                    raise LeaseLost
+            self.layers(planned)
 
     def layers(self, planned: Sequence[Any]) -> None:
         """The blobs of the image are known: objects with ``digest``, ``size`` (bytes) and ``media_type``."""

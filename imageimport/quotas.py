@@ -2,7 +2,8 @@
 
 Asked at submission, where the target is known, and again by the worker once the image's size is known and before a
 byte of it moves. Bytes count each tag's size once, as the registry's list of images does; what other imports of the
-project are about to bring counts too, so that many at once don't pass together.
+project are about to bring counts too, so that many at once don't pass together: each is asked, and its size written
+into its row, under the lock of the project's row.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportTask
+from imageimport.progress import Progress
 from imageimport.requests import Refused
 from oci.errors import OciError, gettext_noop
-from oci.observer import CopyObserver, LayerPlan, LayerState, Params
+from oci.observer import LayerPlan, LayerState, Params
 from projects.models import Holding, Image, Project
 
 Target = tuple[str, str]
@@ -109,29 +112,35 @@ def check_before_transfer(
 def check_task(task: ImportTask, size: int) -> None:
     """:func:`check_before_transfer` for an import whose image has ``size`` bytes.
 
+    In the transaction of a caller who writes ``size`` into the task's row, which the next one then counts: the
+    project's row is locked until that is done.
+
     :raises OciError: ``quota_exceeded``.
     """
-    project = Project.objects.only("quota_images", "quota_bytes").get(pk=task.project_id)
-    if _is_unlimited(project):
+    rows = Project.objects.only("quota_images", "quota_bytes")
+    if _is_unlimited(rows.get(pk=task.project_id)):
         return
-    old = Image.objects.filter(project=project, repository=task.target_name, tag=task.target_tag).first()
-    # Those who were asked already have written their size; of two who are asked at once the older goes first.
-    others = ImportTask.objects.filter(project=project, status__in=OCCUPYING).exclude(pk=task.pk)
-    others = others.filter(Q(bytes_total__gt=0) | Q(pk__lt=task.pk))
-    check_before_transfer(project, size, old is None, others=others, bytes_freed=old.size if old else 0)
+    with transaction.atomic(savepoint=False):
+        # "No key": rows that only refer to the project are written meanwhile.
+        project = rows.select_for_update(no_key=True).get(pk=task.project_id)
+        old = Image.objects.filter(project=project, repository=task.target_name, tag=task.target_tag).first()
+        # Those who were asked already have written their size; an older one that was not will be.
+        others = ImportTask.objects.filter(project=project, status__in=OCCUPYING).exclude(pk=task.pk)
+        others = others.filter(Q(bytes_total__gt=0) | Q(pk__lt=task.pk))
+        check_before_transfer(project, size, old is None, others=others, bytes_freed=old.size if old else 0)
 
 
 class WithinQuota:
-    """Passes an engine's calls on to another observer; raises where the image is too large for its project."""
+    """Passes an engine's calls on to an attempt's progress; raises where the image is too large for its project."""
 
-    def __init__(self, observer: CopyObserver, task: ImportTask) -> None:
-        self._observer = observer
+    def __init__(self, progress: Progress, task: ImportTask) -> None:
+        self._observer = progress
         self._task = task
 
     def layers(self, layers: Sequence[LayerPlan]) -> None:
         """:raises OciError: ``quota_exceeded``, which ends the import before a byte has moved."""
-        check_task(self._task, sum(layer.size for layer in layers))
-        self._observer.layers(layers)
+        size = sum(layer.size for layer in layers)
+        self._observer.admit(layers, lambda: check_task(self._task, size))
 
     def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
         self._observer.layer(digest, state, bytes_done)

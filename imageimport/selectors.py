@@ -72,6 +72,17 @@ def _on_project_page() -> str:
     return f"SELECT {columns} FROM {table} WHERE id IN ({' UNION ALL '.join(parts)})"
 
 
+def add_artifact_types(project: Project, tasks: Iterable[ImportTask]) -> None:
+    """Give each import that arrived the ``artifact_type`` of what it brought, which says how that is pulled."""
+    arrived = [task for task in tasks if task.status == Status.SUCCESS]
+    if not arrived:
+        return
+    rows = Image.objects.filter(project=project, digest__in={task.digest for task in arrived})
+    types = dict(rows.exclude(artifact_type="").values_list("digest", "artifact_type"))
+    for task in arrived:
+        task.artifact_type = types.get(task.digest, "")  # type: ignore[attr-defined]
+
+
 def _values(statuses: Iterable[Status]) -> str:
     return "(" + ", ".join(f"'{status.value}'" for status in statuses) + ")"
 

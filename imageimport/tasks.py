@@ -11,7 +11,7 @@ from celery.signals import worker_init, worker_shutting_down
 
 from imageimport import hints, leases, pipeline, pruning, schedules, stopping, webhooks
 from imageimport.sweeping import sweep as sweep_service
-from projects import reconcile
+from projects import notices, reconcile
 
 
 @worker_init.connect
@@ -51,6 +51,11 @@ def deliver_webhooks() -> None:
 @shared_task
 def start_schedules() -> None:
     schedules.run_due()
+
+
+@shared_task
+def look_at_tags() -> None:
+    notices.look_due(stop=stopping.asked)
 
 
 @shared_task

@@ -46,9 +46,8 @@ class PlatformChoice:
         wanted = self._wanted
         if depth > 1:
             # The outermost index has seen to it that each wish is met somewhere.
-            offered = [
-                each for child in index.manifests for each in (child.platform, *known.get(child.digest, ()))
-            ]
+            named = dict.fromkeys((child.digest, child.platform) for child in index.manifests)
+            offered = [each for digest, platform in named for each in (platform, *known.get(digest, ()))]
             wanted = [wish for wish in wanted if any(each and is_wanted(each, [wish]) for each in offered)]
         return choose(index, wanted, known=known).children
 

@@ -36,7 +36,8 @@ from oci.observer import (
 from oci.publish import Publisher
 from oci.reading import Image, ImageReader
 from oci.source import Source
-from oci.tree import Tree, collect_blobs
+from oci.sums import blob_sums
+from oci.tree import Tree
 from oci.uploads import Upload
 
 log: Final = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class ImageCopier:
             size=sum(blob.size for blob in image.own_blobs().values()),
             platforms=image.platforms,
             bytes_total=sum(blob.size for blob in blobs.values()),
-            artifact_type=root.artifact_type or "",
+            artifact_type=root.artifact,
             children=_children(root, image.tree),
             referrers=len(image.attached.trees),
             notes=(*self._attaching.notes, *self._source.notes),
@@ -269,24 +270,21 @@ class ImageCopier:
 
 
 def _children(published: Manifest, tree: Tree) -> tuple[Child, ...]:
-    """What the published index names, attestations aside. Nested indexes count with all below them, and under the
-    digest that they have at the target, which is another one than at the source where platforms were left out.
+    """What the published index names, attestations aside, each platform once. Nested indexes count with all below
+    them, and under the digest that they have at the target, which is another one than at the source where platforms
+    were left out.
     """
     source = {digest: digest for digest in tree.manifests}
     for child in tree.kept.get(tree.root.digest, ()):
         source.setdefault(tree.cut(tree.manifests[child.digest]).digest, child.digest)
-
-    def below(digest: str) -> list[Manifest]:
-        manifest = tree.manifests[digest]
-        kept = tree.kept.get(digest, ())
-        return [manifest, *(each for child in kept for each in below(child.digest))]
-
-    return tuple(
+    sums = blob_sums(tree)
+    named = [
         Child(
             str(child.platform) if child.platform and not child.platform.is_unknown else "",
             child.digest,
-            sum(blob.size for blob in collect_blobs(below(source[child.digest])).values()),
+            sums[source[child.digest]],
         )
         for child in published.manifests
         if child.digest in source and not child.is_attestation
-    )
+    ]
+    return tuple(dict.fromkeys(named))

@@ -37,6 +37,9 @@ LIST_NAMES: Final = 50_000
 JSON_NUMBER_CHARS: Final = 32
 #: The largest size a descriptor may claim: a signed 64-bit integer, as in every registry.
 DESCRIPTOR_SIZE: Final = 2**63 - 1
+#: All blobs of one image together: a pebibyte. Registries believe what a manifest claims, and sums of such claims must
+#: stay far below what a database's integer holds.
+IMAGE_BYTES: Final = 2**50
 #: A token answer is a few kilobytes; a megabyte of it is an attack.
 TOKEN_BODY_BYTES: Final = 64 * 1024
 #: Read of an error body, and what of it may reach a person after scrubbing.

@@ -15,6 +15,7 @@ from oci.descriptor import Descriptor, as_object, read_annotations, read_descrip
 from oci.digest import digest_of, parse_digest
 from oci.documents import weight_of
 from oci.errors import OciError, gettext_noop
+from oci.media_types import CONFIG_TYPES
 from oci.platforms import Platform
 from oci.strict_json import BadJsonError, Json, load
 
@@ -58,6 +59,13 @@ class Manifest:
     subject: Descriptor | None = None
     artifact_type: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: Configuration and layers that must be at the target: each digest once, foreign layers left out.
+    blobs: tuple[Descriptor, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = ((self.config,) if self.config else ()) + self.layers
+        own = {blob.digest: blob for blob in named if not blob.is_foreign}
+        object.__setattr__(self, "blobs", tuple(own.values()))
 
     @property
     def is_index(self) -> bool:
@@ -69,10 +77,12 @@ class Manifest:
         return weight_of(self.body)
 
     @property
-    def blobs(self) -> tuple[Descriptor, ...]:
-        """Configuration and layers that must be at the target: each digest once, foreign layers left out."""
-        named = ((self.config,) if self.config else ()) + self.layers
-        return tuple({blob.digest: blob for blob in named if not blob.is_foreign}.values())
+    def artifact(self) -> str:
+        """The type of an artifact: by its own word, else by its configuration; empty for a container image."""
+        if self.artifact_type:
+            return self.artifact_type
+        config = self.config
+        return config.media_type if config is not None and config.media_type not in CONFIG_TYPES else ""
 
 
 def parse_manifest(body: bytes, content_type: str | None, *, expected_digest: str | None) -> Manifest:
@@ -104,7 +114,7 @@ def parse_manifest(body: bytes, content_type: str | None, *, expected_digest: st
     if kind == "image" and config is None:
         raise refuse(gettext_noop("The manifest is malformed: it names no configuration."))
     subject = document.get("subject")
-    return Manifest(
+    manifest = Manifest(
         body=body,
         media_type=media_type,
         digest=digest,
@@ -117,6 +127,23 @@ def parse_manifest(body: bytes, content_type: str | None, *, expected_digest: st
         artifact_type=read_text(document.get("artifactType")),
         annotations=read_annotations(document.get("annotations")),
     )
+    check_bytes(sum(blob.size for blob in manifest.blobs))
+    return manifest
+
+
+def check_bytes(claimed: int) -> None:
+    """Whether blobs of so many bytes together can be: registries take what a manifest claims for what it is.
+
+    :raises OciError: ``limit_exceeded``.
+    """
+    if claimed > limits.IMAGE_BYTES:
+        raise OciError(
+            "limit_exceeded",
+            gettext_noop("The image claims %(claimed)s bytes; at most %(limit)d are allowed."),
+            # A text: the number may be larger than what a database's JSON holds.
+            claimed=str(claimed),
+            limit=limits.IMAGE_BYTES,
+        )
 
 
 def _checked_digest(body: bytes, expected: str | None) -> str:

@@ -10,12 +10,12 @@ from oci.cancel import CancelToken
 from oci.client import RegistryClient
 from oci.crew import Crew
 from oci.errors import Note, OciError
-from oci.manifest import Descriptor, Manifest
+from oci.manifest import Descriptor
 from oci.observer import MountProof, NoMounts
 from oci.ratelimit import RateLimit
 from oci.reading import Image, ImageReader
 from oci.source import Source
-from oci.tree import collect_blobs
+from oci.sums import blob_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,10 @@ class _Presence:
 
 
 def _platforms(image: Image) -> tuple[PlannedPlatform, ...]:
-    root = image.tree.root
+    root, sums = image.tree.root, blob_sums(image.tree)
     if not root.is_index:
         name = image.platforms[0] if image.platforms else ""
-        return (PlannedPlatform(name, root.digest, _size([root])),)
+        return (PlannedPlatform(name, root.digest, sums[root.digest]),)
     found = []
     for child in image.tree.children():
         manifest = image.tree.manifests[child.digest]
@@ -145,9 +145,5 @@ def _platforms(image: Image) -> tuple[PlannedPlatform, ...]:
             continue
         platform = child.platform
         name = platform.detailed if platform is not None and not platform.is_unknown else ""
-        found.append(PlannedPlatform(name, child.digest, _size([manifest])))
+        found.append(PlannedPlatform(name, child.digest, sums[child.digest]))
     return tuple(found)
-
-
-def _size(manifests: list[Manifest]) -> int:
-    return sum(blob.size for blob in collect_blobs(manifests).values())

@@ -56,16 +56,11 @@ def choose(
         for a nested index, in its own entries.
     :raises OciError: ``not_found`` when a wish is met by no child; the sentence lists what there is.
     """
-    offers = [
-        (child, platform)
-        for child in index.manifests
-        if not child.is_attestation
-        for platform in ([child.platform] if child.platform else known.get(child.digest, ()))
-    ]
+    offers = _offers(index, known)
     chosen: set[str] = set()
     for wish in wanted:
-        met = {child.digest for child, platform in offers if platform.is_exactly(wish)} or {
-            child.digest for child, platform in offers if platform.is_some(wish)
+        met = {digest for digest, platform in offers if platform.is_exactly(wish)} or {
+            digest for digest, platform in offers if platform.is_some(wish)
         }
         if not met:
             raise _no_such_platform(wish, [platform for _, platform in offers])
@@ -74,9 +69,21 @@ def choose(
     children = tuple(
         child
         for child in index.manifests
-        if child in images or (child.is_attestation and child.attests in chosen)
+        if (child.attests if child.is_attestation else child.digest) in chosen
     )
     return Selection(images, children, complete=len(children) == len(index.manifests))
+
+
+def _offers(index: Manifest, known: Mapping[str, Sequence[Platform]]) -> list[tuple[str, Platform]]:
+    """Digest and platform of each child, each pair once: a small index may name the same child a thousand times."""
+    named = dict.fromkeys(
+        (child.digest, child.platform) for child in index.manifests if not child.is_attestation
+    )
+    return [
+        (digest, each)
+        for digest, platform in named
+        for each in ([platform] if platform else known.get(digest, ()))
+    ]
 
 
 def subset_index(

@@ -9,7 +9,7 @@ from oci.crew import Crew
 from oci.documents import Documents
 from oci.errors import OciError, gettext_noop
 from oci.limits import CHILDREN, INDEX_DEPTH
-from oci.manifest import Descriptor, Manifest
+from oci.manifest import Descriptor, Manifest, check_bytes
 from oci.selection import subset_index
 
 Fetch = Callable[[str], Manifest]
@@ -62,7 +62,8 @@ class Tree:
 def collect_blobs(manifests: Iterable[Manifest]) -> dict[str, Descriptor]:
     """Blobs that a registry must have for these manifests, by digest; foreign layers stay where they are.
 
-    :raises OciError: two manifests give one digest different sizes.
+    :raises OciError: two manifests give one digest different sizes, or all of them together claim more than any
+        registry holds (``limit_exceeded``).
     """
     found: dict[str, Descriptor] = {}
     for manifest in manifests:
@@ -73,6 +74,7 @@ def collect_blobs(manifests: Iterable[Manifest]) -> dict[str, Descriptor]:
                 raise OciError("unsupported_manifest", template, digest=blob.digest)
             if blob.data is not None and known.data is None:
                 found[blob.digest] = blob
+    check_bytes(sum(blob.size for blob in found.values()))
     return found
 
 
@@ -92,12 +94,19 @@ def read_tree(root: Manifest, *, fetch: Fetch, crew: Crew, choose: Choose = ever
     return tree
 
 
+def _too_deep() -> OciError:
+    template = gettext_noop("The image has indexes within indexes, more than %(limit)d deep.")
+    return OciError("limit_exceeded", template, limit=INDEX_DEPTH)
+
+
 @dataclass(slots=True)
 class _Walk:
     tree: Tree
     fetch: Fetch
     choose: Choose
     crew: Crew
+    #: How many indexes deep each manifest is below itself: one that several name may be deeper than where it was met.
+    heights: dict[str, int] = field(default_factory=dict)
 
     def visit(self, manifest: Manifest, depth: int) -> None:
         tree = self.tree
@@ -105,10 +114,13 @@ class _Walk:
             return
         if manifest.is_index:
             if depth > INDEX_DEPTH:
-                template = gettext_noop("The image has indexes within indexes, more than %(limit)d deep.")
-                raise OciError("limit_exceeded", template, limit=INDEX_DEPTH)
+                raise _too_deep()
             kept = tuple({child.digest: child for child in self.choose(manifest, depth)}.values())
             self._visit_children(kept, depth)
+            height = 1 + max((self.heights.get(child.digest, 0) for child in kept), default=0)
+            if height > INDEX_DEPTH:
+                raise _too_deep()
+            self.heights[manifest.digest] = height
             tree.kept[manifest.digest] = kept
         tree.manifests[manifest.digest] = manifest
 

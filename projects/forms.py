@@ -31,7 +31,6 @@ class ProjectForm(Styled, forms.ModelForm):
         }
         help_texts = {
             "name": _("Part of every image's address, so it can't be changed later."),
-            "visibility": _("A public project is read by everyone who can sign in."),
         }
         widgets = {"visibility": forms.RadioSelect, "name": forms.TextInput(attrs={"autofocus": True})}
 

@@ -9,7 +9,8 @@ from typing import Final
 from accounts.models import ApiToken
 from projects.callers import Caller
 from projects.models import Project, Robot, Role
-from projects.permissions import RANK, role_of
+from projects.permissions import RANK, effective_role
+from projects.quota import excess
 from projects.scopes import split_repository
 from projects.tokens import Access
 
@@ -26,11 +27,15 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One thing asked for: what was granted of it, and the project that it is in, if there is one."""
+    """One thing asked for: what was granted of it, and the project that it is in, if there is one.
+
+    ``over_quota``: why a push was not granted that the caller's role allows; else empty.
+    """
 
     asked: Access
     granted: Access
     project: Project | None
+    over_quota: str = ""
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -42,7 +47,7 @@ def decide(*, caller: Caller, wanted: Iterable[Access]) -> list[Decision]:
     decisions = []
     projects: dict[str, tuple[Project | None, frozenset[str]]] = {}
     for asked in wanted:
-        project, may = None, _NOTHING
+        project, may, over_quota = None, _NOTHING, ""
         where = split_repository(asked.name) if asked.type.partition("(")[0] == "repository" else None
         if where is not None:
             if where[0] not in projects:
@@ -53,7 +58,10 @@ def decide(*, caller: Caller, wanted: Iterable[Access]) -> list[Decision]:
         granted = [each for each in asked.actions if each in may]
         if where is not None and "*" in asked.actions:
             granted += [each for each in NEEDS if each in may and each not in granted]
-        decisions.append(Decision(asked, Access(asked.type, asked.name, tuple(granted)), project))
+        if project is not None and "push" in granted:
+            over_quota = excess(project)
+            granted = [each for each in granted if each != "push" or not over_quota]
+        decisions.append(Decision(asked, Access(asked.type, asked.name, tuple(granted)), project, over_quota))
     return decisions
 
 
@@ -72,7 +80,7 @@ def _as_robot(robot: Robot, project: Project) -> frozenset[str]:
 
 
 def _as_user(caller: Caller, project: Project) -> frozenset[str]:
-    role = role_of(caller.user, project) if caller.user is not None else None
+    role = effective_role(caller.user, project) if caller.user is not None else None
     if role is None:
         return _NOTHING
     may = frozenset(action for action, needed in NEEDS.items() if RANK[role] >= RANK[needed])

@@ -41,8 +41,10 @@ def bring_up_to_date(client: RegistryClient, project: Project, repository: str, 
 
 
 def _is_complete(row: Image) -> bool:
-    """Imports know no children, and a row written by hand may know nothing."""
-    return bool(row.size) and (bool(row.children) or row.media_type not in INDEX_TYPES)
+    """A row written by hand may know nothing; one of an earlier release says of no chart that it is one."""
+    if row.media_type in INDEX_TYPES:
+        return bool(row.size and row.children)
+    return bool(row.size and (row.platforms or row.artifact_type))
 
 
 def _inspect(client: RegistryClient, name: str, tag: str) -> Inspected | None:
@@ -68,6 +70,8 @@ def _write(
     now = Image.objects.select_for_update().filter(project=project, repository=repository, tag=tag).first()
     if _state(now) != _state(seen):
         return now
+    if now is not None and now.digest == found.digest:
+        return _complete(now, found)
     row = record_image(
         project=project,
         repository=repository,
@@ -80,6 +84,16 @@ def _write(
         children=found.children,
     )
     Image.objects.filter(pk=row.pk).update(checked_at=timezone.now())
+    return row
+
+
+def _complete(row: Image, found: Inspected) -> Image:
+    """What was not known of the digest that the tag has all along; when it was set stays."""
+    row.media_type, row.artifact_type = found.media_type, found.artifact_type or row.artifact_type
+    row.size, row.platforms = found.size, list(found.platforms) or row.platforms
+    row.children = list(found.children) or row.children
+    row.checked_at = timezone.now()
+    row.save(update_fields=["media_type", "artifact_type", "size", "platforms", "children", "checked_at"])
     return row
 
 

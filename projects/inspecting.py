@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from oci.client import RegistryClient
 from oci.crew import Crew
-from oci.descriptor import Descriptor
 from oci.errors import OciError
 from oci.manifest import Manifest
 from oci.media_types import CONFIG_TYPES
 from oci.selection import platform_names, platform_of_config
+from oci.sums import blob_sums
 from oci.tree import collect_blobs, read_tree
 
 #: A larger configuration is not looked into for its platform.
@@ -42,35 +42,22 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
         return None
     with closing(Crew(2)) as crew:
         tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), crew=crew)
-    children = tuple(_child(each, tree.manifests) for each in root.manifests if not each.is_attestation)
+    blobs = collect_blobs(tree.manifests.values())
+    sums = blob_sums(tree)
+    named = dict.fromkeys(
+        (str(child.platform or ""), child.digest) for child in root.manifests if not child.is_attestation
+    )
     return Inspected(
         digest=root.digest,
         media_type=root.media_type,
-        artifact_type=_artifact_type(root),
-        size=sum(blob.size for blob in collect_blobs(tree.manifests.values()).values()),
+        artifact_type=root.artifact,
+        size=sum(blob.size for blob in blobs.values()),
         platforms=platform_names(tree.children()) if root.is_index else _platform(client, repository, root),
-        children=children,
+        children=tuple(
+            {"platform": platform, "digest": digest, "size": sums[digest]} for platform, digest in named
+        ),
         annotations=dict(root.annotations),
     )
-
-
-def _child(child: Descriptor, manifests: dict[str, Manifest]) -> dict[str, Any]:
-    """One platform of an index, with the size of its own blobs."""
-    found = manifests[child.digest]
-    below = [found, *(manifests[each.digest] for each in found.manifests)]
-    return {
-        "platform": str(child.platform) if child.platform else "",
-        "digest": child.digest,
-        "size": sum(blob.size for blob in collect_blobs(below).values()),
-    }
-
-
-def _artifact_type(manifest: Manifest) -> str:
-    """What an artifact is: by its own word, else by its configuration; empty for a container image."""
-    if manifest.artifact_type:
-        return manifest.artifact_type
-    config = manifest.config
-    return config.media_type if config is not None and config.media_type not in CONFIG_TYPES else ""
 
 
 def _platform(client: RegistryClient, repository: str, manifest: Manifest) -> tuple[str, ...]:

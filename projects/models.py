@@ -36,7 +36,11 @@ class Project(models.Model):
     """A team's namespace in the private registry."""
 
     class Visibility(models.TextChoices):
+        #: Read and pulled by members.
         PRIVATE = "private", _("Private")
+        #: By everyone who signs in.
+        INTERNAL = "internal", _("Internal")
+        #: Read by everyone who signs in, pulled by anyone without signing in.
         PUBLIC = "public", _("Public")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -143,6 +147,33 @@ class Holding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project_id}: {self.images}"
+
+
+class TagNotice(models.Model):
+    """A tag that the registry reported, until a worker has looked at it (:mod:`projects.notices`)."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    #: Inside the project, as of an :class:`Image`.
+    repository = models.CharField(max_length=255)
+    tag = models.CharField(max_length=128)
+    #: What it is said to name now; empty: it is said to be gone.
+    digest = models.CharField(max_length=160, blank=True, default="")
+    noted_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now)
+    #: A worker that looks at it has it until then.
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    #: Looks that failed since the last notice.
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("due_at", "id")
+        constraints = [
+            models.UniqueConstraint(fields=("project", "repository", "tag"), name="one_notice_a_tag")
+        ]
+        indexes = [models.Index(fields=("due_at", "id"), name="notice_due")]
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
 
 
 class Robot(models.Model):

@@ -2,19 +2,20 @@
 
 Format: distribution/docs/content/about/notifications.md. A lost notice is made good by :mod:`projects.reconcile`; one
 that comes twice or late changes nothing: it only says which tag to look at, and pulls have ids.
+
+The registry waits three seconds for an answer, then sends the same again and keeps all others back. So nothing is asked
+of it here: what is to be looked at is written down, and a worker looks (:mod:`projects.notices`).
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F, TextField
@@ -25,24 +26,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.once import first_in
-from oci.attached import is_attachment_tag
 from oci.digest import is_digest
-from oci.errors import OciError
 from oci.media_types import is_manifest_type
 from oci.site import USER_AGENT
-from projects.indexing import bring_up_to_date
-from projects.models import Image, Project
-from projects.registry import PULL, opened
+from projects.models import Image
+from projects.notices import Noted, note
 from projects.scopes import split_repository
 from projects.tokens import PORTAL
 
-log = structlog.get_logger(__name__)
-
 MOST_EVENTS: Final = 1000
-#: The registry gives us 3 seconds for an answer.
-REGISTRY_SECONDS: Final = 1.5
-#: Distribution reports a push before it writes the tag: pauses before looking again, seconds.
-PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.3)
 #: A pull with the same id is taken for the same for so long, seconds.
 SAME_EVENT: Final = 900
 #: Clients ask by HEAD what a tag names and then pull by digest; so long the digest stands for that tag, seconds.
@@ -114,14 +106,14 @@ def registry_events(request: HttpRequest) -> HttpResponse:
 
 
 def take_in(events: Iterable[Event]) -> None:
-    """Act on notices: each tag that was written or may be gone is looked at once; pulls are counted."""
-    touched: dict[tuple[str, str], str] = {}
+    """Act on notices: each tag that was written or may be gone is noted to be looked at; pulls are counted."""
+    touched: dict[tuple[str, str], Noted] = {}
     pulled: list[Event] = []
     for event in events:
         if event.action == "push" and event.tag:
-            touched[event.repository, event.tag] = event.digest
+            touched[event.repository, event.tag] = Noted(event.digest, is_ours=event.is_ours)
         elif event.action == "delete":
-            touched |= dict.fromkeys(_tags_of_deleted(event), "")
+            touched |= dict.fromkeys(_tags_of_deleted(event), Noted("", is_ours=event.is_ours))
         elif (
             event.action == "pull"
             and not event.is_ours
@@ -129,44 +121,7 @@ def take_in(events: Iterable[Event]) -> None:
         ):
             pulled.append(event)
     _count(pulled)
-    for (repository, tag), digest in touched.items():
-        _look_at(repository, tag, digest)
-
-
-def _look_at(repository: str, tag: str, digest: str) -> None:
-    """Bring one tag's row up to date.
-
-    :param digest: what the tag is said to name now; empty: it is said to be gone.
-    """
-    where = split_repository(repository)
-    project = Project.objects.filter(name=where[0]).first() if where else None
-    if where is None or project is None or is_attachment_tag(tag):
-        return
-    limits: dict[str, Any] = {
-        "tries": 1,
-        "headers_seconds": REGISTRY_SECONDS,
-        "stall_seconds": REGISTRY_SECONDS,
-    }
-    try:
-        with opened(access={repository: PULL}, **limits) as client:
-            for pause in (*PAUSES, None):
-                try:
-                    row = bring_up_to_date(client, project, where[1], tag)
-                except OciError as exc:
-                    # Whoever asks while Distribution writes the tag may meet a file without content: a 500.
-                    if pause is None or exc.code != "target_error" or not exc.retryable:
-                        raise
-                else:
-                    if pause is None or digest in ("", row.digest if row else None):
-                        break
-                time.sleep(pause)
-    except OciError as exc:
-        log.warning(
-            "registry.notice_not_followed", image=f"{repository}:{tag}", code=exc.code, error=str(exc)
-        )
-    except Exception:
-        # The registry would send the same notice again and again, and none after it.
-        log.exception("registry.notice_failed", image=f"{repository}:{tag}")
+    note(touched)
 
 
 def _tags_of_deleted(event: Event) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from projects.models import Membership, Project, Role
 
+#: What everyone who signs in may read and pull.
+OPEN: Final = frozenset({Project.Visibility.INTERNAL, Project.Visibility.PUBLIC})
 #: Each role has all that those below it may.
 RANK: Final = {Role.VIEWER: 1, Role.DEVELOPER: 2, Role.MAINTAINER: 3, Role.OWNER: 4}
 
@@ -24,9 +26,9 @@ def role_of(user: Any, project: Project) -> Role | None:
 
 
 def effective_role(user: Any, project: Project) -> Role | None:
-    """As :func:`role_of`; in a public project whoever is signed in is at least a viewer."""
+    """As :func:`role_of`; in an internal or public project everyone who is signed in is at least a viewer."""
     role = role_of(user, project)
-    if role is None and project.visibility == Project.Visibility.PUBLIC:
+    if role is None and project.visibility in OPEN:
         return Role.VIEWER if user.is_authenticated and user.is_active else None
     return role
 
@@ -42,5 +44,5 @@ def at_least(user: Any, project: Project, role: Role) -> bool:
 
 
 def can_read(user: Any, project: Project) -> bool:
-    """Member, superuser, or public project and signed in. To all others it does not exist."""
+    """Member, superuser, or internal or public project and signed in. To all others it does not exist."""
     return at_least(user, project, Role.VIEWER)

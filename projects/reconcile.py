@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import F
+from django.utils import timezone
 
 from oci.attached import is_attachment_tag
 from oci.client import RegistryClient
 from oci.errors import OciError
+from projects import notices
 from projects.contents import catalog, list_tags
 from projects.indexing import bring_up_to_date
 from projects.models import Image, Project
@@ -59,8 +62,11 @@ def reconcile(*, seconds: float = MOST_SECONDS) -> Report:
             break
         report.repositories += 1
         _compare_tags(project, inside, tags, report)
+        # A long run holds one of the places for housekeeping: what was pushed meanwhile need not wait for its end.
+        notices.look_due()
     _compare_digests(report, deadline)
-    log.info("reconcile.done", **{name: value for name, value in vars(report).items() if name != "errors"})
+    counts = {name: value for name, value in vars(report).items() if name != "errors"}
+    log.info("reconcile.done", **counts, failed=len(report.errors))
     return report
 
 
@@ -86,9 +92,10 @@ def _compare_tags(project: Project, inside: str, known: set[str], report: Report
     with _noting(report, name), opened(access={name: PULL}) as client:
         there = {tag for tag in list_tags(client, name) if not is_attachment_tag(tag)}
         for tag in sorted(there ^ known):
-            row = bring_up_to_date(client, project, inside, tag)
-            report.found += tag in there and row is not None
-            report.removed += tag in known and row is None
+            with _noting(report, f"{name}:{tag}", passing=False):
+                row = bring_up_to_date(client, project, inside, tag)
+                report.found += tag in there and row is not None
+                report.removed += tag in known and row is None
 
 
 def _compare_digests(report: Report, deadline: float) -> None:
@@ -100,23 +107,39 @@ def _compare_digests(report: Report, deadline: float) -> None:
     for name, rows in grouped.items():
         if time.monotonic() > deadline:
             return
+        before = len(report.errors)
         with _noting(report, name), opened(access={name: PULL}) as client:
-            _compare_each(client, rows, report)
+            _compare_each(client, name, rows, report)
+        if len(report.errors) > before:
+            # Otherwise a row that can't be compared stays the oldest, and a thousand of them fill every run.
+            Image.objects.filter(pk__in=[row.pk for row in rows]).update(checked_at=timezone.now())
+        notices.look_due()
 
 
-def _compare_each(client: RegistryClient, rows: Iterable[Image], report: Report) -> None:
+def _compare_each(client: RegistryClient, name: str, rows: Iterable[Image], report: Report) -> None:
     for row in rows:
         report.compared += 1
-        now = bring_up_to_date(client, row.project, row.repository, row.tag)
-        report.removed += now is None
-        report.moved += now is not None and now.digest != row.digest
+        with _noting(report, f"{name}:{row.tag}", passing=False):
+            now = bring_up_to_date(client, row.project, row.repository, row.tag)
+            report.removed += now is None
+            report.moved += now is not None and now.digest != row.digest
 
 
 @contextmanager
-def _noting(report: Report, name: str) -> Iterator[None]:
-    """A registry's failure with one repository is noted, and the next one is looked at."""
+def _noting(report: Report, name: str, *, passing: bool = True) -> Iterator[None]:
+    """What fails with one repository or tag is told, and the next one is looked at.
+
+    :param passing: also what may pass, as a registry that is away: it would be the same with the next.
+    """
     try:
         yield
     except OciError as exc:
+        if exc.retryable and not passing:
+            raise
         log.warning("reconcile.repository_failed", repository=name, code=exc.code, error=str(exc))
         report.errors.append(str(exc))
+    except Exception as exc:
+        if isinstance(exc, (OperationalError, InterfaceError)):
+            close_old_connections()
+        log.exception("reconcile.repository_broke", repository=name)
+        report.errors.append(f"{name}: {type(exc).__name__}")

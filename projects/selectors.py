@@ -10,11 +10,12 @@ from django.db.models.functions import Coalesce
 
 from projects import finding
 from projects.models import Image, Membership, Project, Role
+from projects.permissions import OPEN
 from projects.trigrams import IMAGES
 
 
 def visible_projects(user: Any) -> QuerySet[Project]:
-    """The projects that ``user`` may read, each with ``role`` (None: reads it because it is public) and
+    """The projects that ``user`` may read, each with ``role`` (None: reads it as everyone may) and
     ``image_count``."""
     return _visible(user).annotate(image_count=Coalesce(F("holding__images"), 0))  # type: ignore[no-redef]
 
@@ -28,7 +29,7 @@ def _visible(user: Any) -> QuerySet[Project]:
         role: Any = Value(Role.OWNER.value, output_field=CharField(null=True))
     else:
         mine = Membership.objects.filter(project=OuterRef("pk"), user_id=user.pk)
-        found = found.filter(Q(visibility=Project.Visibility.PUBLIC) | Exists(mine))
+        found = found.filter(Q(visibility__in=OPEN) | Exists(mine))
         role = Subquery(mine.values("role")[:1])
     return found.annotate(role=role)
 

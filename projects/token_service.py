@@ -132,6 +132,7 @@ class TokenServiceView(View):
             _write_down(request, caller, decisions)
         else:
             _count(request, decisions)
+        _refuse_over_quota(decisions)
         granted = [decision.granted for decision in decisions if decision.granted.actions]
         minted = mint(subject=caller.name, access=granted)
         return {
@@ -140,6 +141,19 @@ class TokenServiceView(View):
             "expires_in": LIFETIME,
             "issued_at": datetime.fromtimestamp(minted.issued_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+
+
+def _refuse_over_quota(decisions: list[Decision]) -> None:
+    """A token without the push would make the registry say no more than "denied". Clients show what is said here.
+
+    A client that asks to delete as well gets a token for that: deleting is what helps.
+
+    :raises Refused: a push was asked for into a project that is over its quota.
+    """
+    for decision in decisions:
+        asked = decision.asked.actions
+        if decision.over_quota and "push" in asked and "delete" not in asked:
+            raise Refused(403, "DENIED", decision.over_quota)
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -188,32 +202,46 @@ def _write_down(request: HttpRequest, caller: Caller, decisions: list[Decision])
         )
     refused = _lines("registry.refused", caller, decisions, SAME_REFUSAL)
     if refused and throttling.counted("refused", caller.name, most=WRITTEN_REFUSALS):
-        refusals.count(project.name if project else "" for project, _subject in refused)
+        refusals.count(line.project.name if line.project else "" for line in refused)
         refused = []
-    refusals.count(project.name if project else "" for project, _subject in refused[MOST_LINES:])
+    refusals.count(line.project.name if line.project else "" for line in refused[MOST_LINES:])
     for action, lines in (("registry.granted", granted), ("registry.refused", refused)):
-        for project, subject in lines[:MOST_LINES]:
-            _write(request, caller, action=action, project=project, subject=subject)
+        for line in lines[:MOST_LINES]:
+            _write(
+                request,
+                caller,
+                action=action,
+                project=line.project,
+                subject=line.subject,
+                detail={"reason": line.reason} if line.reason else None,
+            )
 
 
-_Line = tuple[Project | None, str]
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the journal says of a decision; ``reason``: why a push was refused that the role allows, else empty."""
+
+    project: Project | None
+    subject: str
+    reason: str
 
 
 def _lines(action: str, caller: Caller, decisions: list[Decision], seconds: int) -> list[_Line]:
-    """What was granted, or refused, and not written down lately: the project, and what to say."""
+    """What was granted, or refused, and not written down lately."""
     found = []
     for each in decisions:
         actions = each.granted.actions if action == "registry.granted" else each.refused
         subject = f"{each.asked.type}:{each.asked.name}:{','.join(actions)}"
         if actions and first_in(seconds, f"{action} {caller.name} {subject}"):
-            found.append((each.project, subject))
+            reason = each.over_quota if action == "registry.refused" and "push" in actions else ""
+            found.append(_Line(each.project, subject, reason))
     return found
 
 
 def _by_project(lines: list[_Line]) -> dict[Project | None, list[str]]:
     found: dict[Project | None, list[str]] = {}
-    for project, subject in lines:
-        found.setdefault(project, []).append(subject)
+    for line in lines:
+        found.setdefault(line.project, []).append(line.subject)
     return found
 
 

@@ -30,7 +30,7 @@ class Rights:
     """What the reader's role lets pages offer; what it does not is not shown at all."""
 
     role: Role
-    #: The role is the reader's own, not that of any signed-in user in a public project.
+    #: The role is the reader's own, not that of any signed-in user in an internal or public project.
     member: bool
 
     @property

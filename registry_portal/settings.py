@@ -390,6 +390,7 @@ CELERY_BEAT_SCHEDULE = {
         "sweep": float(IMPORT_SWEEP_SECONDS),
         "deliver_webhooks": 5.0,
         "start_schedules": 5.0,
+        "look_at_tags": 5.0,
         "reconcile_images": 300.0,
         "prune": 1800.0,
     }.items()

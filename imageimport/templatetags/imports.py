@@ -17,6 +17,7 @@ from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
 from imageimport.cronwords import in_words
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
+from projects.pulling import command_for
 from projects.templatetags.portal import exact, icon, size
 
 register = template.Library()
@@ -223,3 +224,9 @@ def steps(task: ImportTask) -> list[dict[str, Any]]:
         )
         found.append({"label": _STEP_WORDS.get(stage, stage.label), "state": state})
     return found
+
+
+@register.filter
+def pull_line(task: ImportTask, client: str) -> str:
+    """The command that pulls what an import brought (:func:`imageimport.selectors.add_artifact_types`)."""
+    return command_for(task.target_image, getattr(task, "artifact_type", ""), client)

@@ -141,6 +141,7 @@ def _with_names(project: Project) -> QuerySet[ImportTask]:
 
 
 def _context(project: Project, task: ImportTask) -> dict[str, Any]:
+    selectors.add_artifact_types(project, [task])
     layers = list(task.layers.order_by("position")[: MOST_LAYERS + 1])
     history: list[Any] = list(task.history.order_by("attempt"))
     for attempt in history:

@@ -15,7 +15,7 @@ from imageimport import restoring, selectors, timeline
 from imageimport.requests import Refused
 from oci.errors import OciError
 from projects.models import Project, Role
-from projects.pulling import CLIENTS, address, pull_command, pull_ways
+from projects.pulling import address, kind_of, pull_commands, pull_ways
 from projects.selectors import images_of
 from projects.views.images import sentence_of
 from projects.web import project_view, rights_in, user_of
@@ -36,7 +36,8 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
         "tab": "images",
         "image": row,
         "address": address(row),
-        "pulls": [pull_command(row, client) for client in CLIENTS],
+        "kind": kind_of(row.artifact_type),
+        "pulls": pull_commands(row),
         "ways": pull_ways(row, pull_client_of(request)),
         "timeline": list(timeline.of_image(row)[:MOST_SHOWN]),
         "imports": list(imports[:MOST_SHOWN]),

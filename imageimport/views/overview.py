@@ -22,7 +22,7 @@ from imageimport.saying import how_it_ended
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.paging import page_of
-from projects.pulling import address, pull_command
+from projects.pulling import address, kind_of, pull_command
 from projects.reach import registry_answers
 from projects.selectors import images_of, search_images
 from projects.web import htmx_of, project_view, rights_in
@@ -58,6 +58,7 @@ def cards_of(project: Project) -> Cards:
     order = [Status.RUNNING, Status.CANCELING, Status.PENDING, Status.FAILED, Status.SUCCESS, Status.CANCELED]
     found.sort(key=lambda task: (task.created_at, task.pk), reverse=True)
     found.sort(key=lambda task: order.index(Status(task.status)))
+    selectors.add_artifact_types(project, found[:MOST_CARDS])
     return Cards(found[:MOST_CARDS], len(found) > MOST_CARDS)
 
 
@@ -159,6 +160,7 @@ def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     for image in page.rows:
         image.pull = pull_command(image, client)
         image.address = address(image)
+        image.kind = kind_of(image.artifact_type)
     return {
         "page": page,
         "search": text,

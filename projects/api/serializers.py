@@ -15,7 +15,7 @@ from projects.pulling import pull_command
 
 
 class ProjectSerializer(StrictModelSerializer):
-    """A project with the caller's own role; null: he reads it because it is public."""
+    """A project with the caller's own role; null: everyone who signs in reads it."""
 
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, allow_null=True)
     image_count = serializers.IntegerField(read_only=True)

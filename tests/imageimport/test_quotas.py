@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import threading
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
-from imageimport import batches, quotas, services
+from imageimport import batches, leases, quotas, services
 from imageimport.choices import Status
 from imageimport.models import ImportTask
+from imageimport.progress import Progress
 from imageimport.requests import ImportRequest, Refused
 from oci.errors import OciError
-from projects.models import Project, Role
+from oci.observer import LayerPlan
+from projects.models import Image, Project, Role
 from stack.sample import random_image
+from tests.support import artifacts, bombs
 from tests.support.factories import ImageFactory, ProjectFactory, TaskFactory, member
 from tests.support.scripted_registry import ScriptedRegistry
 
@@ -113,6 +120,88 @@ def test_what_others_are_bringing_counts_and_of_two_at_once_the_older_passes(
     limit(project, quota_images=1)
     with pytest.raises(OciError):
         quotas.check_task(newer, 1)
+
+
+def running(project: Project, name: str) -> quotas.WithinQuota:
+    """An import that has its place and does not know yet how large its image is."""
+    task = TaskFactory(project=project, target_name=name)
+    lease = leases.claim(worker="test:1")
+    assert lease is not None
+    assert lease.task_id == task.pk
+    return quotas.WithinQuota(Progress(lease), task)
+
+
+def passes(one: quotas.WithinQuota, size: int) -> bool:
+    try:
+        one.layers([LayerPlan("sha256:" + uuid.uuid4().hex, size, "")])
+    except OciError as exc:
+        assert exc.code == "quota_exceeded"
+        return False
+    return True
+
+
+def test_who_passed_is_counted_from_that_moment_on(team: tuple[User, Project]) -> None:
+    limit(team[1], quota_bytes=60_000)
+    ImageFactory(project=team[1], size=20_000)
+    one, other = running(team[1], "a"), running(team[1], "b")
+    assert [passes(one, 30_000), passes(other, 30_000)] == [True, False]
+    assert sorted(ImportTask.objects.values_list("bytes_total", flat=True)) == [0, 30_000]
+
+
+def test_of_two_who_are_asked_at_the_same_moment_one_passes(team: tuple[User, Project]) -> None:
+    limit(team[1], quota_bytes=50_000)
+    both = [running(team[1], "a"), running(team[1], "b")]
+    together = threading.Barrier(2)
+
+    def ask_now(one: quotas.WithinQuota) -> bool:
+        try:
+            together.wait()
+            return passes(one, 30_000)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask_now, both)) == [False, True]
+
+
+def test_a_late_attempt_takes_up_no_room(team: tuple[User, Project]) -> None:
+    limit(team[1], quota_bytes=50_000)
+    late = running(team[1], "a")
+    ImportTask.objects.update(fence=7)
+    with pytest.raises(leases.LeaseLost):
+        passes(late, 30_000)
+    assert ImportTask.objects.get().bytes_total == 0
+
+
+def test_an_image_that_claims_more_than_there_is_fails_by_name(
+    team: tuple[User, Project],
+    source: ScriptedRegistry,
+    target: ScriptedRegistry,
+    work: Callable[[], list[ImportTask]],
+) -> None:
+    """Its sum was what no database takes, and the import ended as internal_error."""
+    halves = [bombs.image([bombs.layer(number, 2**49)]) for number in range(3)]
+    for each in halves:
+        source.add_manifest("app/huge", "part", each.body, each.media_type)
+    whole = bombs.index(halves)
+    source.add_manifest("app/huge", "1", whole.body, whole.media_type)
+    ask(team, f"{source.server_name}/app/huge:1")
+    (task,) = work()
+    assert (task.status, task.error_code, task.attempts) == ("failed", "limit_exceeded", 1)
+    assert not target.seen("POST", "/uploads/")
+
+
+def test_an_imported_chart_is_known_as_one(
+    team: tuple[User, Project],
+    source: ScriptedRegistry,
+    target: ScriptedRegistry,
+    work: Callable[[], list[ImportTask]],
+) -> None:
+    source.add_image("charts/podinfo", "6.5.0", artifacts.chart())
+    ask(team, f"{source.server_name}/charts/podinfo:6.5.0")
+    (task,) = work()
+    assert task.status == "success", task.error
+    assert Image.objects.get(project=team[1]).artifact_type == artifacts.HELM
 
 
 def test_without_a_quota_nothing_is_counted(

@@ -15,6 +15,7 @@ from imageimport.models import ImportTask
 from imageimport.sentences import english, parts
 from projects import reach
 from tests.pages.conftest import htmx
+from tests.support.artifacts import HELM, POLICY
 from tests.support.factories import ImageFactory, TaskFactory, ended_task
 from tests.support.people import Team
 
@@ -51,6 +52,25 @@ def test_the_end_of_an_import_refreshes_the_images_and_is_announced(as_: As, tea
     assert ended["HX-Trigger"] == "images-changed"
     assert 'data-announce="app:1 was imported."' in text(ended)
     assert f"docker pull {task.target_image}" in text(ended)
+
+
+def test_charts_and_artifacts_are_marked_and_pulled_by_what_can_pull_them(as_: As, team: Team) -> None:
+    client = as_("developer")
+    chart = team.image("podinfo", "6.5.0", artifact_type=HELM, digest="sha256:" + "c" * 64)
+    policy = team.image("policy", "1", artifact_type=POLICY)
+    page = text(client.get(PAGE))
+    assert "Helm chart</span>" in page
+    assert f'title="{POLICY}"' in page
+    assert re.search(r'data-copy="helm pull oci://\S+/team/podinfo --version 6.5.0"', page)
+    assert re.search(r'data-copy="oras pull \S+/team/policy:1"', page)
+    for image, command in ((chart, "helm pull oci://"), (policy, "oras pull ")):
+        shown = text(client.get(f"{PAGE}images/{image.pk}/"))
+        assert command in shown
+        assert "docker pull" not in shown
+    task = TaskFactory(project=team.project, target_name="podinfo", target_tag="6.5.0")
+    ImportTask.objects.update(status=Status.SUCCESS, completed_at=timezone.now(), digest=chart.digest)
+    for address in (LIVE, f"{PAGE}imports/{task.pk}/"):
+        assert "helm pull oci://" in text(client.get(address))
 
 
 def test_a_failure_stays_until_it_is_dismissed(as_: As, team: Team) -> None:

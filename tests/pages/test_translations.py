@@ -97,6 +97,7 @@ def test_sentences_end_with_full_width_marks() -> None:
         ("Close", "关闭"),
         ("Public", "公开"),
         ("Private", "私有"),
+        ("Internal", "内部"),
     ],
 )
 def test_contracted_names_are_exact(english: str, chinese: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
+from django.db import connection
 
+from projects import notices
+from projects.notices import look_due
 from stack.registry_server import Notifications, TokenAuth
 from tests.support.door import Door
 from tests.support.fresh import fresh_memory
@@ -36,9 +40,26 @@ def door_registry(live_server: Any, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def door(door_registry: RegistryServer, live_server: Any, settings: Any) -> Door:
-    """That registry as the portal's own."""
+def door(
+    door_registry: RegistryServer, live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Door]:
+    """That registry as the portal's own, and someone who looks at what it reports, as a worker does."""
     settings.REGISTRY_URL = door_registry.url
     settings.REGISTRY_PUBLIC_HOST = door_registry.host
     settings.REGISTRY_AUTH = "token"
-    return Door(door_registry, live_server.url)
+    # What tests put with the portal's own token has no import that would write its row.
+    monkeypatch.setattr(notices, "OURS_SECONDS", 0.0)
+    enough = threading.Event()
+    looker = threading.Thread(target=_look, args=(enough,), name="looker")
+    looker.start()
+    yield Door(door_registry, live_server.url)
+    enough.set()
+    looker.join()
+
+
+def _look(enough: threading.Event) -> None:
+    try:
+        while not enough.wait(0.05):
+            look_due(stop=enough.is_set)
+    finally:
+        connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 
 import pytest
@@ -10,7 +11,7 @@ from projects.models import AuditEvent, Image, Project
 from projects.services import create_robot
 from stack.reader import Reader
 from stack.sample import random_image
-from tests.support.door import Door, soon
+from tests.support.door import Door, run, soon
 from tests.support.people import PASSWORD, Team, bearer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,13 +36,14 @@ def account(team: Team, caller: str) -> tuple[str, str] | None:
     return None if caller == "anonymous" else (team.users[caller].get_username(), PASSWORD)
 
 
-@pytest.mark.parametrize("visibility", ["private", "public"])
+@pytest.mark.parametrize("visibility", ["private", "internal", "public"])
 @pytest.mark.parametrize("caller", MAY)
 def test_the_registry_lets_each_do_what_his_role_may(door: Door, caller: str, visibility: str) -> None:
     team = new_team(visibility)
     repository = f"{team.project.name}/app"
     door.put(repository, "1")
-    may = MAY[caller] | ({"pull"} if visibility == "public" else set())
+    everyone = visibility == "public" or (visibility == "internal" and caller != "anonymous")
+    may = MAY[caller] | ({"pull"} if everyone else set())
     pair = account(team, caller)
     creds = ":".join(pair) if pair else ""
 
@@ -74,14 +76,47 @@ def test_a_developer_pushes_with_skopeo_and_others_do_not(door: Door) -> None:
             "--src-tls-verify=false",
             "--dest-tls-verify=false",
         ]
-        from tests.support.door import run
-
         done = run("skopeo", "copy", "--all", *options, here, there)
         assert (done.returncode == 0) == works, (caller, done.stderr)
     row = soon(lambda: Image.objects.filter(project=team.project, repository="copied", tag="1").first())
     assert row is not None
     assert row.platforms == ["linux/amd64", "linux/arm64"]
     assert row.size > 0
+
+
+def test_a_push_into_a_full_project_fails_and_pulls_go_on(door: Door) -> None:
+    team = new_team()
+    name = f"{team.project.name}/app"
+    door.put(name, "1")
+    assert soon(lambda: Image.objects.filter(project=team.project).exists())
+    Project.objects.filter(pk=team.project.pk).update(quota_bytes=10)
+    creds = f"{team.users['developer'].get_username()}:{PASSWORD}"
+    options = [
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        f"--src-creds={creds}",
+        f"--dest-creds={creds}",
+    ]
+    done = run("skopeo", "copy", "--all", *options, door.reference(name, "1"), door.reference(name, "2"))
+    assert done.returncode != 0
+    assert "403" in done.stderr
+    assert door.skopeo("inspect", door.reference(name, "1"), creds=creds).returncode == 0
+
+
+def test_docker_says_why_a_full_project_takes_no_push(door: Door, docker_engine, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    team = new_team()
+    local = f"{door.host}/{team.project.name}/app:1"
+    door.put(f"{team.project.name}/app", "1", random_image([20_000], seed=8))
+    assert soon(lambda: Image.objects.filter(project=team.project).exists())
+    Project.objects.filter(pk=team.project.pk).update(quota_bytes=10)
+    config = tmp_path / "docker"
+    name = team.users["developer"].get_username()
+    docker_engine.docker("login", "-u", name, "-p", PASSWORD, door.host, config=config)
+    docker_engine.docker("pull", local, config=config)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        docker_engine.docker("push", local, config=config)
+    assert "may hold 10 bytes, and holds" in refused.value.output
+    docker_engine.docker("rmi", local)
 
 
 @pytest.mark.parametrize(("access", "may"), [("pull", {"pull"}), ("push", {"pull", "push"})])

@@ -57,6 +57,50 @@ def test_a_tag_that_is_written_again_counts_once() -> None:
     assert held(project) == (1, 30)
 
 
+@pytest.mark.parametrize("size", [2**50, 2**60, 2**61 + 12345, 2**63 - 1])
+def test_sums_that_no_integer_holds_are_the_largest_and_come_back_to_the_byte(size: int) -> None:
+    """A floating number would stay wrong by some hundred bytes."""
+    project, other = ProjectFactory(), ProjectFactory()
+    small = [ImageFactory(project=project, size=n) for n in (1, 20, 300)]
+    for _ in range(2):
+        large = [ImageFactory(project=project, size=size) for _ in range(9)]
+        assert held(project) == (12, min(321 + 9 * size, holdings.MOST_BYTES))
+        Image.objects.filter(pk=large[0].pk).update(size=4000)
+        Image.objects.filter(pk=large[1].pk).update(project=other)
+        assert held(other) == (1, min(size, holdings.MOST_BYTES))
+        assert held(project) == (11, min(4321 + 7 * size, holdings.MOST_BYTES))
+        Image.objects.filter(pk__in=[each.pk for each in large]).delete()
+        assert held(project) == counted(project) == (3, 321)
+        assert held(other) == (0, 0)
+    small[0].delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT bytes FROM projects_holding WHERE project_id = %s", [_key(project)])
+        (found,) = cursor.fetchone()
+    assert (type(found), found) == (int, 320)
+
+
+def _key(project: Project) -> str:
+    return project.pk.hex if connection.vendor == "sqlite" else str(project.pk)
+
+
+def test_what_an_earlier_release_counted_with_a_fraction_is_recounted() -> None:
+    """Its triggers have other names."""
+    project = ProjectFactory()
+    for size in (2**61, 2**61, 7):
+        ImageFactory(project=project, size=size)
+    on = "" if connection.vendor == "sqlite" else " ON projects_image"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TRIGGER holding_added{on} RENAME TO holding_insert" if on else _AS_BEFORE)
+    Holding.objects.filter(project=project).update(bytes=5)
+    holdings.ensure()
+    assert held(project) == (3, holdings.MOST_BYTES)
+    Image.objects.filter(project=project, size=2**61).delete()
+    assert held(project) == (1, 7)
+
+
+_AS_BEFORE = "CREATE TRIGGER holding_insert AFTER INSERT ON projects_image BEGIN SELECT 1; END"
+
+
 def test_a_project_goes_with_its_images_and_its_numbers() -> None:
     image = ImageFactory()
     project = image.project
@@ -78,7 +122,7 @@ def test_triggers_that_went_are_made_again_and_all_is_counted_anew() -> None:
     project = ProjectFactory()
     on = "" if connection.vendor == "sqlite" else " ON projects_image"
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TRIGGER holding_insert{on}")
+        cursor.execute(f"DROP TRIGGER holding_added{on}")
     ImageFactory(project=project, size=7)
     assert held(project) == (0, 0)
     holdings.ensure()

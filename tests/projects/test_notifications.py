@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from oci.errors import OciError
 from projects.indexing import bring_up_to_date
-from projects.models import Image
+from projects.models import Image, TagNotice
+from projects.notices import look_due
 from projects.notifications import Event, take_in
 from projects.registry import DELETE, token_provider
 from projects.services import record_image
@@ -125,6 +126,7 @@ def test_a_late_notice_of_a_deletion_does_not_remove_what_came_back(door: Door) 
     digest = door.put(repository, "1")
     assert soon(lambda: Image.objects.filter(project=team.project).exists())
     assert post({"events": [event("delete", repository, digest=digest)]}).status_code == 200
+    assert soon(lambda: not TagNotice.objects.exists())
     assert Image.objects.filter(project=team.project).exists()
 
 
@@ -140,7 +142,9 @@ def test_a_registry_that_is_away_leaves_every_row(settings: Any) -> None:
         ]
     }
     assert post(body).status_code == 200
+    assert look_due() == 2
     assert Image.objects.count() == 1
+    assert TagNotice.objects.filter(tries=1, claimed_until=None).count() == 2
 
 
 @pytest.mark.django_db
@@ -237,9 +241,11 @@ def test_one_bad_notice_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPa
         seen.append(repository)
         raise RuntimeError(repository)
 
-    monkeypatch.setattr("projects.notifications.bring_up_to_date", look)
+    monkeypatch.setattr("projects.notices.bring_up_to_date", look)
     body = {"events": [event("push", f"{team.project.name}/{name}", tag="1", digest=DIGEST) for name in "ab"]}
     assert post(body).status_code == 200
+    assert seen == []
+    look_due()
     assert seen == ["a", "b"]
 
 
@@ -258,12 +264,12 @@ def test_a_notice_that_meets_the_tag_being_written_looks_again(
             raise answers.pop()
         return bring_up_to_date(*where)
 
-    monkeypatch.setattr("projects.notifications.bring_up_to_date", look)
+    monkeypatch.setattr("projects.notices.bring_up_to_date", look)
     notice = Event.read(event("push", f"{team.project.name}/app", tag="1", digest=digest))
     assert notice
     take_in([notice])
+    assert soon(lambda: Image.objects.get(project=team.project).digest == digest)
     assert not answers
-    assert Image.objects.get(project=team.project).digest == digest
 
 
 _JSON = st.recursive(

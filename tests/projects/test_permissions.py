@@ -30,8 +30,8 @@ def test_a_superuser_is_everywhere_at_home() -> None:
     assert get_project(team.users["superuser"], name="team").role == "owner"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("visibility", "reads"), [("private", False), ("public", True)])
-def test_strangers_read_what_is_public_and_nothing_more(visibility: str, reads: bool) -> None:
+@pytest.mark.parametrize(("visibility", "reads"), [("private", False), ("internal", True), ("public", True)])
+def test_strangers_read_what_is_internal_or_public_and_nothing_more(visibility: str, reads: bool) -> None:
     team = Team.make(visibility=visibility)
     stranger = team.users["stranger"]
     assert can_read(stranger, team.project) is reads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from projects import reconcile as module
 from projects.models import Image
 from projects.reconcile import reconcile
-from stack.sample import random_image, sample_image
+from stack.sample import OCI_MANIFEST, Blob, random_image, sample_image
+from stack.sample import Image as Image_
+from tests.support.bombs import CONFIG, LAYER
 from tests.support.people import DIGEST, Team
 from tests.support.services import RegistryServer
 
@@ -145,10 +148,79 @@ def test_what_was_not_compared_for_longest_goes_first(
     assert not Image.objects.filter(checked_at=None).exists()
 
 
+def test_a_manifest_that_claims_more_than_there_is_is_listed_and_the_others_are_compared(
+    own: RegistryServer,
+) -> None:
+    """Registries do not check sizes; two layers of 2^62 bytes are a sum that no database takes."""
+    team = Team.make()
+    layers = [{**CONFIG.descriptor(), "mediaType": LAYER, "size": 2**62}]
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {**CONFIG.descriptor(), "size": 2**62},
+        "layers": layers,
+    }
+    bomb = Image_(Blob(OCI_MANIFEST, json.dumps(document).encode()), (CONFIG,))
+    for repository in ("team/app", "team/zoo"):
+        own.push(repository, "1", bomb if repository == "team/app" else sample_image())
+    assert not reconcile().errors
+    rows = {row.repository: row for row in Image.objects.filter(project=team.project)}
+    assert (rows["app"].digest, rows["app"].size) == (bomb.digest, bomb.manifest.size)
+    assert rows["zoo"].platforms == ["linux/amd64", "linux/arm64"]
+
+
+def test_what_breaks_with_one_tag_is_told_and_the_others_are_compared(
+    own: RegistryServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Team.make()
+    for tag in ("1", "bad", "z"):
+        own.push("team/app", tag, sample_image())
+    own.push("team/zoo", "1", sample_image())
+    real = module.bring_up_to_date  # type: ignore[attr-defined]
+
+    def look(client: Any, project: Any, repository: str, tag: str) -> Any:
+        if tag == "bad":
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return real(client, project, repository, tag)
+
+    monkeypatch.setattr(module, "bring_up_to_date", look)
+    report = reconcile()
+    assert report.errors == ["team/app:bad: OverflowError"]
+    assert "reconcile.repository_broke" in caplog.text
+    assert sorted(Image.objects.values_list("repository", "tag")) == [
+        ("app", "1"),
+        ("app", "z"),
+        ("zoo", "1"),
+    ]
+    Image.objects.filter(tag="z").update(tag="bad", checked_at=None)
+    monkeypatch.setattr(module, "MOST_COMPARED", 1)
+    assert any("bad" in error for error in reconcile().errors)
+    # What can't be compared does not stay the oldest.
+    assert Image.objects.get(tag="bad").checked_at is not None
+
+
+def test_a_chart_that_was_not_known_as_one_is_known_without_being_newer(own: RegistryServer) -> None:
+    """Imports of earlier releases told of no artifact what it is."""
+    from tests.support.artifacts import HELM, chart
+
+    team = Team.make()
+    own.push("team/podinfo", "6.5.0", chart())
+    row = team.image(
+        repository="podinfo",
+        tag="6.5.0",
+        digest=chart().digest,
+        media_type=OCI_MANIFEST,
+        platforms=[],
+        size=9,
+    )
+    reconcile()
+    found = Image.objects.get(pk=row.pk)
+    assert (found.artifact_type, found.updated_at) == (HELM, row.updated_at)
+    assert found.size == sum(blob.size for blob in chart().all_blobs())
+
+
 def test_a_manifest_that_cannot_be_understood_is_listed_all_the_same(own: RegistryServer) -> None:
     """Its children are missing: a sparse index, which some registries take."""
-    import json
-
     import requests
 
     team = Team.make()

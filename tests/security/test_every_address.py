@@ -234,7 +234,14 @@ def test_a_stranger_finds_nothing_of_a_private_project() -> None:
 
 @pytest.mark.parametrize(
     ("caller", "visibility"),
-    [*((caller, "private") for caller in CALLERS), ("anonymous", "public"), ("stranger", "public")],
+    [
+        *((caller, "private") for caller in CALLERS),
+        *(
+            (caller, visibility)
+            for caller in ("anonymous", "stranger")
+            for visibility in ("internal", "public")
+        ),
+    ],
 )
 def test_each_page_takes_its_role(caller: str, visibility: str) -> None:
     team = Team.make(visibility=visibility)
@@ -244,7 +251,7 @@ def test_each_page_takes_its_role(caller: str, visibility: str) -> None:
     if caller != "anonymous":
         client.force_login(team.users[caller])
     role = {"superuser": Role.OWNER, "anonymous": None, "stranger": None}.get(caller, caller)
-    if role is None and caller != "anonymous" and visibility == "public":
+    if role is None and caller != "anonymous" and visibility != "private":
         role = Role.VIEWER
     for address in PAGES_OF_PROJECTS:
         for verb in ("GET", "POST"):

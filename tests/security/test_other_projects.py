@@ -95,7 +95,7 @@ def test_a_strangers_import_from_the_own_registry_finds_nothing(
 
 
 @pytest.mark.parametrize("role", [None, *Role.values])
-@pytest.mark.parametrize("visibility", ["private", "public"])
+@pytest.mark.parametrize("visibility", ["private", "internal", "public"])
 def test_the_callers_role_in_the_other_project_decides(
     secret: Image, mallory: User, target: ScriptedRegistry, work: Work, role: str | None, visibility: str
 ) -> None:
@@ -105,7 +105,7 @@ def test_the_callers_role_in_the_other_project_decides(
         Membership.objects.create(project=victim, user=mallory, role=role)
     image = f"{target.server_name}/victim/private/app:1"
     submit(Project.objects.get(name="mallory"), image, user=mallory, target_name="copy")
-    may = bool(role) or visibility == "public"
+    may = bool(role) or visibility != "private"
     assert work()[-1].status == ("success" if may else "failed")
     assert holds(target, "mallory/copy", layer(secret)) is may
 

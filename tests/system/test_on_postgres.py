@@ -19,7 +19,9 @@ ROOMS = (
     "tests/imageimport/test_api_tasks.py",
     "tests/imageimport/test_batches.py",
     "tests/imageimport/test_admin.py",
+    "tests/imageimport/test_quotas.py",
     "tests/projects/test_finding.py",
+    "tests/projects/test_holdings.py",
 )
 
 

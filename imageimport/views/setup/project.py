@@ -31,12 +31,18 @@ def edit(request: HttpRequest, project: Project) -> HttpResponse:
         services.update_project(
             project=project, user=user_of(request), changes=dict(form.cleaned_data), request=request
         )
-        messages.success(request, _("The project was changed."))
+        messages.success(request, _changed(form))
         return go(request, back)
     context = {"form": form, "project": project}
     return asked(
         request, "imageimport/settings/project.html", context, back=back, status=422 if form.is_bound else 200
     )
+
+
+def _changed(form: ProjectDetailsForm) -> str:
+    if "visibility" in form.changed_data and form.instance.visibility == Project.Visibility.PUBLIC:
+        return _("The project is public now: anyone can pull its images without signing in.")
+    return _("The project was changed.")
 
 
 @require_http_methods(["GET", "POST"])

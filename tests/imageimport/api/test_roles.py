@@ -128,7 +128,7 @@ def registries_obey(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restoring, "restore", lambda *, image, **_: image)
 
 
-@pytest.mark.parametrize("visibility", ["private", "public"])
+@pytest.mark.parametrize("visibility", ["private", "internal", "public"])
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_call_takes_its_role(case: Case, caller: str, visibility: str) -> None:

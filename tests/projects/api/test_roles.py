@@ -69,7 +69,7 @@ def registry_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("registry_obeys")
-@pytest.mark.parametrize("visibility", ["private", "public"])
+@pytest.mark.parametrize("visibility", ["private", "internal", "public"])
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_call_takes_its_role(case: Case, caller: str, visibility: str) -> None:
