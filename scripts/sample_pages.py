@@ -183,7 +183,10 @@ def ids() -> dict[str, str]:
     from imageimport.models import ImportBatch, ImportTask, Schedule, Webhook
     from projects.models import Image
 
-    found: dict[str, Any] = {"image": Image.objects.get(repository="nginx").pk, "batch": ImportBatch.objects.get().pk}
+    found: dict[str, Any] = {
+        "image": Image.objects.get(repository="nginx").pk,
+        "batch": ImportBatch.objects.get().pk,
+    }
     found["project"] = Image.objects.get(repository="nginx").project_id
     found["schedule"] = Schedule.objects.get(enabled=True).pk
     found["webhook"] = Webhook.objects.get().pk

@@ -11,13 +11,22 @@ from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.utils.breadcrumbs import get_breadcrumbs
 
-
 #: The name of the view of addresses that are none.
 NO_SUCH_ADDRESS: Final = "Not found"
 #: Answers after which there is nothing here to send a form to.
 _NOTHING_HERE: Final = frozenset({401, 404})
 #: What a row is called, the first that it has.
-_NAMES: Final = ("name", "username", "target_image", "repository", "image_url", "url", "login", "action", "id")
+_NAMES: Final = (
+    "name",
+    "username",
+    "target_image",
+    "repository",
+    "image_url",
+    "url",
+    "login",
+    "action",
+    "id",
+)
 
 
 class Browsable(BrowsableAPIRenderer):
@@ -50,7 +59,9 @@ class Browsable(BrowsableAPIRenderer):
 
     def get_breadcrumbs(self, request: Request) -> list[tuple[str, str]]:
         """Up to the root by addresses that there are."""
-        return [(name, url) for name, url in get_breadcrumbs(request.path, request) if name != NO_SUCH_ADDRESS]
+        return [
+            (name, url) for name, url in get_breadcrumbs(request.path, request) if name != NO_SUCH_ADDRESS
+        ]
 
 
 def _forms(context: Mapping[str, Any]) -> list[dict[str, str]]:

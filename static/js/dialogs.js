@@ -54,7 +54,8 @@
     const field = event.target;
     if (!field.matches || !field.matches("[aria-invalid=true]")) return;
     field.removeAttribute("aria-invalid");
-    document.querySelectorAll(`[id="${CSS.escape(field.id)}-error"]`).forEach((error) => error.classList.add("past"));
+    const box = document.getElementById(`${field.id}_error`);
+    if (box) box.querySelectorAll(".errors").forEach((error) => error.classList.add("past"));
   });
 
   document.addEventListener("htmx:responseError", noAnswer);
