@@ -152,7 +152,7 @@ _REACHABLE = """within => {
         if (groups.has(part.name)) return false;
         groups.add(part.name);
         return true;
-    }).length }"""
+    }).map(part => part.outerHTML.slice(0, 120)) }"""
 _HERE = """() => {
     const part = document.activeElement;
     if (!part || part === document.body) return null;
@@ -167,8 +167,9 @@ _HERE = """() => {
 
 
 def walk(page: Page, most: int = 250) -> list[tuple[int, bool, str, bool]]:
-    """Press Tab until the focus leaves the page or is where it was; each stop once."""
-    stops: list[tuple[int, bool, str, bool]] = []
+    """From the first link on press Tab until the focus leaves the page or is where it was; each stop once."""
+    page.locator(".skip").focus()
+    stops: list[tuple[int, bool, str, bool]] = [tuple(page.evaluate(_HERE))]
     for _ in range(most):
         page.keyboard.press("Tab")
         here = page.evaluate(_HERE)
@@ -185,11 +186,10 @@ def test_the_tab_key_reaches_all_that_can_be_used_and_each_stop_is_seen(
     sample_site: Site, page: Page, name: str
 ) -> None:
     sample_site.show(page, SHOTS[name])
-    page.locator(".skip").focus()
     expected = page.evaluate(_REACHABLE, "body")
     stops = walk(page)
     assert not [what for _number, seen, what, _used in stops if not seen]
-    assert sum(used for _number, _seen, _what, used in stops) == expected - 1  # it begins behind the first
+    assert [what for _number, _seen, what, used in stops if used] == expected
 
 
 def test_keys_do_not_leave_an_open_dialog(sample_site: Site, page: Page) -> None:
