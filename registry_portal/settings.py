@@ -154,6 +154,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "registry_portal.pages.FormsLeadUpMiddleware",
 ]
 
 ROOT_URLCONF = "registry_portal.urls"
@@ -256,6 +257,8 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+#: Files that browsers look for at the top of the site.
+WHITENOISE_ROOT = BASE_DIR / "static" / "root"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "registry_portal.storage.StaticStorage"},
@@ -323,15 +326,19 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["accounts.api.parsers.StrictJson"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "accounts.api.browsable.Browsable",
     ],
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "Registry Portal",
-    "DESCRIPTION": "Import container images by reference into a team's private registry.",
+    "TITLE": "Registry Portal API",
+    "DESCRIPTION": (
+        "Import container images by reference into a team's private registry.\n\n"
+        "Sign in with `Authorization: Bearer <token>`. You create a token on your "
+        "[account page](/accounts/#tokens); a browser that is signed in needs none."
+    ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -4,8 +4,9 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from accounts.api.addresses import no_such_address, slashed
 from accounts.api.document import SchemaView
-from accounts.api.views import ApiRoot, NoSuchAddress
+from accounts.api.views import ApiRoot
 from registry_portal import health
 
 api: list[URLPattern | URLResolver] = [
@@ -15,11 +16,14 @@ api: list[URLPattern | URLResolver] = [
     path("/", include("imageimport.api.urls")),
 ]
 
+handler500 = "registry_portal.pages.server_error"
+
 urlpatterns = [
     path("api/v1", include(api)),
     path("api/schema", SchemaView.as_view(), name="api-schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
-    re_path(r"^api(?:/|$)", NoSuchAddress.as_view()),
+    re_path(r"^api(?:/(?:.*/)?)?$", slashed),
+    re_path(r"^api(?:/|$)", no_such_address),
     path("", include("projects.service_urls")),
     path("", include("accounts.urls")),
     path("", include("projects.urls")),

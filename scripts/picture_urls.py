@@ -60,6 +60,8 @@ def registry_away(request: HttpRequest) -> HttpResponse:
     return response
 
 
+handler500 = "registry_portal.pages.server_error"
+
 urlpatterns = [
     path("pictures/server-error/", server_error),
     path("pictures/registry-away/", registry_away),

@@ -97,6 +97,11 @@ def _open_platforms(page: Any) -> None:
     page.locator("details.platforms summary").first.click()
 
 
+def _described(page: Any) -> None:
+    """Swagger UI has read the description."""
+    page.locator("#swagger-ui .opblock").first.wait_for()
+
+
 _P: Final = "/projects/library/"
 PAGES: Final = (
     Shot("login", "/accounts/login/", user=""),
@@ -159,7 +164,20 @@ PAGES: Final = (
 ADMIN_PAGES: Final = (
     Shot("admin", "/admin/"),
     Shot("admin-imports", "/admin/imageimport/importtask/"),
+    Shot("admin-imports-found", "/admin/imageimport/importtask/?q=nginx"),
     Shot("admin-import", "/admin/imageimport/importtask/{running}/change/"),
+    Shot("admin-import-history", "/admin/imageimport/importtask/{running}/history/"),
+    Shot("admin-images", "/admin/projects/image/"),
+)
+#: The API in a browser, and the pages that describe it.
+API_PAGES: Final = (
+    Shot("api", "/api/v1"),
+    Shot("api-projects", "/api/v1/projects"),
+    Shot("api-project", "/api/v1/projects/{project}"),
+    Shot("api-imports", "/api/v1/projects/{project}/images/import"),
+    Shot("api-nothing", "/api/v1/nowhere"),
+    Shot("api-signed-out", "/api/v1/projects", user=""),
+    Shot("api-docs", "/api/docs", act=_described),
 )
 
 
@@ -168,7 +186,11 @@ def ids() -> dict[str, str]:
     from imageimport.models import ImportBatch, ImportTask, Schedule, Webhook
     from projects.models import Image
 
-    found = {"image": Image.objects.get(repository="nginx").pk, "batch": ImportBatch.objects.get().pk}
+    found: dict[str, Any] = {
+        "image": Image.objects.get(repository="nginx").pk,
+        "batch": ImportBatch.objects.get().pk,
+    }
+    found["project"] = Image.objects.get(repository="nginx").project_id
     found["schedule"] = Schedule.objects.get(enabled=True).pk
     found["webhook"] = Webhook.objects.get().pk
     for status in ("running", "pending", "failed", "success"):

@@ -274,6 +274,21 @@ def _history(project: Project, users: list[User]) -> None:
             )
         )
     ImportTask.objects.bulk_create(rows)
+    for days, image in ((0, "nginx:1.27-alpine"), (30, "nginx:1.27-alpine")):
+        at = now - dt.timedelta(days=days, hours=1)
+        make_task(
+            project,
+            Status.SUCCESS,
+            image,
+            f"docker.io/library/{image}",
+            said=("Done",),
+            requested_by=users[1],
+            created_at=at,
+            completed_at=at,
+            dismissed_at=now,
+            bytes_total=51 * _MIB,
+            bytes_done=51 * _MIB,
+        )
 
 
 def _batch(project: Project, user: User) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.sample_pages import ADMIN_PAGES, PAGES, PASSWORD, Shot
+from scripts.sample_pages import ADMIN_PAGES, API_PAGES, PAGES, PASSWORD, Shot
 from stack.paths import BIN, ROOT
 from stack.ports import free_port
 from stack.tools import find
@@ -57,7 +57,7 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--no-proxy-server"]
         )
-        shots = [shot for shot in (*PAGES, *ADMIN_PAGES) if not wanted or shot.name in wanted]
+        shots = [shot for shot in (*PAGES, *ADMIN_PAGES, *API_PAGES) if not wanted or shot.name in wanted]
         for look in itertools.product(LANGUAGES, THEMES, SIZES):
             if all(not looks & set(words) or word in looks for word, words in zip(look, _WORDS, strict=True)):
                 problems += _take(Camera(browser, url, ids, target), look, shots)

@@ -1,4 +1,4 @@
-"""``/api/v1/auth/tokens``, and the answer for addresses that are none."""
+"""``/api/v1/auth/tokens``, and where the API begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import exceptions, mixins, viewsets
+from rest_framework import mixins, viewsets
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
@@ -101,18 +101,10 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
 
 
 @extend_schema(exclude=True)
-class NoSuchAddress(APIView):
-    """Whatever under ``/api/`` is no address of the API: 404 in the API's own shape."""
-
-    def _refuse(self, request: Request, **_: Any) -> Response:
-        raise exceptions.NotFound
-
-    get = post = put = patch = delete = _refuse
-
-
-@extend_schema(exclude=True)
 class ApiRoot(APIView):
     """Where the API begins: projects, own tokens, its description."""
+
+    name = "API"
 
     def get(self, request: Request) -> Response:
         names = {

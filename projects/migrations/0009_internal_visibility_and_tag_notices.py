@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('projects', '0007_filtered_orders'),
+        ('projects', '0008_refusal_counts'),
     ]
 
     operations = [

@@ -111,6 +111,27 @@ def short_digest(value: str) -> str:
     return f"{algorithm}:{hexadecimal[:12]}" if colon else value[:12]
 
 
+@register.simple_tag
+def digest(value: str, mark: object = "") -> SafeString:
+    """A digest as every page shows it: shortened, whole on hover, and a button that copies the whole by any means.
+
+    :param mark: tells the button's id from others where the page renews itself; empty: it has no id.
+    """
+    say = _("Copy digest")
+    return format_html(
+        '<span class="digest"><span class="mono" title="{}">{}</span><button type="button"'
+        ' class="btn btn-quiet btn-small btn-icon-only" data-copy="{}"{} title="{}">{}'
+        '<span class="visually-hidden">{}</span></button></span>',
+        value,
+        short_digest(value),
+        value,
+        format_html(' id="copy-{}"', mark) if mark != "" else "",
+        say,
+        icon("copy"),
+        say,
+    )
+
+
 @register.filter
 def breakable(value: str) -> SafeString:
     """A name that may break into lines after its slashes, dashes and dots, before it breaks within a word."""

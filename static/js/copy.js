@@ -19,10 +19,12 @@
     if (!done) throw new Error("copy");
   }
 
+  // Shows another icon of the sprite; the name of the one that was there.
   function swapIcon(button, name) {
     const use = button.querySelector("use");
-    if (!use) return;
-    use.setAttribute("href", use.getAttribute("href").replace(/#.*$/, `#${name}`));
+    const [file, before] = use.getAttribute("href").split("#");
+    use.setAttribute("href", `${file}#${name}`);
+    return before;
   }
 
   document.addEventListener("click", async (event) => {
@@ -35,10 +37,11 @@
       return;
     }
     window.portal.say(window.portal.text("sayCopied"));
-    swapIcon(button, "check");
+    if (button.classList.contains("copied")) return;
+    const before = swapIcon(button, "check");
     button.classList.add("copied");
     setTimeout(() => {
-      swapIcon(button, "copy");
+      swapIcon(button, before);
       button.classList.remove("copied");
     }, 1600);
   });

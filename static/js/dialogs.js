@@ -4,7 +4,12 @@
 (() => {
   function open(dialog) {
     if (!dialog.open) dialog.showModal();
-    const first = dialog.querySelector("[autofocus]");
+    // What is wrong, else what is asked for first; a question without fields leaves the focus where the browser put it.
+    const first = [
+      "[aria-invalid=true]",
+      "[autofocus]",
+      "form :is(input:not([type=hidden]), select, textarea):not(:disabled)",
+    ].map((which) => dialog.querySelector(which)).find(Boolean);
     if (first) first.focus();
   }
 
@@ -44,6 +49,15 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-submit-on-change]");
     if (form) form.requestSubmit();
+  });
+
+  // What was wrong was so of the old value: the sentence keeps its place, so nothing moves, and is said no more.
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.matches || !field.matches("[aria-invalid=true]")) return;
+    field.removeAttribute("aria-invalid");
+    const box = document.getElementById(`${field.id}_error`);
+    if (box) box.querySelectorAll(".errors").forEach((error) => error.classList.add("past"));
   });
 
   document.addEventListener("htmx:responseError", noAnswer);

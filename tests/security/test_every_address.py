@@ -60,7 +60,11 @@ PERSONAL = {
     *("accounts/2fa/recovery-codes/generate/", "accounts/2fa/recovery-codes/download/"),
 }
 #: Views that look at no session and so need no CSRF token; the API asks for one itself where a session signs in.
-NO_CSRF = {"service/token", "service/registry-events"}
+NO_CSRF = {
+    *("service/token", "service/registry-events"),
+    # Leads an API address with a slash at its end to the one without, and does nothing else.
+    "^api(?:/(?:.*/)?)?$",
+}
 
 _V, _D, _M, _O = Role.VIEWER, Role.DEVELOPER, Role.MAINTAINER, Role.OWNER
 #: The least role of each page of a project.

@@ -1,0 +1,37 @@
+"""axe-core in a page of a test's browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Page
+
+_SOURCE: Final = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+#: WCAG 2.2, A and AA.
+WCAG: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+EVERYTHING: Final = (*WCAG, "best-practice")
+#: Rules whose answer is another one in other colours.
+COLOURS: Final = ("color-contrast", "link-in-text-block")
+#: Colours on their way from one look to the next are those of neither.
+_RUN: Final = """([without, only]) => {
+    document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
+    const where = {include: [['html']], exclude: without.map(which => [which])};
+    return axe.run(where, {runOnly: only, resultTypes: ['violations']}) }"""
+
+
+def faults(page: Page, rules: Sequence[str] = EVERYTHING, *, without: Sequence[str] = ()) -> list[str]:
+    """What axe finds in the page as it stands, a line a node.
+
+    :param rules: tags of rules, or rules themselves (all of one kind).
+    :param without: selectors of parts that are not ours.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_SOURCE)
+    found = page.evaluate(_RUN, [list(without), list(rules)])
+    return [
+        f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]
