@@ -48,7 +48,7 @@ def totals_of_all(batches: Sequence[ImportBatch]) -> dict[UUID, Totals]:
     tasks = ImportTask.objects.filter(batch__in=groups, replaced=False).order_by()
     for group in tasks.values("batch", "status").annotate(
         count=Count("pk"),
-        percent=Sum("progress"),
+        percents=Sum("progress"),
         bytes_total=Sum("bytes_total"),
         bytes_done=Sum("bytes_done"),
         started_at=Min("started_at"),
@@ -62,7 +62,7 @@ def _totals(groups: Sequence[dict[str, Any]]) -> Totals:
     for group in groups:
         counts["running" if group["status"] == Status.CANCELING else group["status"]] += group["count"]
     total = sum(counts.values())
-    active = sum(group["percent"] for group in groups if group["status"] not in TERMINAL)
+    active = sum(group["percents"] for group in groups if group["status"] not in TERMINAL)
     ended = counts["success"] + counts["failed"] + counts["canceled"]
     share = (ended + active / 100) / total if total else 1.0
     started_at = min((group["started_at"] for group in groups if group["started_at"]), default=None)
