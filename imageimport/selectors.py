@@ -51,8 +51,10 @@ def shown_on_project_page(project: Project, most: int) -> list[ImportTask]:
 
 @cache
 def _on_project_page() -> str:
-    """Its statement: all columns but the secrets, and whether there are any. Each order is its index's: another would be
-    sorted, or read from an index that says nothing of the status."""
+    """Its statement: all columns but the secrets, and whether there are any.
+
+    Each order is its index's: another would be sorted, or read from an index that says nothing of the status.
+    """
     table = ImportTask._meta.db_table
     fields = ImportTask._meta.concrete_fields
     columns = ", ".join(f'"{field.column}"' for field in fields if field.name not in SECRETS)
