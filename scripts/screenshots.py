@@ -118,8 +118,9 @@ def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
         page.goto(f"{url}/accounts/login/")
         page.locator("#id_username").fill(user)
         page.locator("#id_password").fill(PASSWORD)
-        page.locator("main form button").first.click()
-        page.wait_for_load_state()
+        # On a busy machine the next page was asked for before this one had answered: nobody was signed in then.
+        with page.expect_navigation():
+            page.locator("main form button").first.click()
     page._signed_in_as = user  # type: ignore[attr-defined]
 
 
