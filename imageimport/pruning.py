@@ -36,9 +36,7 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
                 created_at__lt=now - dt.timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
             ).exclude(state=WebhookDelivery.State.PENDING)
         ),
-        "turns": _delete(
-            AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))
-        ),
+        "turns": _delete(AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))),
     }
 
 
