@@ -133,11 +133,16 @@ def _within_limits(ready: QuerySet[ImportTask], places: Sequence[Place]) -> Quer
 
 
 def _waiting(ready: QuerySet[ImportTask]) -> list[_Waiting]:
-    groups = ready.order_by().values_list("project_id", "requested_by_id")
-    groups = groups.annotate(best=Min("priority"), since=Min("created_at"))
+    groups = ready.order_by().values("project_id", "requested_by_id")
     return [
-        _Waiting(account_of(user, project), project, user, best, since)
-        for project, user, best, since in groups
+        _Waiting(
+            account=account_of(group["requested_by_id"], group["project_id"]),
+            project=group["project_id"],
+            user=group["requested_by_id"],
+            priority=group["best"],
+            since=group["since"],
+        )
+        for group in groups.annotate(best=Min("priority"), since=Min("created_at"))
     ]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from imageimport import schedules, syncs
@@ -17,6 +19,7 @@ from imageimport.models import Schedule, ScheduleRun
 from imageimport.requests import FieldErrors
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import CredentialFactory, MembershipFactory, member
+from tests.support.people import bearer, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -256,3 +259,20 @@ def test_of_two_that_collide_and_are_saved_at_once_one_is_refused(project: Proje
     with ThreadPoolExecutor(2) as pool:
         saved = list(pool.map(save, ["quay.io/a/b", "ghcr.io/c/d"]))
     assert sorted(saved) == [False, True]
+
+
+def test_page_and_api_refuse_a_collision_at_the_tags(project: Project) -> None:
+    assert project.created_by is not None
+    make(project, image_url="quay.io/a/b", tags=["1.*"], target_name="web")
+    body = {"image_url": "ghcr.io/c/d", "tags": ["1.2"], "target_name": "web", "cron": "0 3 * * *"}
+    answer = call("POST", f"/projects/{project.pk}/schedules", body, bearer(project.created_by))
+    assert (answer.status_code, list(answer.json())) == (400, ["tags"])
+    client = Client()
+    client.force_login(project.created_by)
+    page = client.post(
+        reverse("schedule-add", args=[project.name]),
+        {**body, "tags": "1.2", "timezone": "UTC", "enabled": "on"},
+    )
+    assert page.status_code == 422
+    assert "web:1.2" in page.content.decode()
+    assert Schedule.objects.count() == 1

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from imageimport import delivering, endings, leases, outbox, outgoing, webhooks
@@ -19,6 +21,7 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.sentences import parts
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import BatchFactory, ProjectFactory, TaskFactory, UserFactory, member
+from tests.support.people import bearer, call
 from tests.support.scripted_http import Reply, ScriptedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -403,3 +406,19 @@ def test_a_project_has_so_many_webhooks(hook: Webhook) -> None:
     assert "20" in refused.value.detail
     webhooks.delete(webhook=hook, user=hook.created_by)
     webhooks.create(project=hook.project, user=None, url=f"{hook.url}/last")
+
+
+def test_page_and_api_say_that_there_are_enough_webhooks(
+    hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST", 1)
+    body = {"url": f"{hook.url}/more", "events": ["import.failed"]}
+    assert hook.created_by is not None
+    answer = call("POST", f"/projects/{hook.project_id}/webhooks", body, bearer(hook.created_by))
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_webhooks")
+    client = Client()
+    client.force_login(hook.created_by)
+    page = client.post(reverse("webhook-add", args=[hook.project.name]), body)
+    assert page.status_code == 422
+    assert "at most 1 webhooks" in page.content.decode()
+    assert Webhook.objects.count() == 1

@@ -78,7 +78,8 @@ def test_a_schedule_of_slow_answers_keeps_no_other_accounts_waiting(house: House
     dora, emil = tenant(house.portal, "dora"), tenant(house.portal, "emil")
     house.image("lazy", [KIB])
     house.image("prompt", [KIB])
-    house.source.repository("lazy").manifests |= {f"t{n}": b"" for n in range(50)}  # type: ignore[dict-item]
+    there = house.source.repository("lazy").manifests
+    there |= {f"t{number}": there["1"] for number in range(50)}
 
     def hold(_request: Request, proceed: Callable[[], Reply]) -> Reply:
         house.source._stopping.wait(3)

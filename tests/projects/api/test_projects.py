@@ -48,7 +48,7 @@ def test_the_page_says_so_too(settings: Any) -> None:
     settings.PROJECTS_PER_USER = 0
     client = Client()
     client.force_login(make_user("ann"))
-    answer = client.post("/projects/new/", {"name": "web", "visibility": "private"})
+    answer = client.post("/new-project/", {"name": "web", "visibility": "private"})
     assert (answer.status_code, Project.objects.count()) == (422, 0)
     assert "You have made 0 projects" in answer.content.decode()
 
