@@ -83,12 +83,14 @@ _PULLS: Final = re.compile(
     r"(?:\$ |# )?(?:sudo )?(?:docker|podman|nerdctl|buildah|crane|img|ctr|crictl|helm) \S", re.ASCII
 )
 _FROM: Final = re.compile(r"(?:from|image:|- image:) ", re.ASCII | re.IGNORECASE)
+_COMMAND_ENDS: Final = re.compile(r"&&|;")
+_BETWEEN: Final = re.compile(r"[\s,]+")
 _BULLET: Final = re.compile(r"(?:[-*•]|\d{1,4}[.)])\s+")
 
 
 def _of_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), start=1):
-        for part in re.split(r"&&|;", " ".join(line.strip("\ufeff \t\\").split())):
+        for part in _COMMAND_ENDS.split(" ".join(line.strip("\ufeff \t\\").split())):
             yield from ((number, word) for word in _words(part.strip()))
 
 
@@ -101,7 +103,7 @@ def _words(part: str) -> list[str]:
     if _FROM.match(part):
         return [part]
     listed = _BULLET.sub("", part, count=1).partition(" #")[0]
-    return [word for word in re.split(r"[\s,]+", listed.strip("[]")) if word.strip("\"'`")]
+    return [word for word in _BETWEEN.split(listed.strip("[]")) if word.strip("\"'`")]
 
 
 # --- an entry -------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from imageimport.progress import Progress
 from imageimport.sentences import of_error, parts
 from imageimport.transports import open_transport
 from imageimport.transports.base import Arrived, Job, Transport
+from oci import scrub
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
 from projects import services as project_services
@@ -46,6 +47,7 @@ def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
     ids = {"task_id": str(lease.task_id), "attempt": lease.attempt, "request_id": lease.request_id}
     with structlog.contextvars.bound_contextvars(**ids), ExitStack() as around:
+        around.enter_context(scrub.scope())
         for watcher in watching.around_attempt:
             around.enter_context(watcher(lease))
         cancel = CancelToken()

@@ -28,7 +28,7 @@ from imageimport.models import Webhook, WebhookDelivery
 from imageimport.requests import FieldErrors
 from imageimport.sentences import english, of_error, parts, shown
 from oci.errors import OciError, gettext_noop
-from oci.scrub import remember
+from oci.scrub import remember, scope
 from projects import audit
 from projects.models import Project
 
@@ -150,7 +150,8 @@ def _rounds() -> int:
                 break
             made += len(claimed)
             for delivery, receipt in zip(claimed, pool.map(_attempt, claimed), strict=True):
-                _write(delivery, receipt)
+                with scope():
+                    _write(delivery, receipt)
     return made
 
 
@@ -175,8 +176,12 @@ def _attempt(delivery: WebhookDelivery) -> Receipt:
         secret = delivery.webhook.secret.reveal()
     except OciError as exc:
         return Receipt(None, exc, 0)
-    with remember(secret):
-        return send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
+    with scope(), remember(secret):
+        receipt = send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
+        if receipt.error is not None:
+            # Here, where what is secret in it is known, and no other delivery's secret counts.
+            receipt.error.params = of_error(receipt.error)["params"]
+        return receipt
 
 
 def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:
