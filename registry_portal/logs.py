@@ -14,7 +14,10 @@ from oci.scrub import scrub
 
 def scrub_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: every text value of an event goes through :func:`oci.scrub.scrub`, and is cut."""
-    return {key: scrub(value, LOG_VALUE_CHARS) if isinstance(value, str) else value for key, value in event.items()}
+    return {
+        key: scrub(value, LOG_VALUE_CHARS) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):

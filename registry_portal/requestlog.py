@@ -39,6 +39,7 @@ class WithoutTraceback(logging.Filter):
         record.exc_info = None
         return True
 
+
 # What a request has typed as a password is masked in the lines of this request, and in nobody else's.
 request_started.connect(begin_scope, dispatch_uid="requestlog.begin_scope")
 

@@ -106,17 +106,34 @@ def _cut(answers: list[requests.Response]) -> None:
 _MEANINGS: Final = (
     (re.compile(r"no space left on device", re.IGNORECASE), "no_space", "no_space", False),
     (re.compile(r"toomanyrequests|rate limit", re.IGNORECASE), "rate_limited", "target_error", True),
-    (re.compile(r"unauthorized|authentication required|incorrect username", re.IGNORECASE), "unauthorized", "target_error", False),
+    (
+        re.compile(r"unauthorized|authentication required|incorrect username", re.IGNORECASE),
+        "unauthorized",
+        "target_error",
+        False,
+    ),
     (re.compile(r"denied|forbidden", re.IGNORECASE), "forbidden", "target_error", False),
-    (re.compile(r"not found|manifest unknown|no matching manifest", re.IGNORECASE), "not_found", "target_error", False),
+    (
+        re.compile(r"not found|manifest unknown|no matching manifest", re.IGNORECASE),
+        "not_found",
+        "target_error",
+        False,
+    ),
     (re.compile(r"x509|certificate|tls:", re.IGNORECASE), "tls_error", "target_error", False),
     (
-        re.compile(r"no such host|connection refused|i/o timeout|no route|network is unreachable", re.IGNORECASE),
+        re.compile(
+            r"no such host|connection refused|i/o timeout|no route|network is unreachable", re.IGNORECASE
+        ),
         "unreachable",
         "target_error",
         True,
     ),
-    (re.compile(r"digest|filesystem layer verification", re.IGNORECASE), "digest_mismatch", "target_error", True),
+    (
+        re.compile(r"digest|filesystem layer verification", re.IGNORECASE),
+        "digest_mismatch",
+        "target_error",
+        True,
+    ),
 )
 
 

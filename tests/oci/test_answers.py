@@ -123,7 +123,9 @@ def test_no_headers_and_body_take_long_to_tell(source: ScriptedRegistry, poison:
 
 
 def test_a_warning_is_told_without_our_secrets_even_where_it_is_cut(source: ScriptedRegistry) -> None:
-    source.extra_headers = [("Warning", '299 - "' + " " * 1015 + 'hunter2-hunter2 \\"old\\" ' + "b" * 500 + '"')]
+    source.extra_headers = [
+        ("Warning", '299 - "' + " " * 1015 + 'hunter2-hunter2 \\"old\\" ' + "b" * 500 + '"')
+    ]
     source.add_image("library/app", "v1", random_image([10]))
     reader = client(source)
     with remember("hunter2-hunter2"):

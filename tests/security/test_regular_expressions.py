@@ -63,4 +63,4 @@ def test_the_attack_finds_what_is_quadratic() -> None:
     scheme = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
     query = re.compile(r"(?i)(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
     for pattern in (scheme, query):
-        assert slowest(pattern, ['sub'])[0] > MOST
+        assert slowest(pattern, ["sub"])[0] > MOST

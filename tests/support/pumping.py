@@ -163,7 +163,11 @@ def uses(place: str) -> set[str]:
     found = set()
     for tree in _files().values():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in _METHODS
+            ):
                 owner = node.func.value
                 if variable in (getattr(owner, "id", ""), getattr(owner, "attr", "")):
                     found.add(_METHODS[node.func.attr])
@@ -211,7 +215,9 @@ def _loose_in(path: Path, tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module == "re":
             yield f"{place}: from re import"
         if isinstance(node, ast.Import):
-            yield from (f"{place}: import re" for name in node.names if name.name == "re" and (unseen or name.asname))
+            yield from (
+                f"{place}: import re" for name in node.names if name.name == "re" and (unseen or name.asname)
+            )
         if not isinstance(node, ast.Call) or not (name := _made_by(node.func)):
             continue
         if name not in ("compile", "RegexValidator") or id(node) not in kept:
