@@ -158,9 +158,15 @@ def _refuse_at_sight(text: str) -> None:
         raise ReferenceError_(
             gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
         )
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if any(char.isspace() for char in text):
         raise ReferenceError_(
-            gettext_noop("An image reference has only plain letters, digits and . _ - / : @, and no spaces.")
+            gettext_noop(
+                "That isn't an image reference: it contains spaces. To import several images, switch to Many."
+            )
+        )
+    if not text.isascii() or not text.isprintable():
+        raise ReferenceError_(
+            gettext_noop("An image reference has only plain letters, digits and . _ - / : @.")
         )
     if IMAGE_ID.fullmatch(text):
         raise ReferenceError_(

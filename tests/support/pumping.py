@@ -115,7 +115,7 @@ def _example(items: list[Any]) -> str:
     return "".join(_one(kind, value) for kind, value in items)
 
 
-def _one(kind: Any, value: Any) -> str:  # noqa: PLR0911 - a case for each kind
+def _one(kind: Any, value: Any) -> str:
     if kind is op.LITERAL:
         return chr(value)
     if kind is op.NOT_LITERAL:
