@@ -14,6 +14,7 @@ from imageimport.opening import source_of
 from imageimport.requests import FieldErrors, ImportRequest, prepare
 from oci.client import RegistryClient
 from oci.errors import OciError, gettext_noop
+from oci.faults import IMAGE_NOT_FOUND
 from oci.reference import Reference
 from oci.retry import RetryBudget
 from oci.source import Source
@@ -139,5 +140,6 @@ def _as_import(schedule: Schedule) -> ImportTask:
 
 
 def _gone(sides: Comparison, tag: str) -> OciError:
-    template = gettext_noop("%(host)s has no %(what)s.")
-    return OciError("not_found", template, host=sides.source.host, what=f"{sides.reference.repository}:{tag}")
+    return OciError(
+        "not_found", IMAGE_NOT_FOUND, host=sides.source.host, what=f"{sides.reference.repository}:{tag}"
+    )

@@ -14,6 +14,7 @@ from oci.client import RegistryClient
 from oci.documents import Documents
 from oci.egress import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
+from oci.faults import IMAGE_NOT_FOUND
 from oci.idle import IdleConnections
 from oci.mirrors import MIRROR_TRIES, MirroredSource
 from oci.reference import Reference, connect_host
@@ -173,7 +174,7 @@ def _own_source(
     if project is None or user is None or not permissions.can_read(user, project):
         raise OciError(
             "not_found",
-            gettext_noop("%(host)s has no %(what)s."),
+            IMAGE_NOT_FOUND,
             host=source.registry,
             what=source.repository,
         )

@@ -26,6 +26,7 @@ COMMON_PLATFORMS: Final = (
     "linux/ppc64le",
     "linux/s390x",
 )
+_BETWEEN: Final = re.compile(r"[,\s]+")
 _SAMPLE: Final = "nginx:latest"
 
 
@@ -36,7 +37,7 @@ class PlatformsField(forms.Field):
 
     def to_python(self, value: Any) -> list[str]:
         texts = value if isinstance(value, list | tuple) else [value or ""]
-        return [part for text in texts for part in re.split(r"[,\s]+", str(text)) if part]
+        return [part for text in texts for part in _BETWEEN.split(str(text)) if part]
 
 
 class ImportForm(StyledForm):

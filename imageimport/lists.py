@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from imageimport.yamllists import find_images, looks_like_yaml
+from oci.commandline import hide_passwords
 from oci.errors import OciError, gettext_noop
 from oci.reference import read_pasted
 
@@ -18,6 +19,9 @@ from oci.reference import read_pasted
 MOST_CHARS: Final = 1024 * 1024
 #: Of a text that is a list at all; the limit of a batch is checked where one is made.
 MOST_ENTRIES: Final = 5000
+
+#: Of an entry, for people.
+_SHOWN_CHARS: Final = 300
 
 _Note = tuple[str, dict[str, str]]
 
@@ -75,25 +79,32 @@ def read_list(text: str) -> ReadList:
 # --- one reference a line -------------------------------------------------------------------------------------
 #: What stands beside pull lines in a pasted script and moves nothing from a source.
 _BESIDE: Final = re.compile(
-    r"(?:[$#] )?(?:sudo )?(?:docker|podman|nerdctl|crane|skopeo) (?:image )?"
-    r"(?:tag|push|login|logout|rmi|images|info|version|inspect)(?: .*)?|(?:set|echo|cd|export) .*|#.*|//.*|```.*",
+    r"(?:[$#] )?(?:sudo )?(?:docker|podman|nerdctl|crane|skopeo|helm|oras|regctl) (?:image |registry |auth )?"
+    r"(?:tag|push|login|logout|rmi|images|info|version|inspect)(?: .*)?"
+    r"|(?:[$#] )?(?:sudo )?(?:set|echo|cd|export|curl|wget|cat|printf|kubectl|aws|az|gcloud) .*"
+    r"|[A-Za-z_][A-Za-z0-9_]*=[^ ]*|#.*|//.*|```.*",
     re.ASCII,
 )
+#: What a command gets in its environment.
+_ASSIGNMENTS: Final = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]{0,63}=[^ ]* )+")
 _PULLS: Final = re.compile(
     r"(?:\$ |# )?(?:sudo )?(?:docker|podman|nerdctl|buildah|crane|img|ctr|crictl|helm) \S", re.ASCII
 )
 _FROM: Final = re.compile(r"(?:from|image:|- image:) ", re.ASCII | re.IGNORECASE)
+_COMMAND_ENDS: Final = re.compile(r"&&|;")
+_BETWEEN: Final = re.compile(r"[\s,]+")
 _BULLET: Final = re.compile(r"(?:[-*•]|\d{1,4}[.)])\s+")
 
 
 def _of_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), start=1):
-        for part in re.split(r"&&|;", " ".join(line.strip("\ufeff \t\\").split())):
+        for part in _COMMAND_ENDS.split(" ".join(line.strip("\ufeff \t\\").split())):
             yield from ((number, word) for word in _words(part.strip()))
 
 
 def _words(part: str) -> list[str]:
     """The references of one part of a line: a command is one, other words are one each."""
+    part = _ASSIGNMENTS.sub("", part, count=1)
     if _PULLS.match(part) and not _BESIDE.fullmatch(part):
         return [part]
     if not part or _BESIDE.fullmatch(part):
@@ -101,7 +112,9 @@ def _words(part: str) -> list[str]:
     if _FROM.match(part):
         return [part]
     listed = _BULLET.sub("", part, count=1).partition(" #")[0]
-    return [word for word in re.split(r"[\s,]+", listed.strip("[]")) if word.strip("\"'`")]
+    words = [word for word in _BETWEEN.split(listed.strip("[]")) if word.strip("\"'`")]
+    # With options it is a command that is not known here, and no list: its words are not looked at one by one.
+    return [part] if any(word.startswith("-") for word in words[1:]) else words
 
 
 # --- an entry -------------------------------------------------------------------------------------------------
@@ -111,7 +124,7 @@ _NOTE_DEFAULT: Final = gettext_noop("The default value of the variable was taken
 
 
 def _read(line: int, text: str) -> Entry:
-    entry = Entry(line, text[:300])
+    entry = Entry(line, hide_passwords(text[:_SHOWN_CHARS]))
     plain = _VARIABLE.sub(r"\1", text)
     if "{{" in plain:
         template = gettext_noop(

@@ -29,7 +29,7 @@ from imageimport.delivering import Parcel, Receipt, send
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.sentences import english, of_error, parts
 from oci.errors import OciError, gettext_noop
-from oci.scrub import remember
+from oci.scrub import remember, scope
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,8 @@ def _round() -> int:
             if not under_way:
                 return made
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                _write(under_way.pop(future), future.result())
+                with scope():
+                    _write(under_way.pop(future), future.result())
 
 
 # --- whose turn -----------------------------------------------------------------------------------------------
@@ -182,8 +183,12 @@ def _attempt(delivery: WebhookDelivery) -> Receipt:
         secret = delivery.webhook.secret.reveal()
     except OciError as exc:
         return Receipt(None, exc, 0)
-    with remember(secret):
-        return send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
+    with scope(), remember(secret):
+        receipt = send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
+        if receipt.error is not None:
+            # Here, where what is secret in it is known, and no other delivery's secret counts.
+            receipt.error.params = of_error(receipt.error)["params"]
+        return receipt
 
 
 def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:

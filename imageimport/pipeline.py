@@ -24,6 +24,7 @@ from imageimport.progress import Progress
 from imageimport.sentences import english, of_error, parts
 from imageimport.transports import open_transport
 from imageimport.transports.base import Arrived, Job, Transport
+from oci import scrub
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
 from oci.publish import TagNotKept
@@ -53,6 +54,7 @@ def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
     ids = {"task_id": str(lease.task_id), "attempt": lease.attempt, "request_id": lease.request_id}
     with structlog.contextvars.bound_contextvars(**ids), ExitStack() as around:
+        around.enter_context(scrub.scope())
         for watcher in watching.around_attempt:
             around.enter_context(watcher(lease))
         cancel = CancelToken()
@@ -221,6 +223,9 @@ def _settle_error(lease: Lease, error: OciError) -> None:
     elif error.retryable and _may_have_put_tag(lease) and _may_wait(lease, SETTLE_PAUSE):
         # Failed would say that the tag stands, and nobody knows: it is put again when the target is back.
         leases.wait(lease, until=timezone.now() + dt.timedelta(seconds=SETTLE_PAUSE), said=of_error(error))
+    elif error.code == "rate_limited" and error.retry_after:
+        # It would say the same again at once, and each time it is asked counts against us.
+        _fail(lease, error)
     elif error.retryable and lease.attempt < settings.IMPORT_MAX_ATTEMPTS:
         pause = PAUSES[min(lease.attempt, len(PAUSES)) - 1] * random.uniform(0.8, 1.2)
         leases.try_again(lease, pause=pause, code=error.code, said=of_error(error))
@@ -248,8 +253,9 @@ def _fail(lease: Lease, error: OciError) -> None:
 
 
 def _may_wait(lease: Lease, seconds: float) -> bool:
-    since = lease.rows().values_list("waiting_since", flat=True).first() or timezone.now()
-    return (timezone.now() - since).total_seconds() + seconds <= LONGEST_WAIT
+    now = timezone.now()
+    since = lease.rows().values_list("waiting_since", flat=True).first() or now
+    return (now - since).total_seconds() + seconds <= LONGEST_WAIT
 
 
 def _timed_out() -> OciError:

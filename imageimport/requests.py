@@ -94,7 +94,7 @@ def prepare(*, project: Project, user: User | None, request: ImportRequest) -> P
     task = ImportTask(
         project=project,
         requested_by=user,
-        image_url=request.image_url,
+        image_url=pasted.kept,
         source_image=str(source),
         source_registry=source.registry.lower(),
         target_name=name,
@@ -126,7 +126,7 @@ def _understand(text: str, errors: dict[str, list[str]]) -> Pasted | None:
         errors["image_url"] = [shown("", parts(exc.template, exc.params))]
         return None
     # The longest that the grammar allows is longer than a row keeps; PostgreSQL would refuse it.
-    limits = {text: _longest("image_url"), str(pasted.reference): _longest("source_image")}
+    limits = {pasted.kept: _longest("image_url"), str(pasted.reference): _longest("source_image")}
     for kept, limit in limits.items():
         if len(kept) > limit:
             errors["image_url"] = [

@@ -27,6 +27,8 @@ ZONE_SAMPLES: Final = (
     "Australia/Sydney",
 )  # fmt: skip
 
+_BETWEEN: Final = re.compile(r"[,\n]")
+
 
 class ListField(forms.CharField):
     """Several rules in one line, separated by commas or line ends; each keeps its spaces."""
@@ -35,7 +37,7 @@ class ListField(forms.CharField):
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> Any:
-        return [part.strip() for part in re.split(r"[,\n]", str(value or "")) if part.strip()]
+        return [part.strip() for part in _BETWEEN.split(str(value or "")) if part.strip()]
 
     def validate(self, value: Any) -> None:
         """Whether the rules hold is for the service to say."""

@@ -228,6 +228,7 @@ def _check(schedule: Schedule) -> Prepared:
         errors |= exc.errors
     else:
         schedule.platforms = prepared.task.platforms
+        schedule.image_url = prepared.task.image_url
         if prepared.source.digest is not None:
             errors["image_url"] = [_("A digest never moves. Name a repository or a tag.")]
     for name in ("tags", "exclude_tags"):

@@ -24,6 +24,9 @@ _VERSION: Final = re.compile(
     re.ASCII,
 )
 _WILD: Final = rf"(?:{_NUMBER}|[xX*])"
+#: A range written with a hyphen, from the first of the spaces before it.
+_HYPHEN: Final = re.compile(r"(?<!\s)\s+-\s+")
+_SPACED: Final = re.compile(r"(>=|<=|>|<|=|\^|~)\s+")
 _TERM: Final = re.compile(
     rf"(?P<op>>=|<=|>|<|=|\^|~)?v?(?P<major>{_WILD})(?:\.(?P<minor>{_WILD}))?(?:\.(?P<patch>{_WILD}))?"
     rf"(?:-(?P<pre>{_IDENTIFIERS}))?(?:[_+]{_IDENTIFIERS})?",
@@ -154,11 +157,11 @@ def parse_range(text: str) -> Range:
 
 
 def _alternative(part: str, whole: str) -> tuple[_Bound, ...]:
-    spaced = re.sub(r"\s+-\s+", " - ", part.strip())
+    spaced = _HYPHEN.sub(" - ", part.strip())
     if " - " in spaced:
         low, _, high = spaced.partition(" - ")
         return (*_term(f">={low}", whole), *_term(f"<={high}", whole))
-    words = re.sub(r"(>=|<=|>|<|=|\^|~)\s+", r"\1", spaced.replace(",", " ")).split()
+    words = _SPACED.sub(r"\1", spaced.replace(",", " ")).split()
     if not words:
         raise RangeError(whole[:100])
     return tuple(bound for word in words for bound in _term(word, whole))

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from oci.errors import OciError
+from oci.errors import OciError, gettext_noop
 from oci.scrub import scrub
+
+#: Sentences that nothing says any more, and that rows of earlier releases keep.
+OF_BEFORE: Final = (
+    gettext_noop("%(host)s has no %(what)s."),
+    gettext_noop(
+        "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
+    ),
+    gettext_noop("%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds."),
+)
 
 
 def parts(template: str, params: Mapping[str, str | int | float] | None = None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from imageimport.syncturns import LeaseLost, RunLease, claim
 from imageimport.syncwork import Import, begin_import
 from imageimport.tagrules import TagRules
 from oci.errors import OciError, gettext_noop
+from oci.scrub import scope
 
 __all__ = ["LeaseLost", "RunLease", "claim", "work"]
 
@@ -61,7 +62,7 @@ def work(lease: RunLease) -> None:
     run = ScheduleRun.objects.select_related(
         "schedule__project", "schedule__credential", "schedule__created_by"
     ).get(pk=lease.run_id)
-    with structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)):
+    with scope(), structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)):
         try:
             if run.tries > MOST_TRIES:
                 raise OciError("worker_lost", gettext_noop("The workers that compared the tags were lost."))

@@ -13,20 +13,25 @@ from oci.faults import ErrorBody
 from oci.limits import ERROR_BODY_BYTES, ERROR_TEXT_BYTES
 from oci.scrub import scrub
 
-_QUERY: Final = re.compile(r"(?i)(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
+#: A URL with its query. The query is optional, so that a text is gone over once: a URL without one is no failed match
+#: from which the next place is tried.
+_QUERY: Final = re.compile(r"(?i)(https?://[^\s?\"'<>]+)(?:\?[^\s\"'<>]*)?")
 _TAG: Final = re.compile(
-    r"<(?:script|style)\b.*?(?:</(?:script|style)\s*>|\Z)|<[^>]{0,1000}>", re.DOTALL | re.IGNORECASE
+    r"<(?:script|style)\b.*?(?:</(?:script|style)\s*>|\Z)|<[^<>]{0,1000}>", re.DOTALL | re.IGNORECASE
 )
 _SPACES: Final = re.compile(r"\s+")
 _CODE: Final = re.compile(r"[A-Z_]{1,64}", re.ASCII)
 _WARNING: Final = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
+#: So many times what is shown is searched for shapes of secrets: markup and runs of spaces shrink afterwards.
+_SCRUBBED: Final = 4
+_ESCAPED: Final = re.compile(r"\\(.)")
 
 
 def clean(text: str, limit: int = ERROR_TEXT_BYTES) -> str:
     """``text`` for people: no control or bidi characters, no secrets, no queries of URLs, at most ``limit``
     bytes.
     """
-    text = _QUERY.sub(r"\1", scrub(text))
+    text = _QUERY.sub(r"\1", scrub(text, _SCRUBBED * limit))
     text = "".join(
         " " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text
     )
@@ -97,5 +102,5 @@ def read_warnings(response: Response) -> list[str]:
     for value in response.header_values("Warning")[:10]:
         match = _WARNING.fullmatch(value.strip())
         if match:
-            found.append(clean(re.sub(r"\\(.)", r"\1", match.group(1)), 256))
+            found.append(clean(_ESCAPED.sub(r"\1", match.group(1)), 256))
     return [text for text in found if text]

@@ -15,7 +15,7 @@ from oci.digest import parse_digest
 from oci.documents import Documents
 from oci.egress import Door, split_host_port
 from oci.errors import Note, OciError, gettext_noop
-from oci.faults import Role
+from oci.faults import IMAGE_NOT_FOUND, Role
 from oci.http import Transport
 from oci.idle import IdleConnections
 from oci.limits import CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
@@ -184,9 +184,9 @@ class RegistryClient:
         """
         found = self.find_manifest(repository, wanted)
         if found is None:
-            template = gettext_noop("%(host)s has no %(what)s.")
             code = "not_found" if self.role == "source" else "target_error"
-            raise OciError(code, template, host=self.host, what=manifests.called(repository, wanted))
+            what = manifests.called(repository, wanted)
+            raise OciError(code, IMAGE_NOT_FOUND, host=self.host, what=what)
         return found
 
     def shows_manifest(self, repository: str, wanted: str, body: bytes) -> bool:

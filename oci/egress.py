@@ -30,6 +30,15 @@ __all__ = ["Door", "EgressPolicy", "Resolver", "normalise_host", "split_host_por
 log: Final = logging.getLogger(__name__)
 
 _NO_SUCH_HOST: Final = gettext_noop("There is no host with the name %(host)s.")
+#: Of a name that is not the operator's: whether it does not exist or leads inside is nobody's business outside.
+_NO_PUBLIC: Final = gettext_noop(
+    "Can't reach %(host)s: this server finds no public address for this name. Check the spelling."
+)
+#: Who types ``nginx`` has not typed this name.
+_NO_DOCKER_HUB: Final = gettext_noop(
+    "Can't reach Docker Hub: this server can't look up %(host)s. It may have no internet access or DNS."
+)
+_DOCKER_HUB: Final = frozenset({"docker.io", "registry-1.docker.io", "auth.docker.io"})
 _NO_ANSWER: Final = gettext_noop("The name %(host)s could not be looked up: %(reason)s.")
 _UNREACHABLE: Final = gettext_noop("%(host)s could not be reached on port %(port)d: %(reason)s.")
 _TIMED_OUT: Final = gettext_noop("%(host)s did not answer on port %(port)d in time.")
@@ -117,21 +126,44 @@ class Door:
     def _judged(self, host: str, port: int, timeout: float, check: Check) -> Sequence[IpAddress]:
         """The addresses of a host, all of them allowed."""
         literal = literal_address(host)
-        addresses = [literal] if literal is not None else self._addresses(host, timeout, check)
+        if literal is not None:
+            addresses = [literal]
+        else:
+            try:
+                addresses = self._addresses(host, timeout, check)
+            except OciError as error:
+                raise self._told(error, host, port) from error
         for address in addresses:
             try:
                 self._rules.check_address(host, port, address)
-            except OciError:
+            except OciError as error:
                 log.warning("refused %s port %d at %s", host, port, address)
-                raise
+                raise self._told(error, host, port) from None
         return addresses
+
+    def _told(self, error: OciError, host: str, port: int) -> OciError:
+        """What people are told of a name that leads nowhere, or nowhere that is allowed: of their own names operators
+        are told the reason, of all others everybody is told the same. The log has the reason.
+        """
+        if literal_address(host) is not None or self._rules.is_named(host, port):
+            return error
+        if host in _DOCKER_HUB:
+            template = _NO_DOCKER_HUB
+        elif error.retryable:  # Nothing was learned of the name.
+            return error
+        else:
+            template = _NO_PUBLIC
+        return OciError(error.code, template, retryable=error.retryable, host=host)
 
     def _judge_peer(self, sock: socket.socket, host: str, port: int, judged: Sequence[IpAddress]) -> None:
         try:
             peer = _address(sock.getpeername()[0], host)
         except OSError as error:  # Gone again already.
             raise _unreachable(host, port, error) from error
-        self._rules.check_address(host, port, peer)
+        try:
+            self._rules.check_address(host, port, peer)
+        except OciError as error:
+            raise self._told(error, host, port) from None
         if peer not in judged:
             raise OciError(
                 "blocked_address",

@@ -6,10 +6,14 @@ role is known. :class:`Again` marks what another try may cure; only :mod:`oci.re
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from oci.digest import is_digest
 from oci.errors import OciError, gettext_noop
+from oci.limits import LONGEST_WAIT_SECONDS
 
 Role = Literal["source", "target"]
 
@@ -20,6 +24,14 @@ _FULL: Final = ("no space left", "disk full", "quota exceeded", "insufficient st
 
 
 Params = dict[str, str | int | float]
+
+RATE_LIMITED: Final = gettext_noop("Rate limit reached on %(host)s. It asks to wait until %(time)s.")
+RATE_LIMITED_LONG: Final = gettext_noop(
+    "Rate limit reached on %(host)s. It asks to wait until %(time)s, longer than the %(hours)d hours that an import "
+    "waits."
+)
+#: Seconds since the epoch of a moment that can still be written down in four digits.
+_LAST_MOMENT: Final = 253_402_214_400.0
 
 
 class Answered(OciError):
@@ -116,12 +128,16 @@ def size_differs(host: str, digest: str, wanted: int, got: int) -> Again:
 
 
 def asked_to_wait(host: str, seconds: float) -> OciError:
-    """A wait that is too long to sit out: the worker is freed and the task comes back."""
-    template = gettext_noop(
-        "%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds."
-    )
+    """A wait that is too long to sit out: the worker is freed and the task comes back, after
+    :data:`oci.limits.LONGEST_WAIT_SECONDS` at the latest. The sentence says the time that the registry named.
+    """
+    until = min(time.time() + seconds, _LAST_MOMENT)
+    said: Params = {"host": host, "time": f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"}
+    template = RATE_LIMITED
+    if seconds > LONGEST_WAIT_SECONDS:
+        template, said["hours"] = RATE_LIMITED_LONG, round(LONGEST_WAIT_SECONDS / 3600)
     return OciError(
-        "rate_limited", template, retryable=True, retry_after=seconds, host=host, seconds=round(seconds)
+        "rate_limited", template, retryable=True, retry_after=min(seconds, LONGEST_WAIT_SECONDS), **said
     )
 
 
@@ -130,13 +146,19 @@ _SOURCE_REFUSALS: Final = {
     401: (
         "unauthorized",
         gettext_noop(
-            "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
+            "Access denied: %(what)s doesn't exist on %(host)s, or is private and needs credentials%(detail)s"
         ),
     ),
     403: ("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s")),
     404: ("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s")),
     429: ("rate_limited", gettext_noop("%(host)s limits the rate of requests (429 for %(what)s)%(detail)s")),
 }
+#: What a 404 means where an image or a repository was asked for. The registry's own code says more than the status.
+IMAGE_NOT_FOUND: Final = gettext_noop("Image not found: %(what)s doesn't exist on %(host)s.")
+_IMAGE_NOT_FOUND: Final = gettext_noop("Image not found: %(what)s doesn't exist on %(host)s%(detail)s")
+_REPOSITORY_NOT_FOUND: Final = gettext_noop(
+    "Repository not found: %(what)s doesn't exist on %(host)s%(detail)s"
+)
 _SIGN_IN_REFUSED: Final = gettext_noop(
     "The target registry %(host)s does not accept the portal's sign-in for %(what)s (status %(status)s)%(detail)s"
 )
@@ -152,6 +174,16 @@ _TARGET_ANSWERED: Final = gettext_noop(
 _SOURCE_ANSWERED: Final = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
 
 
+def _missing(what: str, body: ErrorBody, otherwise: str) -> tuple[str, str]:
+    """Sentence and name for what is not there: an image, or its whole repository where the registry says so."""
+    if is_digest(what) or what.startswith(("/", "_")) or " " in what:
+        return otherwise, what
+    repository = what.partition("@")[0].partition(":")[0]
+    if repository == what or "NAME_UNKNOWN" in body.codes:
+        return _REPOSITORY_NOT_FOUND, repository
+    return _IMAGE_NOT_FOUND, what
+
+
 def refused(
     role: Role, host: str, status: int, body: ErrorBody, *, what: str, retry_after: float | None = None
 ) -> Exception:
@@ -163,6 +195,8 @@ def refused(
     full = status == 507 or (status >= 500 and body.says_full)
     if status == 429 or role == "source":
         code, template = _SOURCE_REFUSALS.get(status, ("source_error", _SOURCE_ANSWERED))
+        if status == 404:
+            template, what = _missing(what, body, template)
     elif status == 413:
         code, template = "target_error", _TOO_LARGE
     elif full:

@@ -16,6 +16,7 @@ from oci.errors import OciError, gettext_noop
 
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 #: A last label that system libraries read as a number: the host is then an IPv4 address in some spelling.
+_PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 _NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _DOTTED_QUAD: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", re.ASCII)
 
@@ -97,7 +98,7 @@ def parse_port(digits: str, text: str) -> int:
 
     :raises OciError: ``blocked_address``.
     """
-    if not re.fullmatch(r"[0-9]{1,5}", digits, re.ASCII) or not 1 <= int(digits) <= 65535:
+    if not _PORT.fullmatch(digits) or not 1 <= int(digits) <= 65535:
         raise OciError(
             "blocked_address",
             gettext_noop("The port of %(host)s must be between 1 and 65535."),

@@ -45,6 +45,12 @@ TOKEN_BODY_BYTES: Final = 64 * 1024
 #: Read of an error body, and what of it may reach a person after scrubbing.
 ERROR_BODY_BYTES: Final = 64 * 1024
 ERROR_TEXT_BYTES: Final = 2 * 1024
+#: What of any text is searched for secrets and kept: a log line with a traceback has some thousand characters.
+SCRUBBED_CHARS: Final = 32 * 1024
+#: One value of a log line.
+LOG_VALUE_CHARS: Final = 4 * 1024
+#: A whole line, which may hold a traceback.
+LOG_LINE_CHARS: Final = 256 * 1024
 #: All headers of one answer together.
 HEADER_BYTES: Final = 64 * 1024
 

@@ -28,7 +28,9 @@ _NAMES_BYTES: Final = 2 * MIB
 PAGE_NAMES: Final = 1000
 #: Pages of one list; Docker Hub's largest repositories have some ten thousand tags.
 PAGES: Final = 1000
-_NEXT: Final = re.compile(r'<([^<>]{1,16384})>\s*;(?:[^,]*;)?\s*rel\s*=\s*"?next"?', re.IGNORECASE)
+#: One of the links of a ``Link`` header with its parameters, and the parameter that says which.
+_LINK: Final = re.compile(r"<([^<>]{1,16384})>([^,<>]*)")
+_IS_NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?', re.IGNORECASE)
 #: Answers of registries without the referrers API, or where it is not for us.
 _NO_REFERRERS: Final = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
 
@@ -67,10 +69,11 @@ def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: st
 
 def next_page(session: Session, response: Response) -> Url | None:
     """Where the ``Link`` header says that the next page is, if that is at the registry itself."""
-    match = _NEXT.search(", ".join(response.header_values("Link"))[:20_000])
-    if match is None:
+    links = _LINK.findall(", ".join(response.header_values("Link"))[:20_000])
+    found = next((goal for goal, parameters in links if _IS_NEXT.search(parameters)), None)
+    if found is None:
         return None
-    further = session.follow(response.url, match[1])
+    further = session.follow(response.url, found)
     return further if further.origin == session.site.base.origin and further != response.url else None
 
 

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 
 from oci.blobs import ByteStream
 from oci.client import RegistryClient
-from oci.errors import Note, OciError, gettext_noop
-from oci.faults import Again
+from oci.errors import Note, OciError
+from oci.faults import IMAGE_NOT_FOUND, Again
 from oci.manifest import Descriptor, Manifest
 from oci.manifests import ManifestHead
 from oci.ratelimit import RateLimit
@@ -124,8 +124,7 @@ class MirroredSource:
     def _first(self, ask: Callable[[RegistryClient], T], what: str) -> T:
         found = self._first_or_none(ask, needed=True)
         if found is None:
-            template = gettext_noop("%(host)s has no %(what)s.")
-            raise OciError("not_found", template, host=self.host, what=what)
+            raise OciError("not_found", IMAGE_NOT_FOUND, host=self.host, what=what)
         return found
 
     def _first_or_none(self, ask: Callable[[RegistryClient], T | None], *, needed: bool = False) -> T | None:

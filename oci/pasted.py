@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oci import limits
+from oci.commandline import read_command
 from oci.errors import gettext_noop
 from oci.grammar import ReferenceError_, looks_like_registry
 
 #: A sentence template and its parameters.
 Note = tuple[str, Mapping[str, str]]
 
-NOTE_COMMAND: Final = gettext_noop("Understood as the command “%(command)s”.")
 NOTE_PAGE: Final = gettext_noop("Understood as the page of %(reference)s at %(site)s.")
 NOTE_PREFIX: Final = gettext_noop("The prefix %(prefix)s was left out.")
-NOTE_OPTION: Final = gettext_noop("The option %(option)s was left out.")
-NOTE_PLATFORM: Final = gettext_noop("Only the platform %(platform)s was asked for.")
 
 NO_IMAGE_PAGE: Final = gettext_noop("This page of %(site)s shows no single image.")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The text of a reference, how it was found, and the platforms that a command named."""
+    """The text of a reference, how it was found, and the platforms that a command named.
+
+    :ivar kept: the pasted text without what it held of passwords, for records; it is understood as the same.
+    """
 
     reference: str
+    kept: str
     notes: tuple[Note, ...] = ()
     platforms: tuple[str, ...] = ()
 
@@ -44,55 +46,22 @@ def unwrap(text: str) -> Found:
         raise ReferenceError_(
             gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
         )
-    text = text.strip(" \t\r\n").strip("`'\"")
-    command = _read_command(text)
-    found = command or Found(text)
-    inner = _read_url(found.reference.strip("`'\""))
-    return Found(inner.reference, found.notes + inner.notes, found.platforms)
-
-
-# --- commands -----------------------------------------------------------------------------------------------
-_COMMANDS: Final = re.compile(
-    r"(?:\$ |# )?(?:sudo )?"
-    r"(?P<command>(?:docker|podman|nerdctl|buildah|crane|img) (?:image )?pull"
-    r"|(?:ctr|crictl) (?:-n [a-z0-9.]+ )?(?:images? )?pull|helm pull|FROM|from|(?:- )?image:)(?P<rest> .*)",
-    re.ASCII,
-)
-#: Options that take their value from the next word; all others stand alone or carry it after ``=``.
-_OPTIONS_WITH_VALUE: Final = frozenset(
-    {"--platform", "--arch", "--os", "--variant", "--version", "--creds", "-u"}
-)
-
-
-def _read_command(text: str) -> Found | None:
-    line = re.sub(r"[ \t]+", " ", text)
-    match = _COMMANDS.fullmatch(line)
-    if match is None:
-        return None
-    notes: list[Note] = [(NOTE_COMMAND, {"command": match["command"].removeprefix("- ").rstrip(":")})]
-    platforms: list[str] = []
-    words = iter(match["rest"].split())
-    images: list[str] = []
-    for word in words:
-        if word.startswith("#") or (images and word.lower() == "as"):
-            break
-        if not word.startswith("-"):
-            images.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        if not equals and name in _OPTIONS_WITH_VALUE:
-            value = next(words, "")
-        if name == "--platform" and value:
-            platforms.append(value)
-            notes.append((NOTE_PLATFORM, {"platform": value}))
-        else:
-            notes.append((NOTE_OPTION, {"option": name}))
-    if len(images) != 1:
-        raise ReferenceError_(gettext_noop("Paste one image at a time; a list of images goes into a batch."))
-    return Found(images[0], tuple(notes), tuple(platforms))
+    typed, text = text, text.strip(" \t\r\n").strip("`'\"")
+    command = read_command(text)
+    if command is None:
+        inner = _read_url(text)
+        return Found(inner.reference, typed if inner.kept == text else inner.kept, inner.notes)
+    inner = _read_url(command.image)
+    changed = command.changed or inner.kept != command.image
+    kept = command.before + inner.kept + command.after if changed else typed
+    return Found(inner.reference, kept, command.notes + inner.notes, command.platforms)
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------
+_NAME: Final = re.compile(r"(?:\A|&)name=([^&]*)")
+#: Of a page's query, what says which image or how it is shown. The rest may be anybody's session.
+_SHOWING: Final = re.compile(r"(?:context|name|ordering|page|page_size|tab)=[A-Za-z0-9_.-]{0,128}", re.ASCII)
+_FRAGMENT: Final = re.compile(r"[A-Za-z-]{0,32}", re.ASCII)
 _SCHEME: Final = re.compile(r"(?P<scheme>https?|docker|oci)://(?P<rest>.*)", re.ASCII | re.IGNORECASE)
 
 
@@ -102,13 +71,13 @@ def _read_url(text: str) -> Found:
     for read_page in _PAGES:
         found = read_page(rest)
         if found is not None:
-            return found
+            return replace(found, kept=_without_query(text))
     if match is None:
-        return Found(text)
+        return Found(text, text)
     scheme = match["scheme"].lower()
     note: Note = (NOTE_PREFIX, {"prefix": f"{scheme}://"})
     if scheme in ("docker", "oci"):
-        return Found(rest, (note,))
+        return Found(rest, text, (note,))
     rest = rest.removesuffix("/")
     first, slash, _ = rest.partition("/")
     if not slash or not looks_like_registry(first):
@@ -117,11 +86,24 @@ def _read_url(text: str) -> Found:
                 "This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag"
             )
         )
-    return Found(rest, (note,))
+    return Found(rest, text, (note,))
+
+
+def _without_query(text: str) -> str:
+    """The address of a page without what does not say which."""
+    address, hash_, fragment = text.partition("#")
+    path, mark, query = address.partition("?")
+    kept = "&".join(part for part in query.split("&") if _SHOWING.fullmatch(part))
+    return (
+        path
+        + (mark if not query else "")
+        + (f"?{kept}" if kept else "")
+        + (hash_ + fragment if _FRAGMENT.fullmatch(fragment) else "")
+    )
 
 
 def _page(site: str, reference: str) -> Found:
-    return Found(reference, ((NOTE_PAGE, {"reference": reference, "site": site}),))
+    return Found(reference, "", ((NOTE_PAGE, {"reference": reference, "site": site}),))
 
 
 def _path_of(text: str, host: str) -> tuple[list[str], str] | None:
@@ -138,7 +120,7 @@ def _docker_hub(text: str) -> Found | None:
     if parts is None:
         return None
     path, query = parts
-    name = re.search(r"(?:\A|&)name=([^&]*)", query)
+    name = _NAME.search(query)
     tag = f":{name[1]}" if name and name[1] and path[-1:] == ["tags"] else ""
     match path:
         case ["_", repository, *_]:

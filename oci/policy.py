@@ -112,7 +112,7 @@ class Rules:
             loopback_allowed = any(self._is_in_private_network(address) for address in _LOOPBACK)
             if _is_localhost(host) and not _matches(self._private, host, port) and not loopback_allowed:
                 raise _blocked(_THIS_MACHINE, host, port)
-        if not is_usual_port(port) and not self._is_named(host, port):
+        if not is_usual_port(port) and not self.is_named(host, port):
             raise _blocked(_PORT, host, port)
 
     def check_address(self, host: str, port: int, address: IpAddress) -> None:
@@ -147,7 +147,8 @@ class Rules:
         """Whether a host is listed for plain HTTP."""
         return _matches(self._insecure, host, port)
 
-    def _is_named(self, host: str, port: int) -> bool:
+    def is_named(self, host: str, port: int) -> bool:
+        """Whether the operator has listed this host, for whatever."""
         return any(_matches(rules, host, port) for rules in (self._private, self._insecure, self._trusted))
 
     def _is_in_private_network(self, address: IpAddress) -> bool:

@@ -96,9 +96,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """A reference found in pasted text; each note is a sentence template with its parameters."""
+    """A reference found in pasted text; each note is a sentence template with its parameters.
+
+    :ivar kept: the text without what it held of passwords, for records.
+    """
 
     reference: Reference
+    kept: str
     notes: tuple[Note, ...] = ()
     platforms: tuple[str, ...] = ()
 
@@ -120,7 +124,7 @@ def read_pasted(text: str) -> Pasted:
     :raises ReferenceError_: when no reference is found in it; the sentence says why.
     """
     found = unwrap(text)
-    return Pasted(parse_reference(found.reference), found.notes, found.platforms)
+    return Pasted(parse_reference(found.reference), found.kept, found.notes, found.platforms)
 
 
 def parse_reference(text: str) -> Reference:
@@ -154,9 +158,15 @@ def _refuse_at_sight(text: str) -> None:
         raise ReferenceError_(
             gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
         )
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if any(char.isspace() for char in text):
         raise ReferenceError_(
-            gettext_noop("An image reference has only plain letters, digits and . _ - / : @, and no spaces.")
+            gettext_noop(
+                "That isn't an image reference: it contains spaces. To import several images, switch to Many."
+            )
+        )
+    if not text.isascii() or not text.isprintable():
+        raise ReferenceError_(
+            gettext_noop("An image reference has only plain letters, digits and . _ - / : @.")
         )
     if IMAGE_ID.fullmatch(text):
         raise ReferenceError_(

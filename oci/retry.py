@@ -20,7 +20,6 @@ from oci.faults import Again, asked_to_wait
 from oci.limits import (
     CANCEL_POLL_SECONDS,
     INLINE_WAIT_SECONDS,
-    LONGEST_WAIT_SECONDS,
     RETRY_BUDGET_SECONDS,
     RETRY_FIRST_SECONDS,
     RETRY_MOST_SECONDS,
@@ -170,7 +169,7 @@ class Attempts:
             raise self._final(again) from None
         pause = 0.0 if again.at_once else retrier.budget.pause(self._failures)
         if again.retry_after is not None:
-            pause = min(again.retry_after, LONGEST_WAIT_SECONDS)
+            pause = again.retry_after
             if pause > INLINE_WAIT_SECONDS or pause > retrier.budget.left():
                 raise _too_long(again, pause) from None
         elif pause > retrier.budget.left():

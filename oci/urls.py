@@ -18,6 +18,7 @@ _ABSOLUTE: Final = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?(/[^?]*)?(\?.*)?",
     re.ASCII | re.IGNORECASE,
 )
+_WITH_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 _PRINTABLE: Final = re.compile(r"[!-~]*", re.ASCII)
 
 
@@ -93,7 +94,7 @@ def resolve(base: Url, location: str) -> Url:
         raise ValueError("not a plain URL")
     if location.startswith("//"):
         return parse_url(f"{base.scheme}:{location}")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", location):
+    if _WITH_SCHEME.match(location):
         return parse_url(location)
     path, mark, query = location.partition("?")
     if not path:

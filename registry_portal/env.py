@@ -19,6 +19,8 @@ from oci.egress import split_url
 from oci.errors import OciError
 from oci.reference import normalise_registry
 
+#: Of the last ``@`` in an authority, all that stands before it.
+_USERINFO = re.compile(r"(?<![^/,;=])[^/,;=]*@")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -104,7 +106,7 @@ def _check_mirror(url: str) -> None:
 
 def _without_userinfo(text: str) -> str:
     """Whatever stands before an ``@`` in an authority, taken out: it may be a password."""
-    return re.sub(r"[^/,;=]*@", "", text)
+    return _USERINFO.sub("", text)
 
 
 def host_port(url: str, default_port: int) -> tuple[str, int]:

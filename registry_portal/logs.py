@@ -8,19 +8,23 @@ from typing import Any
 
 import structlog
 
+from oci.limits import LOG_LINE_CHARS, LOG_VALUE_CHARS
 from oci.scrub import scrub
 
 
 def scrub_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: every text value of an event goes through :func:`oci.scrub.scrub`."""
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+    """structlog processor: every text value of an event goes through :func:`oci.scrub.scrub`, and is cut."""
+    return {
+        key: scrub(value, LOG_VALUE_CHARS) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
     """The last gate of every handler: whatever was rendered, tracebacks too, is scrubbed once more."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrub(super().format(record))
+        return scrub(super().format(record), LOG_LINE_CHARS)
 
 
 _SHARED: list[Any] = [

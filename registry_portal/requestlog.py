@@ -7,12 +7,14 @@ import time
 from typing import Any, Final
 
 import structlog
+from django.core.signals import request_started
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django_structlog import signals
 
 from accounts.addresses import client_address
 from accounts.tracing import current_request_id
+from oci.scrub import begin_scope
 
 #: Asked for every few seconds by pages and monitoring; said at INFO they would be most of the log.
 QUIET_ENDS: Final = ("/live/", "/healthz", "/readyz", "/metrics")
@@ -36,6 +38,10 @@ class WithoutTraceback(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None
         return True
+
+
+# What a request has typed as a password is masked in the lines of this request, and in nobody else's.
+request_started.connect(begin_scope, dispatch_uid="requestlog.begin_scope")
 
 
 @receiver(signals.bind_extra_request_metadata)

@@ -22,6 +22,7 @@ ACCEPT = ", ".join(
     )
 )
 CHUNK = 1024 * 1024
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 class ReadError(Exception):
@@ -113,7 +114,7 @@ class Reader:
         basic = base64.b64encode(":".join(self._account).encode()).decode("ascii")
         if not challenge.lower().startswith("bearer"):
             return {"Authorization": f"Basic {basic}"}
-        values = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        values = dict(_PARAMETER.findall(challenge))
         query = urlencode({"service": values.get("service", ""), "scope": f"repository:{repository}:pull"})
         headers = {"Authorization": f"Basic {basic}"} if self._account[0] else {}
         request = urllib.request.Request(f"{values['realm']}?{query}", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
 from imageimport.cronwords import in_words
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
+from oci.faults import RATE_LIMITED, RATE_LIMITED_LONG
 from projects.pulling import command_for
-from projects.templatetags.portal import exact, icon, size
+from projects.templatetags.portal import duration, exact, icon, size
 
 register = template.Library()
 
@@ -53,7 +55,10 @@ ADVICE: Final = {
     "forbidden": gettext_noop("The account may not read this image. Ask its owner for access."),
     "not_found": gettext_noop("Check name and tag. A private image also needs a username and password."),
     "rate_limited": gettext_noop("Retry later, or use an account with a higher limit."),
-    "unreachable": gettext_noop("Check the name of the registry; if it is right, retry later."),
+    "unreachable": gettext_noop(
+        "Retry later. If other registries fail too, this server may have no internet access or DNS; an administrator "
+        "can set a mirror."
+    ),
     "tls_error": gettext_noop("The operator of the source has to renew or correct its certificate."),
     "digest_mismatch": gettext_noop("The source sent other bytes than it promised. Nothing was published."),
     "unsupported_manifest": gettext_noop("The source holds something that is no OCI or Docker image."),
@@ -74,6 +79,8 @@ ADVICE: Final = {
     "internal_error": gettext_noop("Retry; if it fails again, tell the operator."),
 }
 
+#: Sentences of a wait whose end a registry has named.
+_RATE_LIMITS: Final = frozenset({RATE_LIMITED, RATE_LIMITED_LONG})
 #: What an import does after its present stage.
 _NEXT: Final = {
     Stage.START: gettext_noop("Next: signing in to the source"),
@@ -189,9 +196,29 @@ def waiting(task: ImportTask) -> SafeString:
     """Until when an import waits, and for whom where that is a host; scripts show the reader's own time."""
     until = task.not_before or timezone.now()
     time = format_html('<time datetime="{}" data-local="short">{}</time>', until.isoformat(), exact(until))
-    host = (task.message_parts or {}).get("params", {}).get("host")
+    said_parts = task.message_parts or {}
+    host = said_parts.get("params", {}).get("host")
+    if said_parts.get("template") in _RATE_LIMITS:
+        said = _("Rate limit reached on %(host)s. Resumes at %(time)s (%(wait)s).")
+        places = {"host": "{host}", "time": "{time}", "wait": "{wait}"}
+        return format_html(said % places, host=host, time=time, wait=_wait_until(until))
     said = _("Waiting for %(host)s until %(time)s") if host else _("Waiting until %(time)s")
     return format_html(said % {"host": "{host}", "time": "{time}"}, host=host, time=time)
+
+
+def _wait_until(until: dt.datetime) -> SafeString:
+    """How long it is until then, which goes on counting where there are scripts."""
+    left = _("in %(time)s") % {"time": duration((until - timezone.now()).total_seconds())}
+    return format_html(
+        '<relative-time datetime="{}" prefix="" threshold="P30D">{}</relative-time>', until.isoformat(), left
+    )
+
+
+@register.filter
+def wait_reason(task: ImportTask) -> str:
+    """Why an import waits, where the words of :func:`waiting` do not say it already."""
+    template = (task.message_parts or {}).get("template")
+    return "" if template == RATE_LIMITED else selectors.render_message(task)
 
 
 @register.simple_tag

@@ -104,19 +104,36 @@ def _cut(answers: list[requests.Response]) -> None:
 
 #: What the Engine says, and what it means: (pattern, code of the source, code of the target, whether it may pass).
 _MEANINGS: Final = (
-    (r"no space left on device", "no_space", "no_space", False),
-    (r"toomanyrequests|rate limit", "rate_limited", "target_error", True),
-    (r"unauthorized|authentication required|incorrect username", "unauthorized", "target_error", False),
-    (r"denied|forbidden", "forbidden", "target_error", False),
-    (r"not found|manifest unknown|no matching manifest", "not_found", "target_error", False),
-    (r"x509|certificate|tls:", "tls_error", "target_error", False),
+    (re.compile(r"no space left on device", re.IGNORECASE), "no_space", "no_space", False),
+    (re.compile(r"toomanyrequests|rate limit", re.IGNORECASE), "rate_limited", "target_error", True),
     (
-        r"no such host|connection refused|i/o timeout|no route|network is unreachable",
+        re.compile(r"unauthorized|authentication required|incorrect username", re.IGNORECASE),
+        "unauthorized",
+        "target_error",
+        False,
+    ),
+    (re.compile(r"denied|forbidden", re.IGNORECASE), "forbidden", "target_error", False),
+    (
+        re.compile(r"not found|manifest unknown|no matching manifest", re.IGNORECASE),
+        "not_found",
+        "target_error",
+        False,
+    ),
+    (re.compile(r"x509|certificate|tls:", re.IGNORECASE), "tls_error", "target_error", False),
+    (
+        re.compile(
+            r"no such host|connection refused|i/o timeout|no route|network is unreachable", re.IGNORECASE
+        ),
         "unreachable",
         "target_error",
         True,
     ),
-    (r"digest|filesystem layer verification", "digest_mismatch", "target_error", True),
+    (
+        re.compile(r"digest|filesystem layer verification", re.IGNORECASE),
+        "digest_mismatch",
+        "target_error",
+        True,
+    ),
 )
 
 
@@ -125,7 +142,7 @@ def failure(text: str, *, side: str, host: str) -> OciError:
     said = scrub(" ".join(text.split()))[:500]
     code, passing = ("source_error" if side == "source" else "target_error"), True
     for pattern, at_source, at_target, may_pass in _MEANINGS:
-        if re.search(pattern, said, re.IGNORECASE):
+        if pattern.search(said):
             code, passing = (at_source if side == "source" else at_target), may_pass
             break
     if code == "no_space":

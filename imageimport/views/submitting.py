@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from imageimport import batches, credentials, services
@@ -71,11 +71,12 @@ def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     return _form(request, project, form, 422, problem=problem)
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @project_view(Role.DEVELOPER)
 def reading(request: HttpRequest, project: Project) -> HttpResponse:
-    """How the typed reference is understood; asks no registry."""
-    text = request.GET.get("image_url", "")
+    """How the typed reference is understood; asks no registry. The form asks by POST: what is typed may have a
+    password in it, and addresses stand in logs."""
+    text = request.POST.get("image_url") or request.GET.get("image_url", "")
     return render(request, "imageimport/_reading.html", _reading(project, request, text))
 
 

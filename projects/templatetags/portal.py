@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 register = template.Library()
 
-_JOINTS = re.compile(r"([-/._]+)(?=\w)")
+_JOINTS = re.compile(r"(?<![-/._])([-/._]+)(?=\w)")
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 #: English has no date format in Django that is short and free of "a.m."; Chinese has (``2026年11月24日 15:04``).
 _ENGLISH_TIME = "j M Y H:i"

@@ -182,7 +182,7 @@ def test_a_batch_is_complete_when_its_last_import_has_ended(
         (1, "success", ""),
         (2, "failed", "not_found"),
     ]
-    assert "has no app/gone:1" in rows[2]["error"]
+    assert rows[2]["error"].startswith("Image not found: app/gone:1 doesn't exist on ")
 
 
 def test_a_retry_takes_the_failed_ones_places(

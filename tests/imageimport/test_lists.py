@@ -8,6 +8,7 @@ import time
 import pytest
 
 from imageimport.lists import MOST_CHARS, Entry, ListError, read_list
+from imageimport.sentences import parts, shown
 
 
 def entries(text: str) -> tuple[Entry, ...]:
@@ -207,3 +208,42 @@ def test_hostile_text_takes_no_more_than_its_length(text: str) -> None:
     with contextlib.suppress(ListError):
         read_list(text)
     assert time.process_time() - began < 3
+
+
+PW = "Hunter2-Secret"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io",
+        f"helm registry login --password={PW} ghcr.io",
+        f"crane auth login ghcr.io -u deploy -p {PW}",
+        f"echo {PW} | docker login --password-stdin ghcr.io",
+        f"curl -u deploy:{PW} https://ghcr.io/v2/",
+        f"REGISTRY_PASSWORD={PW}",
+        f"export REGISTRY_PASSWORD={PW}",
+        f"kubectl create secret docker-registry x --docker-password={PW}",
+    ],
+)
+def test_lines_that_sign_in_are_no_images(beside: str) -> None:
+    (entry,) = read_list(f"{beside}\nREGISTRY_PW={PW} docker pull ghcr.io/o/r:1\n").entries
+    assert (entry.reference, entry.error) == ("ghcr.io/o/r:1", None)
+    assert PW not in repr(entry)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"podman pull --creds deploy:{PW} ghcr.io/o/r:1",
+        f"docker pull --password {PW} ghcr.io/o/r:1 other",
+        f"ctr images pull -udeploy:{PW}",
+        f"oras pull --password {PW} ghcr.io/o/r:1",
+        f"https://deploy:{PW}@ghcr.io/o/r",
+        f"nginx;PASSWORD={PW}",
+    ],
+)
+def test_no_line_shows_the_password_in_it(line: str) -> None:
+    entries = read_list(line).entries
+    said = [shown("", parts(*entry.error)) for entry in entries if entry.error]
+    assert PW not in repr([(entry.text, entry.reference, entry.notes) for entry in entries]) + repr(said)

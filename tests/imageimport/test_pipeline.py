@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
+from django.utils import timezone
 
 from imageimport import leases, pipeline, services, stopping
 from imageimport.choices import Outcome, Status
@@ -121,6 +124,19 @@ def test_a_long_rate_limit_frees_the_worker_and_burns_no_attempt(attempt: Callab
 def test_a_rate_limit_beyond_six_hours_is_a_failure(attempt: Callable[..., ImportTask]) -> None:
     task = attempt(failing("rate_limited", retry_after=7 * 3600))
     assert (task.status, task.error_code) == ("failed", "rate_limited")
+
+
+def test_a_rate_limit_that_goes_on_after_the_longest_wait_is_asked_no_more(
+    attempt: Callable[..., ImportTask],
+) -> None:
+    limited = failing("rate_limited", retryable=True, retry_after=6 * 3600)
+    task = attempt(limited)
+    assert task.status == "pending" and task.not_before is not None
+    assert 6 * 3600 - 60 < (task.not_before - timezone.now()).total_seconds() < 6 * 3600 + 60
+    ImportTask.objects.update(waiting_since=F("waiting_since") - timedelta(hours=6))
+    task = attempt(limited)
+    assert (task.status, task.error_code) == ("failed", "rate_limited")
+    assert task.history.count() == 2
 
 
 def test_something_unforeseen_is_an_internal_error_with_an_id_and_no_traceback(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from oci.answers import clean
 from oci.errors import OciError
 from oci.limits import ERROR_TEXT_BYTES
 from oci.scrub import remember
+from stack.sample import random_image
 from tests.oci.copying import client
 from tests.support.scripted_http import Reply
 from tests.support.scripted_registry import ScriptedRegistry
@@ -97,3 +99,36 @@ def test_no_body_makes_it_fail(source: ScriptedRegistry, body: bytes) -> None:
 
 def test_cleaning_never_splits_a_character() -> None:
     assert clean("ä" * 10, 5) == "ää"
+
+
+#: What is not to take long in one answer: seconds of processor time for all of its headers and its body.
+MOST_SECONDS = 1.0
+
+
+@pytest.mark.parametrize(
+    "poison", ["a.", "a", "http://", "https://a", "<", "<script", "secret", "x-amz-", "\\", "team/sig:1", " "]
+)
+def test_no_headers_and_body_take_long_to_tell(source: ScriptedRegistry, poison: str) -> None:
+    """One answer of 45 KB froze a process for seconds: every Warning of every answer is read."""
+    text = poison * (4500 // len(poison))
+    source.extra_headers = [("Warning", f'299 - "{text}"') for _ in range(9)]
+    source.add_image("library/app", "v1", random_image([10]))
+    reader = client(source)
+    began = time.process_time()
+    assert reader.get_manifest("library/app", "v1")
+    assert time.process_time() - began < MOST_SECONDS
+    began = time.process_time()
+    assert len(_told(source, poison.encode() * (60_000 // len(poison)))) < ERROR_TEXT_BYTES + 500
+    assert time.process_time() - began < MOST_SECONDS
+
+
+def test_a_warning_is_told_without_our_secrets_even_where_it_is_cut(source: ScriptedRegistry) -> None:
+    source.extra_headers = [
+        ("Warning", '299 - "' + " " * 1015 + 'hunter2-hunter2 \\"old\\" ' + "b" * 500 + '"')
+    ]
+    source.add_image("library/app", "v1", random_image([10]))
+    reader = client(source)
+    with remember("hunter2-hunter2"):
+        reader.get_manifest("library/app", "v1")
+    (note,) = reader.notes
+    assert "hunter2" not in str(note)

@@ -130,7 +130,7 @@ def test_the_peer_is_judged_again(server_port: int, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(egress, "dial", astray)
     error = refusal(door("1.1.1.1", plain_http=True), "good.example", server_port, tls=False)
-    assert "this machine itself" in str(error)
+    assert "no public address" in str(error)
     assert opened[0].fileno() == -1
 
 
@@ -196,7 +196,8 @@ def test_an_own_service_is_refused_behind_a_name_where_private_is_allowed(server
     )
     for host in ("x.example", "127.0.0.1", "localhost", "127.1.1.1"):
         error = refusal(judge, host, server_port, tls=False)
-        assert "own services" in str(error)
+        # Of a name that is nobody's it is not told what it leads to.
+        assert ("no public address" if host == "x.example" else "own services") in str(error)
 
 
 # --- schemes and ports --------------------------------------------------------------------------------------
@@ -271,8 +272,8 @@ def test_nobody_answers() -> None:
 @pytest.mark.parametrize(
     ("problem", "sentence", "retryable"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "There is no host", False),
-        (socket.gaierror(socket.EAI_NODATA, "No address"), "There is no host", False),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no public address", False),
+        (socket.gaierror(socket.EAI_NODATA, "No address"), "no public address", False),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "Temporary failure", True),
         (TimeoutError(110, "took too long"), "took too long", True),
         (OSError(5, "broken"), "broken", True),
@@ -288,7 +289,60 @@ def test_a_name_that_cannot_be_looked_up(problem: OSError, sentence: str, retrya
 
 
 def test_a_name_without_addresses() -> None:
-    assert "There is no host" in str(failed(door(plain_http=True), "x.example", 80))
+    assert "no public address" in str(failed(door(plain_http=True), "x.example", 80))
+
+
+# --- what a name's refusal tells ------------------------------------------------------------------------------
+def sentence_for(judge: Door, host: str) -> str:
+    with pytest.raises(OciError) as caught:
+        judge.connect(host, 443, tls=True, timeout=2)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["vault.corp.internal", "registry-1.docker.io"])
+@pytest.mark.parametrize("leads_to", [text for text, _ in NOT_PUBLIC] + METADATA)
+def test_a_name_that_leads_inside_sounds_like_one_that_does_not_exist(host: str, leads_to: str) -> None:
+    """Else anybody could ask which names the internal DNS knows."""
+    assert sentence_for(door(leads_to), host) == sentence_for(door(), host)
+
+
+def test_both_are_told_after_one_look_up_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dialed(*_args: object, **_options: object) -> socket.socket:
+        raise AssertionError("a connection was begun")
+
+    monkeypatch.setattr(egress, "dial", dialed)
+    asked: list[str] = []
+
+    def resolver(host: str) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"] if host == "inside.example" else []
+
+    judge = Door(EgressPolicy(), resolver=resolver)
+    for host in ("inside.example", "absent.example"):
+        with pytest.raises(OciError) as caught:
+            judge.connect(host, 443, tls=True, timeout=2)
+        assert not caught.value.retryable
+    assert asked == ["inside.example", "absent.example"]
+
+
+def test_of_a_listed_name_the_operator_is_told_the_reason() -> None:
+    lists = {"private_sources": ("inside.example:5000",), "insecure_sources": ("inside.example",)}
+    assert sentence_for(door("10.0.0.1", **lists), "inside.example").endswith(
+        "leads into a private network, which is not allowed."
+    )
+    assert sentence_for(door(**lists), "inside.example") == "There is no host with the name inside.example."
+
+
+@pytest.mark.parametrize("number", [socket.EAI_NONAME, socket.EAI_AGAIN])
+def test_without_internet_nobodys_spelling_of_docker_hub_is_blamed(number: int) -> None:
+    def resolver(_host: str) -> Sequence[str]:
+        raise socket.gaierror(number, "No.")
+
+    told = sentence_for(Door(EgressPolicy(), resolver=resolver), "registry-1.docker.io")
+    assert told == (
+        "Can't reach Docker Hub: this server can't look up registry-1.docker.io. "
+        "It may have no internet access or DNS."
+    )
 
 
 def test_other_trouble_keeps_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:

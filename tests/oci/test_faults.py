@@ -45,6 +45,38 @@ def test_a_refusal_by_role_and_status(
     assert "library/app:v1" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("what", "codes", "sentence"),
+    [
+        ("team/app:1.72", (), "Image not found: team/app:1.72 doesn't exist on registry.test"),
+        (
+            "team/app:1.72",
+            ("MANIFEST_UNKNOWN",),
+            "Image not found: team/app:1.72 doesn't exist on registry.test",
+        ),
+        ("team/app:1.72", ("NAME_UNKNOWN",), "Repository not found: team/app doesn't exist on registry.test"),
+        (
+            "team/app@sha256:" + "0" * 64,
+            ("NAME_UNKNOWN",),
+            "Repository not found: team/app doesn't exist on registry.test",
+        ),
+        ("team/app", (), "Repository not found: team/app doesn't exist on registry.test"),
+        ("/v2/", (), "registry.test has no /v2/"),
+        ("_catalog", (), "registry.test has no _catalog"),
+        ("sha256:" + "0" * 64, (), "registry.test has no sha256:" + "0" * 64),
+        ("a token", (), "registry.test has no a token"),
+    ],
+)
+def test_what_is_not_found_is_named_as_what_it_is(what: str, codes: tuple[str, ...], sentence: str) -> None:
+    assert str(refused("source", "registry.test", 404, ErrorBody(codes), what=what)) == sentence
+
+
+def test_a_401_says_both_that_it_may_mean() -> None:
+    assert str(refused("source", "registry.test", 401, ErrorBody(), what="team/app:1")) == (
+        "Access denied: team/app:1 doesn't exist on registry.test, or is private and needs credentials"
+    )
+
+
 def test_a_refusal_keeps_status_and_codes() -> None:
     error = refused("target", "registry.test", 400, ErrorBody(("BLOB_UNKNOWN",), "gone"), what="x")
     assert isinstance(error, Answered)

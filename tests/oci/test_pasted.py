@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oci.commandline import hide_passwords
 from oci.grammar import ReferenceError_
 from oci.reference import Pasted, parse_reference, read_pasted
+from oci.scrub import scrub
 
 
 def notes_of(pasted: Pasted) -> list[str]:
@@ -32,7 +34,12 @@ def notes_of(pasted: Pasted) -> list[str]:
         ("podman pull docker://quay.io/a/b", "quay.io/a/b:latest"),
         ("crictl pull registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
         ("ctr -n k8s.io images pull registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
-        ("helm pull oci://ghcr.io/charts/app --version 1.2", "ghcr.io/charts/app:latest"),
+        ("helm pull oci://ghcr.io/charts/app --version 6.5.0", "ghcr.io/charts/app:6.5.0"),
+        ("helm pull --version=6.5.0+build.1 oci://ghcr.io/charts/app", "ghcr.io/charts/app:6.5.0_build.1"),
+        ('helm pull "oci://localhost:5000/app" --version "v1.2"', "localhost:5000/app:v1.2"),
+        ("helm pull oci://ghcr.io/charts/app:6.5.0 --version 6.5.0", "ghcr.io/charts/app:6.5.0"),
+        ("helm pull oci://ghcr.io/charts/app", "ghcr.io/charts/app:latest"),
+        ("crane pull --version 6.5.0 ghcr.io/o/r", "ghcr.io/o/r:latest"),
         ("FROM --platform=linux/amd64 python:3.11 AS build", "docker.io/library/python:3.11"),
         ('    image: "nginx:1.27"', "docker.io/library/nginx:1.27"),
         ("- image: nginx", "docker.io/library/nginx:latest"),
@@ -71,6 +78,7 @@ def test_it_is_understood(text: str, image: str) -> None:
         ("https://hub.docker.com/_/nginx", "Understood as the page of nginx at Docker Hub."),
         ("docker pull --platform linux/arm64 nginx", "Only the platform linux/arm64 was asked for."),
         ("docker pull -q nginx", "The option -q was left out."),
+        ("helm pull oci://ghcr.io/a/b --version 6.5.0", "The version 6.5.0 of the chart is its tag."),
         ("image: nginx", "Understood as the command “image”."),
     ],
 )
@@ -100,8 +108,9 @@ def test_the_platform_of_a_command_is_handed_on() -> None:
         ("https://github.com/owner/repo", "shows no single image"),
         ("docker pull nginx redis", "one image at a time"),
         ("docker pull -q", "one image at a time"),
-        ("nginx\nredis", "no spaces"),
-        ("docker run nginx", "no spaces"),
+        ("helm pull oci://ghcr.io/a/b --version '>=1.2 <2'", ">=1.2 <2 is not one version"),
+        ("nginx\nredis", "contains spaces"),
+        ("docker run nginx", "contains spaces"),
         ("x" * 5000, "at most"),
         ("ftp://ghcr.io/a", "not"),
         ("", "Enter an image reference"),
@@ -112,6 +121,109 @@ def test_a_refusal_says_why(text: str, sentence: str) -> None:
         read_pasted(text)
     assert sentence in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+PW = "Hunter2-Secret"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (f"podman pull --creds deploy:{PW} ghcr.io/o/r:1", "podman pull --creds *** ghcr.io/o/r:1"),
+        (f"podman pull --creds=deploy:{PW} ghcr.io/o/r:1", "podman pull --creds=*** ghcr.io/o/r:1"),
+        (f"ctr images pull -u deploy:{PW} ghcr.io/o/r:1", "ctr images pull -u *** ghcr.io/o/r:1"),
+        (f"ctr images pull -udeploy:{PW} ghcr.io/o/r:1", "ctr images pull -u*** ghcr.io/o/r:1"),
+        (f"ctr image pull --user 'deploy:{PW} x' ghcr.io/o/r:1", "ctr image pull --user *** ghcr.io/o/r:1"),
+        (f"crictl pull --auth {PW} ghcr.io/o/r:1", "crictl pull --auth *** ghcr.io/o/r:1"),
+        (
+            f"helm pull --username deploy --password={PW} oci://ghcr.io/o/r --version 1.2.3",
+            "helm pull --username *** --password=*** oci://ghcr.io/o/r:1.2.3 --version 1.2.3",
+        ),
+        (f"docker pull --password {PW} -q ghcr.io/o/r:1", "docker pull --password *** -q ghcr.io/o/r:1"),
+        (f"docker pull -p{PW} ghcr.io/o/r:1", "docker pull -p*** ghcr.io/o/r:1"),
+        (f'docker pull --password "{PW} x" ghcr.io/o/r:1', "docker pull --password *** ghcr.io/o/r:1"),
+        (f"docker pull ghcr.io/o/r:1 --password '{PW} x", "docker pull ghcr.io/o/r:1 --password ***"),
+        (f"docker pull --new-option={PW} ghcr.io/o/r:1", "docker pull --new-option=*** ghcr.io/o/r:1"),
+        (f"docker pull --creds:{PW} ghcr.io/o/r:1", "docker pull --creds*** ghcr.io/o/r:1"),
+        (f"docker pull ghcr.io/o/r:1 # password {PW}", "docker pull ghcr.io/o/r:1"),
+        (f"FROM ghcr.io/o/r:1 AS build {PW}", "FROM ghcr.io/o/r:1 AS build"),
+        (f"https://hub.docker.com/_/nginx/tags?name=1&token={PW}", "https://hub.docker.com/_/nginx/tags?name=1"),
+        (f"docker pull https://quay.io/repository/a/b?tab=tags&t={PW}", "docker pull https://quay.io/repository/a/b?tab=tags"),
+        (f"https://github.com/o/r/pkgs/container/r#access={PW}", "https://github.com/o/r/pkgs/container/r"),
+    ],
+)  # fmt: skip
+def test_what_is_kept_of_it_holds_no_password(typed: str, kept: str) -> None:
+    pasted = read_pasted(typed)
+    assert pasted.kept == kept
+    assert PW not in repr(pasted)
+    again = read_pasted(kept)
+    assert (again.reference, again.platforms, again.kept) == (pasted.reference, pasted.platforms, kept)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "  nginx:1.27\r\n",
+        "`nginx`",
+        "$ sudo docker  image pull -q ghcr.io/o/r:v1",
+        "docker pull --platform linux/arm64 --tls-verify=false ghcr.io/o/r:v1",
+        "FROM --platform=linux/amd64 python:3.11 AS build",
+        '    image: "nginx:1.27"',
+        "helm pull oci://ghcr.io/charts/app --version 6.5.0",
+        "https://hub.docker.com/_/nginx/tags?page=1&name=1.27",
+        "https://hub.docker.com/_/nginx?tab=tags#top",
+        "docker://ghcr.io/team/secret:1",
+    ],
+)
+def test_what_holds_none_is_kept_as_it_was_typed(typed: str) -> None:
+    assert read_pasted(typed).kept == typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io && docker pull ghcr.io/o/r:1",
+        f"docker login -u deploy -p {PW} ghcr.io\ndocker pull ghcr.io/o/r:1",
+        f"REGISTRY_PASSWORD={PW} docker pull ghcr.io/o/r:1",
+        f"REGISTRY_PASSWORD={PW}",
+        f"curl -u deploy:{PW} https://ghcr.io/v2/o/r/manifests/1",
+        f"deploy:{PW}@ghcr.io/o/r:1",
+        f"https://deploy:{PW}@hub.docker.com/_/nginx",
+        f"docker pull https://deploy:{PW}@ghcr.io/o/r:1",
+        f"docker pull ghcr.io/o/r:1 {PW}",
+        f"skopeo copy --src-creds deploy:{PW} docker://a/b docker://c/d",
+    ],
+)
+def test_what_is_not_understood_is_not_repeated(typed: str) -> None:
+    with pytest.raises(ReferenceError_) as refused:
+        read_pasted(typed)
+    assert PW not in scrub(str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io",
+        f"docker login -p{PW} ghcr.io",
+        f"helm registry login --username deploy --password={PW} ghcr.io",
+        f"export REGISTRY_PW='{PW}'",
+        f"curl -u deploy:{PW} https://ghcr.io/",
+        f"kubectl create secret docker-registry x --docker-password={PW}",
+        f"deploy@ghcr.io https://deploy:{PW}@ghcr.io/",
+    ],
+)
+def test_the_passwords_of_any_command_are_hidden(typed: str) -> None:
+    assert PW not in hide_passwords(typed)
+
+
+@given(st.text(alphabet="docker pul-n=:'\"\\/#@ asAS\t", max_size=80))
+def test_what_is_kept_is_understood_as_the_same(text: str) -> None:
+    try:
+        pasted = read_pasted("docker pull " + text)
+    except ReferenceError_:
+        return
+    again = read_pasted(pasted.kept)
+    assert (again.reference, again.platforms, again.kept) == (pasted.reference, pasted.platforms, pasted.kept)
 
 
 @given(st.text(max_size=120))

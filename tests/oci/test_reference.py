@@ -83,7 +83,7 @@ def test_parts(text: str, parts: tuple[str, str, str | None, str | None]) -> Non
         ("nginx@latest", "must be a digest"),
         ("nginx@sha384:" + "a" * 96, "must be a digest"),
         ("nginx@sha256:" + "A" * 64, "lower-case hexadecimal"),
-        ("nginx 1", "no spaces"),
+        ("nginx 1", "contains spaces"),
         ("a/" * 600, "at most 1024 characters"),
         ("ghcr.io/" + "a" * 256, "at most 255 characters"),
         (".".join(["a" * 60] * 5) + "/x", "at most 253 characters"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 
 import pytest
 
-from oci.scrub import MASK, remember, scrub
+from oci.scrub import MASK, begin_scope, remember, scope, scrub
 
 SECRET = "pa/ss wörd+1"
 
@@ -66,3 +68,111 @@ def test_other_text_stays(text: str) -> None:
 def test_a_short_secret_blanks_out_no_words() -> None:
     with remember("at"):
         assert scrub("what a cat") == "what a cat"
+
+
+NAMES = ["password", "passwd", "secret", "token", "authorization", "signature", "sig", "access_token"]
+
+
+@pytest.mark.parametrize("word", NAMES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1:5603 does not let us read team/{}:1: it needs a sign-in",
+        "Image not found: team/vault-{}:v1.2 doesn't exist on ghcr.io.",
+        "ghcr.io/team/app.{}:1@sha256:" + "0" * 64,
+        "oci://ghcr.io/team/{}:1",
+        "docker://{}@sha256:" + "0" * 64,
+        "library/{}:1.27-alpine, team/{}:2",
+        "镜像不存在：ghcr.io/team/{}:1。请检查名称",
+        "拒绝访问：ghcr.io/team/{}:latest，需要凭据",
+        "team/{}: there is no such repository",
+        '{{"event": "pulled team/{}:1"}}',
+    ],
+)
+def test_names_of_images_are_no_secrets(word: str, text: str) -> None:
+    named = text.format(word, word)
+    assert scrub(named) == named
+
+
+@pytest.mark.parametrize("name", ["secret:1", "token:v2", "signature:latest", "sig:1.0"])
+def test_a_name_without_a_path_is_none_either(name: str) -> None:
+    assert scrub(f"Imported {name} from docker.io.") == f"Imported {name} from docker.io."
+
+
+@pytest.mark.parametrize("word", NAMES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}=hunter2x",
+        "DB_{}=hunter2x",
+        "--{}=hunter2x pull",
+        "{}: hunter2x",
+        "X-Vault-{}: hunter2x",
+        "config.{}: hunter2x",
+        '"{}":"hunter2x"',
+        '"my_{}": "hunter2x"',
+        r"{{\"{}\": \"hunter2x\"}}",
+        "'{}' : 'hunter2x'",
+        "https://ghcr.io/token?{}=hunter2x&x=1",
+        "team/{}:hunter2x$%not-a-tag",
+    ],
+)
+def test_what_such_a_word_names_is_masked(word: str, text: str) -> None:
+    assert "hunter2x" not in scrub(text.format(word))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "ghp_" + "a1" * 18,
+        "glpat-" + "Ab1_" * 5,
+        "dckr_pat_" + "Zz9-" * 6,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    ],
+)
+def test_known_kinds_of_tokens_are_masked_wherever_they_stand(token: str) -> None:
+    assert scrub(f"token:{token} and {token}") == f"token:{MASK} and {MASK}"
+
+
+# --- whose texts ----------------------------------------------------------------------------------------------
+def test_a_secret_is_masked_in_the_texts_of_its_own_context_only() -> None:
+    def someone_elses() -> str:
+        with scope():
+            return scrub("GET /alice-page from 127.0.0.1")
+
+    with scope(), remember("127.0.0.1"):
+        assert scrub("GET /bobs-page from 127.0.0.1") == f"GET /bobs-page from {MASK}"
+        assert copy_context().run(scrub, "127.0.0.1") == MASK, "a thread that works for it"
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(someone_elses).result() == "GET /alice-page from 127.0.0.1"
+            assert pool.submit(scrub, "127.0.0.1").result() == MASK, "a thread of nobody hides everything"
+
+
+def test_an_error_of_a_context_lingers_there_and_in_texts_of_none() -> None:
+    def in_no_context() -> str:
+        with scope():
+            assert fail_with("lingering-in-a-scope") == f"{MASK} is wrong"
+            with scope():
+                assert scrub("lingering-in-a-scope") == "lingering-in-a-scope"
+        return scrub("lingering-in-a-scope")
+
+    assert Context().run(in_no_context) == MASK
+
+
+def test_the_next_request_of_a_thread_begins_without_the_secrets_of_the_last() -> None:
+    def two_requests() -> list[str]:
+        begin_scope()
+        with pytest.raises(ValueError, match="no"), remember("alice-page"):
+            raise ValueError("no")
+        first = scrub("GET /alice-page")
+        begin_scope()
+        return [first, scrub("GET /alice-page")]
+
+    assert Context().run(two_requests) == [f"GET /{MASK}", "GET /alice-page"]
+
+
+# --- length ---------------------------------------------------------------------------------------------------
+def test_a_long_text_is_cut_and_no_held_secret_is_cut_in_two() -> None:
+    with remember("a-secret-that-lies-across"):
+        found = scrub("x" * 90 + "a-secret-that-lies-across" + "y" * 100, 100)
+    assert found == "x" * 90 + MASK + "y" * 7

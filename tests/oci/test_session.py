@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import email.utils
 import time
 from collections.abc import Callable
@@ -194,7 +195,9 @@ def test_a_429_without_retry_after_is_tried_again_with_growing_pauses(source: Sc
 def test_a_long_retry_after_frees_the_worker(source: ScriptedRegistry, status: int) -> None:
     source.rule("GET", "/manifests/", too_many("1800", status))
     started = time.monotonic()
-    with pytest.raises(OciError, match="1800 seconds") as caught:
+    with pytest.raises(
+        OciError, match=r"^Rate limit reached on \S+\. It asks to wait until 20..-..-.. ..:.. UTC\.$"
+    ) as caught:
         _get(source)
     assert time.monotonic() - started < 1
     assert caught.value.code == "rate_limited"
@@ -208,6 +211,25 @@ def test_nobody_is_believed_to_ask_for_more_than_six_hours(source: ScriptedRegis
     with pytest.raises(OciError) as caught:
         _get(source)
     assert caught.value.retry_after == 6 * 3600
+
+
+@pytest.mark.parametrize(
+    ("asked", "year"), [("Fri, 31 Dec 9999 23:59:59 GMT", "9999"), ("Sun, 01 Jan 5026 00:00:00 GMT", "5026")]
+)
+def test_an_absurd_wait_is_told_as_it_was_asked_for(source: ScriptedRegistry, asked: str, year: str) -> None:
+    source.rule("GET", "/manifests/", too_many(asked))
+    with pytest.raises(OciError, match=f"asks to wait until {year}-.* longer than the 6 hours") as caught:
+        _get(source)
+    assert caught.value.retry_after == 6 * 3600
+    assert len(source.seen("GET", "/manifests/")) == 1
+
+
+def test_a_wait_of_a_day_is_not_told_as_six_hours(source: ScriptedRegistry) -> None:
+    source.rule("GET", "/manifests/", too_many("90000"))
+    with pytest.raises(OciError) as caught:
+        _get(source)
+    told = dt.datetime.strptime(str(caught.value.params["time"]), "%Y-%m-%d %H:%M UTC").replace(tzinfo=dt.UTC)
+    assert abs((told - dt.datetime.now(dt.UTC)).total_seconds() - 90_000) < 300
 
 
 @pytest.mark.parametrize("value", ["-1", "soon", "1e9", "٣", "", "Tue, 99 Foo 2026"])

@@ -123,4 +123,4 @@ def test_sentences_are_in_the_readers_language(as_: As, team: Team) -> None:
     page = as_("viewer", language="zh-hans").get(address(task)).content.decode()
     assert "没有名为 r.example 的主机。" in page
     assert "There is no host" not in page
-    assert "请检查仓库名称" in page
+    assert "可能是服务器无法访问外网" in page

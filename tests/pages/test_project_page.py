@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.sentences import english, parts
+from imageimport.sentences import english, of_error, parts
+from oci.faults import asked_to_wait
 from projects import reach
 from tests.pages.conftest import htmx
 from tests.support.artifacts import HELM, POLICY
@@ -104,6 +105,32 @@ def test_a_card_says_what_comes_next(as_: As, team: Team) -> None:
     assert "Next: tagging and publishing" in text(client.get(PAGE))
     ImportTask.objects.filter(pk=task.pk).update(status=Status.CANCELING)
     assert "Next:" not in text(client.get(PAGE))
+
+
+def test_a_rate_limit_says_when_it_goes_on_once_and_in_the_readers_zone(as_: As, team: Team) -> None:
+    until = timezone.now() + timedelta(minutes=14, seconds=20)
+    said = of_error(asked_to_wait("docker.io", 14 * 60 + 20))
+    TaskFactory(project=team.project, not_before=until, message=english(said), message_parts=said)
+    page = text(as_("viewer").get(PAGE))
+    moment = re.escape(until.isoformat())
+    assert re.search(
+        rf'Rate limit reached on docker.io\. Resumes at <time datetime="{moment}" data-local="short">[^<]*</time> '
+        rf'\(<relative-time datetime="{moment}"[^>]*>in 14 min \d+ s</relative-time>\)\.',
+        page,
+    )
+    assert "asks to wait until" not in page and "seconds" not in page.partition("imports-live")[2][:3000]
+    chinese = text(as_("viewer", language="zh-hans").get(PAGE))
+    assert re.search(
+        r"docker\.io 已限流，将于 <time[^>]*>[^<]*</time>（<relative-time[^>]*>14 分 \d+ 秒后<", chinese
+    )
+
+
+def test_a_wait_that_was_asked_to_be_longer_says_until_when_it_was(as_: As, team: Team) -> None:
+    said = of_error(asked_to_wait("docker.io", 90_000))
+    until = timezone.now() + timedelta(hours=6)
+    TaskFactory(project=team.project, not_before=until, message=english(said), message_parts=said)
+    page = text(as_("viewer").get(PAGE))
+    assert "Resumes at" in page and "longer than the 6 hours that an import waits" in page
 
 
 def test_a_wait_for_a_host_names_it_in_both_languages(as_: As, team: Team) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,3 +131,39 @@ def test_secrets_are_taken_out_of_messages_and_tracebacks(lines: Lines) -> None:
     (line,) = lines()
     assert "ValueError" in line["exception"]
     assert "hunter2" not in json.dumps(line)
+
+
+@pytest.mark.django_db
+def test_a_word_that_somebody_typed_as_a_password_stays_in_the_lines_of_others(
+    client: Client, lines: Lines
+) -> None:
+    begun, looked = threading.Event(), threading.Event()
+
+    def bob() -> None:
+        with scrub.scope(), scrub.remember("127.0.0.1", "bob"):
+            begun.set()
+            assert looked.wait(30)
+            logging.getLogger("imageimport.test").error("bob sent %s", "127.0.0.1")
+
+    thread = threading.Thread(target=bob)
+    thread.start()
+    assert begun.wait(30)
+    client.get("/accounts/login/")
+    looked.set()
+    thread.join()
+    (line,) = lines("request_finished")
+    assert line["ip"] == "127.0.0.1"
+    assert [line["event"] for line in lines("bob sent ***")] == ["bob sent ***"]
+
+
+@pytest.mark.django_db
+def test_a_long_path_takes_no_time_to_log(client: Client, lines: Lines) -> None:
+    began = time.process_time()
+    for _ in range(10):
+        client.get("/" + "a." * 1950)
+    took = time.process_time() - began
+    assert len(lines("request_finished")) == 10
+    began = time.process_time()
+    for _ in range(10):
+        client.get("/" + "a" * 3900)
+    assert took < 3 * (time.process_time() - began) + 0.1

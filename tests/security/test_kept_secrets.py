@@ -36,6 +36,7 @@ pytestmark = pytest.mark.timeout(480)
 
 ONE_TIME, SAVED, HOOK = "cANARY/one-time+1", "cANARY-saved-2", "cANARY-hook-3"
 WRONG, PERSON, PRESIGNED = "cANARY-wrong-4", "cANARY-person-Pw5", "cANARYpresigned6"
+TYPED = "cANARY-typed-7"
 USER = "reader"
 
 
@@ -88,6 +89,7 @@ def planted(siege: Siege) -> dict[str, str]:
         },
     }
     ends = {name: portal.wait(project, task["id"], timeout=150) for name, task in begun.items()}
+    _paste(siege, project, at)
     evil.sign_in = None
     found = {name: f"{task['status']} {task['error_code']}".strip() for name, task in ends.items()}
     assert found["good"] == found["saved"] == "success", ends
@@ -101,6 +103,7 @@ def planted(siege: Siege) -> dict[str, str]:
         **{f"saved {n}": form for n, form in enumerate(forms(SAVED, "saved"))},
         **{f"wrong {n}": form for n, form in enumerate(forms(WRONG))},
         **{f"person {n}": form for n, form in enumerate(forms(PERSON, "person"))},
+        **{f"typed {n}": form for n, form in enumerate(forms(TYPED))},
         "presigned": PRESIGNED,
         "webhook": HOOK,
         "robot": robot["secret"],
@@ -115,6 +118,46 @@ def planted(siege: Siege) -> dict[str, str]:
         },
         "token_service.key": (secrets / "token_service.key").read_text(encoding="utf-8").splitlines()[1],
     }
+
+
+def _paste(siege: Siege, project: str, at: str) -> None:
+    """Commands with a password in them, wherever a text is taken: understood ones, and ones that are refused."""
+    portal, base = siege.portal, f"/projects/{project}"
+    commands = [
+        f"podman pull --creds {USER}:{TYPED} {at}/good:1",
+        f"ctr images pull -u {USER}:{TYPED} {at}/good:1",
+        f"crictl pull -u{USER}:{TYPED} {at}/good:1",
+        f"helm pull --username {USER} --password={TYPED} oci://{at}/good --version 1",
+        f"docker pull --password {TYPED} {at}/good:1 # {TYPED}",
+    ]
+    refused = [
+        f"docker login -u {USER} -p {TYPED} {at} && docker pull {at}/good:1",
+        f"REGISTRY_PASSWORD={TYPED}",
+        f"curl -u {USER}:{TYPED} http://{at}/good:1",
+        f"{USER}:{TYPED}@{at}/good:1",
+    ]
+    for number, command in enumerate(commands):
+        task = portal.submit(project, command, target_name=f"typed-{number}")
+        assert portal.wait(project, task["id"], timeout=60)["error_code"] == "unauthorized"
+        assert portal.call("POST", f"{base}/images/import/plan", {"image_url": command}).status_code == 422
+    for text in refused:
+        for path, body in (
+            ("images/import", {"image_url": text}),
+            ("images/import/plan", {"image_url": text}),
+            ("images/import/batches", {"images": [text, *commands]}),
+        ):
+            answer = portal.call("POST", f"{base}/{path}", body)
+            assert answer.status_code == 400 and TYPED not in answer.text, path
+    batch = portal.call(
+        "POST",
+        f"{base}/images/import/batches",
+        {"images": [{"image_url": text, "target_name": f"b-{n}"} for n, text in enumerate(commands)]},
+    )
+    assert batch.status_code == 202, batch.text
+    sync = portal.call(
+        "POST", f"{base}/schedules", {"image_url": commands[0], "cron": "0 3 1 1 *", "enabled": False}
+    )
+    assert sync.status_code == 201, sync.text
 
 
 _MAKE_PERSON = (

@@ -250,7 +250,7 @@ def test_a_webhook_whose_name_changes_after_the_check_reaches_nobody_inside(
     webhooks.deliver_due()
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.response_status) == ("pending", None)
-    assert "this machine itself" in delivery.error
+    assert "finds no public address" in delivery.error
     assert canary.visits == []
 
 

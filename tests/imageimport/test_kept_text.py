@@ -1,0 +1,136 @@
+"""What is kept of pasted text: all of it but the passwords, wherever it goes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.test import Client
+
+from imageimport import batches, payloads, schedules, services
+from imageimport.models import ImportTask, Schedule, Webhook, WebhookDelivery
+from imageimport.requests import FieldErrors, ImportRequest
+from projects.models import AuditEvent, Project, Role
+from tests.support.factories import ProjectFactory, TaskFactory, member
+
+pytestmark = pytest.mark.django_db
+
+PW = "Hunter2-Secret"
+COMMANDS = {
+    f"podman pull --creds deploy:{PW} ghcr.io/team/app:1": "podman pull --creds *** ghcr.io/team/app:1",
+    f"ctr images pull -u deploy:{PW} ghcr.io/team/app:1": "ctr images pull -u *** ghcr.io/team/app:1",
+    f"helm pull --password={PW} oci://ghcr.io/team/app --version 1.0.0": (
+        "helm pull --password=*** oci://ghcr.io/team/app:1.0.0 --version 1.0.0"
+    ),
+}
+
+
+@pytest.fixture
+def someone() -> tuple[User, Project]:
+    return member(Role.OWNER)
+
+
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_a_row_and_what_is_told_of_it_keep_the_command_without_its_password(
+    someone: tuple[User, Project], typed: str
+) -> None:
+    user, project = someone
+    task = services.submit(project=project, user=user, request=ImportRequest(image_url=typed))
+    assert task.image_url == COMMANDS[typed]
+    assert payloads.of_task("import.failed", task)["task"]["image_url"] == COMMANDS[typed]
+    task.status = "failed"
+    task.save()
+    assert services.retry(task=task, user=user).source_image == task.source_image
+
+
+def test_the_api_answers_and_lists_without_it(client: Client, someone: tuple[User, Project]) -> None:
+    user, project = someone
+    client.force_login(user)
+    at = f"/api/v1/projects/{project.pk}/images/import"
+    typed = next(iter(COMMANDS))
+    made = client.post(at, {"image_url": typed}, "application/json")
+    assert (made.status_code, made.json()["image_url"]) == (202, COMMANDS[typed])
+    batch = client.post(f"{at}/batches", {"images": [typed.replace("app:1", "app:2")]}, "application/json")
+    assert batch.status_code == 202
+    csv = client.get(f"{at}/batches/{batch.json()['id']}/results?format=csv")
+    assert csv["Content-Type"].startswith("text/csv")
+    assert COMMANDS[typed].replace("app:1", "app:2") in csv.content.decode()
+    for answer in (made, batch, csv, client.get(at), client.get(f"/projects/{project.name}/imports/")):
+        assert PW not in answer.content.decode()
+
+
+def test_a_schedule_keeps_none_when_it_is_made_or_changed(someone: tuple[User, Project]) -> None:
+    user, project = someone
+    first, second = list(COMMANDS)[:2]
+    made = schedules.create(project=project, user=user, image_url=first, cron="0 3 * * *")
+    assert Schedule.objects.get(pk=made.pk).image_url == COMMANDS[first]
+    schedules.update(schedule=made, user=user, changes={"image_url": second})
+    assert Schedule.objects.get(pk=made.pk).image_url == COMMANDS[second]
+    assert PW not in repr(list(AuditEvent.objects.values_list("subject", "detail")))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io && docker pull ghcr.io/team/app",
+        f"REGISTRY_PASSWORD={PW}",
+        f"curl -u deploy:{PW} https://ghcr.io/v2/team/app/manifests/1",
+        f"deploy:{PW}@ghcr.io/team/app:1",
+    ],
+)
+def test_a_text_that_is_not_understood_is_refused_without_repeating_it(
+    someone: tuple[User, Project], typed: str
+) -> None:
+    user, project = someone
+    for ask in (
+        lambda: services.submit(project=project, user=user, request=ImportRequest(image_url=typed)),
+        lambda: batches.submit_text(project=project, user=user, text=typed + "\n$$"),
+        lambda: schedules.create(project=project, user=user, image_url=typed, cron="0 3 * * *"),
+    ):
+        with pytest.raises(FieldErrors) as refused:
+            ask()
+        assert PW not in repr(refused.value.errors)
+
+
+# --- rows of before -------------------------------------------------------------------------------------------
+def migrate_again() -> None:
+    """Do what the migration does, once more, with the models of its time."""
+    name = "0010_passwords_in_pasted_text"
+    module = importlib.import_module(f"imageimport.migrations.{name}")
+    state: Any = MigrationLoader(connection).project_state(("imageimport", name))
+    module.forward(state.apps, SimpleNamespace(connection=connection))
+
+
+def test_old_rows_payloads_and_journal_lose_their_passwords_and_nothing_else() -> None:
+    project = ProjectFactory()
+    typed, kept = next(iter(COMMANDS.items()))
+    plain = "docker pull --platform linux/amd64 nginx:1.27"
+    old = TaskFactory(project=project, image_url=typed, source_image="ghcr.io/team/app:1")
+    odd = TaskFactory(project=project, image_url=f"old form {PW}", source_image="ghcr.io/team/odd:1")
+    same = TaskFactory(project=project, image_url=plain)
+    schedule = Schedule.objects.create(project=project, image_url=typed, cron="0 3 * * *")
+    hook = Webhook.objects.create(project=project, url="https://hooks.example.com/x")
+    sent = [
+        WebhookDelivery.objects.create(webhook=hook, event="x", payload={part: {"image_url": typed, "id": 1}})
+        for part in ("task", "schedule")
+    ]
+    event = AuditEvent.objects.create(action="schedule.created", project=project, subject=typed)
+    other = AuditEvent.objects.create(action="member.added", project=project, subject="a b # c")
+    migrate_again()
+    for row in (old, odd, same, schedule, event, other, *sent):
+        row.refresh_from_db()
+    assert (old.image_url, odd.image_url, same.image_url) == (kept, "ghcr.io/team/odd:1", plain)
+    assert (schedule.image_url, event.subject, other.subject) == (kept, kept, "a b # c")
+    assert [row.payload for row in sent] == [
+        {part: {"image_url": kept, "id": 1}} for part in ("task", "schedule")
+    ]
+    everything = [
+        list(model.objects.values()) for model in (ImportTask, Schedule, WebhookDelivery, AuditEvent)
+    ]
+    assert PW not in json.dumps(everything, default=str)

@@ -1,0 +1,66 @@
+"""No text makes a regular expression of the product take long: ``re`` holds the interpreter's lock while it matches."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.support import pumping
+
+#: Characters of a text, the most that an answer's headers or an error body may have.
+LENGTH = 64 * 1024
+#: Processor time that one call may take, seconds. One pass over such a text takes some ms, also on a slow machine; what
+#: grows with the square of the length takes seconds.
+MOST = 0.4
+
+PATTERNS = pumping.patterns()
+
+#: Expressions that can't be kept by a module, each with the bound of the texts that it meets.
+MADE_WHEN_USED = {
+    # A glob of at most 200 characters, for tags of at most 128: test_a_glob_takes_no_time.
+    "imageimport/tagrules.py: re.compile(translate(self.text), re.ASCII)",
+    # The operator's own .env, by a name of ours.
+    "stack/install_system.py: re.compile(f'^\\\\s*(export\\\\s+)?{name}(_FILE)?\\\\s*=\\\\s*\\\\S', re.MULTILINE)",
+}
+
+
+def seconds_of(call: Callable[[], Any]) -> float:
+    began = time.thread_time()
+    call()
+    return time.thread_time() - began
+
+
+def slowest(pattern: re.Pattern[str], uses: Collection[str]) -> tuple[float, str]:
+    """The longest that one use of a pattern took, up to the first that is too long, and on what."""
+    worst = (0.0, "")
+    for text in pumping.texts(pattern, LENGTH):
+        for use in uses:
+            call = partial(pattern.sub, "", text) if use == "sub" else partial(getattr(pattern, use), text)
+            worst = max(worst, (seconds_of(call), f"{use} of {text[:40]!r}…"))
+        if worst[0] > MOST:
+            break
+    return worst
+
+
+def test_every_expression_is_kept_where_this_test_finds_it() -> None:
+    assert set(pumping.loose_expressions()) == MADE_WHEN_USED
+    assert len(PATTERNS) > 60
+
+
+@pytest.mark.parametrize("place", PATTERNS)
+def test_no_text_makes_it_slow(place: str) -> None:
+    took, on = slowest(PATTERNS[place], pumping.uses(place))
+    assert took < MOST, on
+
+
+def test_the_attack_finds_what_is_quadratic() -> None:
+    """The expressions that this test was written for."""
+    scheme = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
+    query = re.compile(r"(?i)(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
+    for pattern in (scheme, query):
+        assert slowest(pattern, ["sub"])[0] > MOST
