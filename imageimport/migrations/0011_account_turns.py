@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imageimport', '0009_filtered_orders'),
-        ('projects', '0007_filtered_orders'),
+        ('imageimport', '0010_passwords_in_pasted_text'),
+        ('projects', '0009_internal_visibility_and_tag_notices'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -61,7 +61,12 @@ def _held(value: object, depth: int = 3) -> Iterator[re.Pattern[str]]:
     if depth == 0:
         return
     if isinstance(value, RegexValidator):
-        yield re.compile(value.regex.pattern, value.regex.flags)
+        # Compiled when it is first asked for its pattern, a text before.
+        yield (
+            re.compile(value.regex)
+            if isinstance(value.regex, str)
+            else re.compile(value.regex.pattern, value.flags)
+        )
     elif isinstance(value, re.Pattern):
         if isinstance(value.pattern, str):
             yield value
