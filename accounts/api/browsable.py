@@ -35,7 +35,10 @@ class Browsable(BrowsableAPIRenderer):
 
     filter_template = "rest_framework/api_filters.html"
 
-    def get_context(self, data: Any, accepted_media_type: str, renderer_context: Any) -> dict[str, Any]:
+    #: What DRF gives with the answer: ``view``, ``request``, ``response``.
+    renderer_context: Mapping[str, Any]
+
+    def get_context(self, data: Any, accepted_media_type: str | None, renderer_context: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(data, accepted_media_type, renderer_context)
         request, response = renderer_context["request"], renderer_context["response"]
         here = response.status_code < 400
@@ -48,11 +51,10 @@ class Browsable(BrowsableAPIRenderer):
             "other_languages": (),
         }
 
-    def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool | None:
+    def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
         if self.renderer_context["response"].status_code in _NOTHING_HERE:
             return False
-        shown: bool | None = super().show_form_for_method(view, method, request, obj)
-        return shown
+        return bool(super().show_form_for_method(view, method, request, obj))
 
     def get_description(self, view: Any, status_code: int) -> str:
         return "" if status_code in _NOTHING_HERE else super().get_description(view, status_code)
