@@ -35,10 +35,12 @@ class Browsable(BrowsableAPIRenderer):
 
     filter_template = "rest_framework/api_filters.html"
 
+    #: What DRF gives with the answer: ``view``, ``request``, ``response``.
+    renderer_context: Mapping[str, Any]
+
     def get_context(
-        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any] | None
+        self, data: Any, accepted_media_type: str | None, renderer_context: Any
     ) -> dict[str, Any]:
-        assert renderer_context is not None  # the framework renders inside a view
         context: dict[str, Any] = super().get_context(data, accepted_media_type, renderer_context)
         request, response = renderer_context["request"], renderer_context["response"]
         here = response.status_code < 400
@@ -52,7 +54,7 @@ class Browsable(BrowsableAPIRenderer):
         }
 
     def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
-        if getattr(self, "renderer_context")["response"].status_code in _NOTHING_HERE:  # noqa: B009 - stubs lack it
+        if self.renderer_context["response"].status_code in _NOTHING_HERE:
             return False
         return bool(super().show_form_for_method(view, method, request, obj))
 

@@ -76,7 +76,8 @@ def test_the_menu_of_the_account_has_a_name_at_every_width(sample_site: Site, pa
 def test_edges_of_fields_are_seen_on_every_ground(sample_site: Site, page: Page, scheme: str) -> None:
     sample_site.show(page, SHOTS["import-page"])
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    edge = style(page.locator("[name=image_url]"), "borderTopColor")
+    # Of one that has not the focus, whose edge is another.
+    edge = style(page.locator("[name=target_name]"), "borderTopColor")
     grounds = {
         style(page.locator("body"), "backgroundColor"),
         style(page.locator(".panel").first, "backgroundColor"),
@@ -217,3 +218,18 @@ def test_the_icon_that_browsers_look_for_is_there(sample_site: Site, page: Page)
     assert answer.body().startswith(b"\0\0\1\0")
     page.goto(f"{sample_site.url}/admin/")
     assert page.locator("link[rel=icon]").count() == 1
+
+
+def test_the_api_is_changed_from_its_page(sample_site: Site, page: Page) -> None:
+    sample_site.show(page, Shot("api-project", "/api/v1/projects/{project}"))
+    body = page.get_by_label("PATCH: body as JSON")
+    described = page.locator(".api-answer")
+    for description in ("Changed from the page", "Base images for everybody"):
+        body.fill(f'{{"description": "{description}"}}')
+        page.get_by_role("button", name="PATCH").click()
+        expect(described).to_contain_text(f'"description": "{description}"')
+        expect(described).to_contain_text("HTTP 200 OK")
+    body.fill('{"visibility": "nonsense"}')
+    page.get_by_role("button", name="PATCH").click()
+    expect(described).to_contain_text("HTTP 400 Bad Request")
+    expect(page.locator("#main")).to_be_focused()
