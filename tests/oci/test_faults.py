@@ -49,7 +49,11 @@ def test_a_refusal_by_role_and_status(
     ("what", "codes", "sentence"),
     [
         ("team/app:1.72", (), "Image not found: team/app:1.72 doesn't exist on registry.test"),
-        ("team/app:1.72", ("MANIFEST_UNKNOWN",), "Image not found: team/app:1.72 doesn't exist on registry.test"),
+        (
+            "team/app:1.72",
+            ("MANIFEST_UNKNOWN",),
+            "Image not found: team/app:1.72 doesn't exist on registry.test",
+        ),
         ("team/app:1.72", ("NAME_UNKNOWN",), "Repository not found: team/app doesn't exist on registry.test"),
         (
             "team/app@sha256:" + "0" * 64,

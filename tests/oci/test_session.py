@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import email.utils
 import datetime as dt
+import email.utils
 import time
 from collections.abc import Callable
 from typing import Any
@@ -195,7 +195,9 @@ def test_a_429_without_retry_after_is_tried_again_with_growing_pauses(source: Sc
 def test_a_long_retry_after_frees_the_worker(source: ScriptedRegistry, status: int) -> None:
     source.rule("GET", "/manifests/", too_many("1800", status))
     started = time.monotonic()
-    with pytest.raises(OciError, match=r"^Rate limit reached on \S+\. It asks to wait until 20..-..-.. ..:.. UTC\.$") as caught:
+    with pytest.raises(
+        OciError, match=r"^Rate limit reached on \S+\. It asks to wait until 20..-..-.. ..:.. UTC\.$"
+    ) as caught:
         _get(source)
     assert time.monotonic() - started < 1
     assert caught.value.code == "rate_limited"

@@ -100,7 +100,9 @@ def test_a_rate_limit_says_when_it_goes_on_once_and_in_the_readers_zone(as_: As,
     )
     assert "asks to wait until" not in page and "seconds" not in page.partition("imports-live")[2][:3000]
     chinese = text(as_("viewer", language="zh-hans").get(PAGE))
-    assert re.search(r"docker\.io 已限流，将于 <time[^>]*>[^<]*</time>（<relative-time[^>]*>14 分 \d+ 秒后<", chinese)
+    assert re.search(
+        r"docker\.io 已限流，将于 <time[^>]*>[^<]*</time>（<relative-time[^>]*>14 分 \d+ 秒后<", chinese
+    )
 
 
 def test_a_wait_that_was_asked_to_be_longer_says_until_when_it_was(as_: As, team: Team) -> None:
