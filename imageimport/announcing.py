@@ -1,17 +1,16 @@
-"""What imports of all processes add to lists of referrers, told through Redis.
-
-With Redis away each process knows its own.
-"""
+"""What imports of all processes add to lists of referrers, told through the database: it is there when Redis is not."""
 
 from __future__ import annotations
 
-import hashlib
+import datetime as dt
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from imageimport.flights import OverRedis
-from oci.announced import LOCAL, REMEMBERED_SECONDS, Entry, LocalAnnouncements
+from django.utils import timezone
+
+from imageimport.models import ReferrerAnnouncement
+from oci.announced import REMEMBERED_SECONDS, Entry
 
 #: What an entry says beyond this is in its manifest, too; characters.
 ENTRY_CHARS: Final = 16_384
@@ -19,45 +18,32 @@ ENTRY_CHARS: Final = 16_384
 _NEEDED: Final = ("mediaType", "digest", "size", "artifactType")
 
 
-class SharedAnnouncements(OverRedis):
-    """:class:`oci.announced.Announcements` over Redis. Thread-safe.
-
-    :param local: what this process remembers by itself.
-    """
-
-    def __init__(self, local: LocalAnnouncements = LOCAL) -> None:
-        super().__init__()
-        self._local = local
+class SharedAnnouncements:
+    """:class:`oci.announced.Announcements` over rows. Its calls come from the attempt's own thread."""
 
     def add(self, key: str, entries: Mapping[str, Entry]) -> None:
-        self._local.add(key, entries)
-        if not entries:
-            return
-        name, fields = _name(key), {digest: _text(entry) for digest, entry in entries.items()}
-
-        def tell(shared: Any) -> None:
-            with shared.pipeline() as steps:
-                steps.hset(name, mapping=fields)
-                steps.expire(name, round(REMEMBERED_SECONDS))
-                steps.execute()
-
-        self.ask(tell, None)
+        ReferrerAnnouncement.objects.bulk_create(
+            [
+                ReferrerAnnouncement(key=key, digest=digest, entry=_short(each))
+                for digest, each in entries.items()
+            ],
+            update_conflicts=True,
+            unique_fields=["key", "digest"],
+            update_fields=["entry", "at"],
+        )
 
     def get(self, key: str) -> dict[str, Entry]:
-        nothing: Any = {}
-        told = self.ask(lambda shared: shared.hgetall(_name(key)), nothing)
-        others = {digest.decode(): json.loads(entry) for digest, entry in told.items()}
-        own = self._local.get(key)
-        # One's own are the newest, and come last.
-        return {digest: entry for digest, entry in others.items() if digest not in own} | own
+        """The newest come last: where a list is full, the oldest are left out."""
+        rows = ReferrerAnnouncement.objects.filter(key=key, at__gt=remembered_since(timezone.now()))
+        return dict(rows.order_by("at", "id").values_list("digest", "entry"))
 
 
-def _text(entry: Entry) -> str:
-    text = json.dumps(dict(entry))
-    return (
-        text if len(text) <= ENTRY_CHARS else json.dumps({key: entry[key] for key in _NEEDED if key in entry})
-    )
+def remembered_since(now: dt.datetime) -> dt.datetime:
+    """What was announced before this moment is forgotten."""
+    return now - dt.timedelta(seconds=REMEMBERED_SECONDS)
 
 
-def _name(key: str) -> str:
-    return f"portal:referrers:{hashlib.sha256(key.encode()).hexdigest()}"
+def _short(entry: Entry) -> Entry:
+    if len(json.dumps(dict(entry))) <= ENTRY_CHARS:
+        return dict(entry)
+    return {key: entry[key] for key in _NEEDED if key in entry}

@@ -12,8 +12,16 @@ from django.utils import timezone
 
 from accounts.models import KnownAddress
 from imageimport import endings, turns
+from imageimport.announcing import remembered_since
 from imageimport.choices import TERMINAL, Status
-from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, WebhookDelivery
+from imageimport.models import (
+    AccountTurn,
+    IdempotencyKey,
+    ImportLayer,
+    ImportTask,
+    ReferrerAnnouncement,
+    WebhookDelivery,
+)
 from projects import refusals
 from projects.models import AuditEvent
 
@@ -45,6 +53,7 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
             ).exclude(state=WebhookDelivery.State.PENDING)
         ),
         "turns": _delete(AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))),
+        "announcements": _delete(ReferrerAnnouncement.objects.filter(at__lt=remembered_since(now))),
         "refusals": refusals.fold(now)
         + _delete(
             AuditEvent.objects.filter(

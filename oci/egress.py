@@ -31,7 +31,7 @@ log: Final = logging.getLogger(__name__)
 
 _NO_SUCH_HOST: Final = gettext_noop("There is no host with the name %(host)s.")
 #: Of a name that is not the operator's: whether it does not exist or leads inside is nobody's business outside.
-_NO_PUBLIC: Final = gettext_noop(
+NO_PUBLIC: Final = gettext_noop(
     "Can't reach %(host)s: this server finds no public address for this name. Check the spelling."
 )
 #: Who types ``nginx`` has not typed this name.
@@ -152,7 +152,7 @@ class Door:
         elif error.retryable:  # Nothing was learned of the name.
             return error
         else:
-            template = _NO_PUBLIC
+            template = NO_PUBLIC
         return OciError(error.code, template, retryable=error.retryable, host=host)
 
     def _judge_peer(self, sock: socket.socket, host: str, port: int, judged: Sequence[IpAddress]) -> None:

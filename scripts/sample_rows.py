@@ -29,6 +29,8 @@ from imageimport.models import (
     WebhookDelivery,
 )
 from imageimport.sentences import english, parts
+from oci.egress import NO_PUBLIC
+from oci.faults import RATE_LIMITED
 from projects import audit
 from projects.models import Image, Membership, Project, Robot, Role
 from scripts.sample_pages import PASSWORD
@@ -184,8 +186,7 @@ def _imports_now(project: Project, user: User) -> None:
         Status.PENDING,
         "postgres:16",
         "docker.io/library/postgres:16",
-        said=("%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds.",
-              {"host": "docker.io", "seconds": "900"}),
+        said=(RATE_LIMITED, {"host": "docker.io", "time": f"{now + dt.timedelta(minutes=15):%Y-%m-%d %H:%M} UTC"}),
         requested_by=user,
         not_before=now + dt.timedelta(minutes=15),
     )  # fmt: skip
@@ -253,7 +254,7 @@ def _history(project: Project, users: list[User]) -> None:
     rows = []
     for number in range(60):
         at, status = now - dt.timedelta(hours=number * 3 + 1), _random.choice(outcomes)
-        error = parts("There is no host with the name %(host)s.", {"host": "registry.example.com"})
+        error = parts(NO_PUBLIC, {"host": "registry.example.com"})
         rows.append(
             ImportTask(
                 project=project,
@@ -309,9 +310,7 @@ def _batch(project: Project, user: User) -> None:
             dismissed_at=now,
             bytes_total=20 * _MIB,
             bytes_done=20 * _MIB if status == Status.SUCCESS else 0,
-            error_parts=parts("There is no host with the name %(host)s.", {"host": "registry.k8s.io"})
-            if status == Status.FAILED
-            else {},
+            error_parts=parts(NO_PUBLIC, {"host": "registry.k8s.io"}) if status == Status.FAILED else {},
         )
     ImportBatch.objects.filter(pk=batch.pk).update(completed_at=now)
 

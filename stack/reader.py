@@ -22,7 +22,7 @@ ACCEPT = ", ".join(
     )
 )
 CHUNK = 1024 * 1024
-_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_PARAMETER = re.compile(r'(?<!\w)(\w+)="([^"]*)"')
 
 
 class ReadError(Exception):

@@ -3,7 +3,7 @@
 from imageimport.models.batch import ImportBatch
 from imageimport.models.count import MetricCount
 from imageimport.models.credential import Credential
-from imageimport.models.proof import BlobOrigin, IdempotencyKey, TagDigest
+from imageimport.models.proof import BlobOrigin, IdempotencyKey, ReferrerAnnouncement, TagDigest
 from imageimport.models.schedule import Schedule, ScheduleRun
 from imageimport.models.task import AccountTurn, ImportAttempt, ImportLayer, ImportTask, ProjectTurn
 from imageimport.models.webhook import Webhook, WebhookDelivery
@@ -19,6 +19,7 @@ __all__ = [
     "ImportTask",
     "MetricCount",
     "ProjectTurn",
+    "ReferrerAnnouncement",
     "Schedule",
     "ScheduleRun",
     "TagDigest",

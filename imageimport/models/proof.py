@@ -35,6 +35,24 @@ class BlobOrigin(models.Model):
         return f"{self.digest} {self.repository}"
 
 
+class ReferrerAnnouncement(models.Model):
+    """An import is about to add this entry to the list of referrers ``key``; see :mod:`oci.announced`."""
+
+    id = models.BigAutoField(primary_key=True)
+    #: ``<host>/<repository>@<subject's digest>``
+    key = models.CharField(max_length=768)
+    digest = models.CharField(max_length=160)
+    #: As the list is to have it.
+    entry = models.JSONField()
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("key", "digest"), name="announced_once")]
+
+    def __str__(self) -> str:
+        return f"{self.digest} {self.key}"
+
+
 class TagDigest(models.Model):
     """What a target tag named from when on: the timeline of a tag."""
 

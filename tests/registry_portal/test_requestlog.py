@@ -167,3 +167,18 @@ def test_a_long_path_takes_no_time_to_log(client: Client, lines: Lines) -> None:
     for _ in range(10):
         client.get("/" + "a" * 3900)
     assert took < 3 * (time.process_time() - began) + 0.1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["import-new", "import-reading"])
+def test_what_is_typed_for_an_import_does_not_stand_in_the_line_of_its_address(
+    client: Client, lines: Lines, page: str
+) -> None:
+    user, project = member(Role.DEVELOPER)
+    client.force_login(user)
+    typed = {"image_url": "podman pull --creds deploy:Hunter2-Secret ghcr.io/o/r:1", "mode": "one"}
+    assert client.get(reverse(page, args=[project.name]), typed).status_code == 200
+    assert client.post(reverse("import-reading", args=[project.name]), typed).status_code == 200
+    first, second = lines("request_finished")
+    assert first["request"].endswith("/?image_url=***&mode=one")
+    assert "Hunter2" not in json.dumps([first, second])

@@ -25,8 +25,8 @@ from stack.paths import ROOT
 #: The product; ``stack`` too, since it reads what others' processes say.
 PACKAGES: Final = ("oci", "accounts", "projects", "imageimport", "registry_portal", "stack")
 
-#: Ends of a text at which a match that went well so far fails; the empty one lets it succeed.
-_ENDS: Final = ("", "\x00")
+#: The end of a text, at which a match that went well so far fails.
+_END: Final = "\x00"
 #: One letter of each class that patterns name.
 _OF_CATEGORY: Final = {
     op.CATEGORY_DIGIT: "0",
@@ -61,12 +61,7 @@ def _held(value: object, depth: int = 3) -> Iterator[re.Pattern[str]]:
     if depth == 0:
         return
     if isinstance(value, RegexValidator):
-        # Compiled when it is first asked for its pattern, a text before.
-        yield (
-            re.compile(value.regex)
-            if isinstance(value.regex, str)
-            else re.compile(value.regex.pattern, value.flags)
-        )
+        yield re.compile(value.regex)
     elif isinstance(value, re.Pattern):
         if isinstance(value.pattern, str):
             yield value
@@ -90,8 +85,7 @@ def texts(pattern: re.Pattern[str], length: int) -> Iterator[str]:
                 continue
             seen.add(part)
             body = part[0] + part[1] * (max(0, length - len(part[0])) // len(part[1]))
-            for end in _ENDS:
-                yield body + end
+            yield body + _END
 
 
 def _pumps(items: list[Any], before: str) -> Iterator[tuple[str, str]]:
