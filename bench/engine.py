@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from oci.client import RegistryClient
-from oci.copy import ImageCopier
-from oci.egress import Door, EgressPolicy
-from oci.retry import RetryBudget
+from oci.copy.image_copier import ImageCopier
+from oci.egress.door import Door, EgressPolicy
+from oci.registry.client import RegistryClient
+from oci.registry.retry import RetryBudget
 from stack.ports import free_port
 from stack.push import push_image
 from stack.registry_server import RegistryPlan, registry_service

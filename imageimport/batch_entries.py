@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from imageimport.requests import FieldErrors, ImportRequest, Prepared, prepare
 from oci.errors import OciError
-from oci.reference import connect_host, read_pasted
+from oci.reference.parser import connect_host, read_pasted
 from projects.models import Project
 
 #: A batch whose entries have nothing in common.

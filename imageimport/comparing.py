@@ -12,12 +12,12 @@ from imageimport import engine
 from imageimport.models import ImportTask, Schedule, TagDigest
 from imageimport.opening import source_of
 from imageimport.requests import FieldErrors, ImportRequest, prepare
-from oci.client import RegistryClient
 from oci.errors import OciError, gettext_noop
-from oci.faults import IMAGE_NOT_FOUND
-from oci.reference import Reference
-from oci.retry import RetryBudget
-from oci.source import Source
+from oci.reference.parser import Reference
+from oci.registry.client import RegistryClient
+from oci.registry.faults import IMAGE_NOT_FOUND
+from oci.registry.retry import RetryBudget
+from oci.registry.source import Source
 from projects import registry
 
 #: Retries of one run, together; the next run is a new chance, seconds.

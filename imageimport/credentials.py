@@ -19,13 +19,13 @@ from imageimport.models import Credential, ImportTask, Schedule
 from imageimport.ratelimits import SharedRateLimits
 from imageimport.requests import FieldErrors, Refused
 from imageimport.sentences import of_error, parts, shown
-from oci.auth import Credential as SourceCredential
 from oci.cancel import CancelToken
-from oci.client import RegistryClient
 from oci.errors import Note, OciError
-from oci.reference import connect_host, parse_reference
-from oci.retry import RetryBudget
-from oci.scrub import remember
+from oci.redaction import remember
+from oci.reference.parser import connect_host, parse_reference
+from oci.registry.client import RegistryClient
+from oci.registry.credentials import Credential as SourceCredential
+from oci.registry.retry import RetryBudget
 from projects import audit, places
 from projects.locking import locked
 from projects.models import Project
@@ -206,7 +206,7 @@ def only_one_for(*, project: Project, host: str) -> Credential | None:
 
     For a form to choose and to show: nothing is used that a request does not name.
 
-    :param host: as :attr:`oci.reference.Reference.host`.
+    :param host: as :attr:`oci.reference.parser.Reference.host`.
     """
     saved = Credential.objects.filter(project=project).defer("username", "password")
     found = [row for row in saved if connect_host(row.registry) == host]

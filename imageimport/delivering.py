@@ -16,12 +16,12 @@ from uuid import UUID
 from django.conf import settings
 
 from oci.cancel import CancelToken
-from oci.connection import Broken, Malformed
-from oci.egress import Door, EgressPolicy, split_url
+from oci.egress.door import Door, EgressPolicy, split_url
+from oci.egress.hosts import LOOPBACK_NAMES, bracketed, literal_address
 from oci.errors import Canceled, OciError, gettext_noop
-from oci.hosts import LOOPBACK_NAMES, bracketed, literal_address
-from oci.http import Transport
-from oci.site import USER_AGENT
+from oci.http.connection import Broken, Malformed
+from oci.http.transport import Transport
+from oci.registry.endpoint import USER_AGENT
 from oci.urls import Url
 
 #: A receiver that takes longer should take the event and work later; seconds.

@@ -8,18 +8,18 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from imageimport.ratelimits import SharedRateLimits
-from oci.auth import Credential
 from oci.cancel import CancelToken
-from oci.client import RegistryClient
-from oci.documents import Documents
-from oci.egress import Door, EgressPolicy, split_host_port, split_url
+from oci.egress.door import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
-from oci.faults import IMAGE_NOT_FOUND
-from oci.idle import IdleConnections
-from oci.mirrors import MIRROR_TRIES, MirroredSource
-from oci.reference import Reference, connect_host
-from oci.retry import RetryBudget
-from oci.source import Source
+from oci.http.pool import IdleConnections
+from oci.memory import Documents
+from oci.reference.parser import Reference, connect_host
+from oci.registry.client import RegistryClient
+from oci.registry.credentials import Credential
+from oci.registry.faults import IMAGE_NOT_FOUND
+from oci.registry.mirrors import MIRROR_TRIES, MirroredSource
+from oci.registry.retry import RetryBudget
+from oci.registry.source import Source
 from oci.urls import DEFAULT_PORTS
 from projects import permissions, registry
 from projects.models import Project

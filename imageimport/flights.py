@@ -16,7 +16,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from oci.observer import Flight
+from oci.copy.observer import Flight
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class OverRedis:
 
 
 class SharedFlights(OverRedis):
-    """:class:`oci.observer.BlobFlights` over Redis. Thread-safe."""
+    """:class:`oci.copy.observer.BlobFlights` over Redis. Thread-safe."""
 
     def begin(self, key: str) -> Flight | None:
         holder = f"{secrets.token_hex(8)}:"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from imageimport.yamllists import find_images, looks_like_yaml
-from oci.commandline import hide_passwords
 from oci.errors import OciError, gettext_noop
-from oci.reference import read_pasted
+from oci.reference.command_line import hide_passwords
+from oci.reference.parser import read_pasted
 
 #: A list of a thousand references has some 60 kB; whole manifests of a cluster a few hundred.
 MOST_CHARS: Final = 1024 * 1024

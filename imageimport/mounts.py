@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.db.models import Q
 
 from imageimport.models import BlobOrigin
-from oci.observer import MountCandidate
+from oci.copy.observer import MountCandidate
 from projects.models import Project
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ def _close_session() -> None:
 
 
 class ProvenMounts:
-    """:class:`oci.observer.MountProof` over :class:`BlobOrigin`. Thread-safe; close it.
+    """:class:`oci.copy.observer.MountProof` over :class:`BlobOrigin`. Thread-safe; close it.
 
     The engine asks from many short-lived threads; one thread of ours holds the one database connection.
 

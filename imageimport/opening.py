@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from django.utils import timezone
 
 from imageimport.models import Credential, ImportTask
-from oci.auth import Credential as SourceCredential
 from oci.errors import OciError, gettext_noop
-from oci.reference import Reference, connect_host, parse_reference
-from oci.scrub import remember
+from oci.redaction import remember
+from oci.reference.parser import Reference, connect_host, parse_reference
+from oci.registry.credentials import Credential as SourceCredential
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from imageimport.delivering import Parcel, Receipt, send
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.sentences import english, of_error, parts
 from oci.errors import OciError, gettext_noop
-from oci.scrub import remember, scope
+from oci.redaction import remember, scope
 
 log = structlog.get_logger(__name__)
 

@@ -24,10 +24,10 @@ from imageimport.progress import Progress
 from imageimport.sentences import english, of_error, parts
 from imageimport.transports import open_transport
 from imageimport.transports.base import Arrived, Job, Transport
-from oci import scrub
+from oci import redaction
 from oci.cancel import CancelToken
+from oci.copy.publisher import TagNotKept
 from oci.errors import OciError, gettext_noop
-from oci.publish import TagNotKept
 from projects import services as project_services
 from projects.deleting import delete_tag
 from projects.models import Project
@@ -54,7 +54,7 @@ def run(lease: Lease) -> None:
     """Do one attempt, to whatever end; the row says which. Raises nothing that the row could say."""
     ids = {"task_id": str(lease.task_id), "attempt": lease.attempt, "request_id": lease.request_id}
     with structlog.contextvars.bound_contextvars(**ids), ExitStack() as around:
-        around.enter_context(scrub.scope())
+        around.enter_context(redaction.scope())
         for watcher in watching.around_attempt:
             around.enter_context(watcher(lease))
         cancel = CancelToken()

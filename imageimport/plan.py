@@ -15,13 +15,13 @@ from imageimport.opening import source_of
 from imageimport.quotas import check_before_transfer
 from imageimport.requests import ImportRequest, Prepared, prepare
 from imageimport.sentences import of_error, parts, shown
-from oci import plan as engine_plan
 from oci.cancel import CancelToken
+from oci.copy import plan as engine_plan
+from oci.copy.plan import ImportPlan, PlannedPlatform
 from oci.errors import OciError
-from oci.plan import ImportPlan, PlannedPlatform
-from oci.ratelimit import RateLimit
-from oci.reference import parse_reference
-from oci.retry import RetryBudget
+from oci.reference.parser import parse_reference
+from oci.registry.rate_limit import RateLimit
+from oci.registry.retry import RetryBudget
 from projects import places, registry
 from projects.models import Image, Project
 

@@ -19,8 +19,8 @@ from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportTask
 from imageimport.progress import Progress
 from imageimport.requests import Refused
+from oci.copy.observer import LayerPlan, LayerState, Params
 from oci.errors import OciError, gettext_noop
-from oci.observer import LayerPlan, LayerState, Params
 from projects.models import Holding, Image, Project
 
 Target = tuple[str, str]

@@ -33,7 +33,7 @@ class Seen:
 
 
 class SharedRateLimits:
-    """:class:`oci.ratelimit.RateLimitStore` in the cache."""
+    """:class:`oci.registry.rate_limit.RateLimitStore` in the cache."""
 
     def seen(  # noqa: PLR0917 - the protocol's signature
         self, registry: str, account: str, limit: int, remaining: int, window: int, reset_at: float | None

@@ -9,7 +9,7 @@ from imageimport import credentials
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from oci.errors import OciError
-from oci.reference import Reference, parse_reference
+from oci.reference.parser import Reference, parse_reference
 
 #: The source wants other credentials, or any at all.
 REFUSED: Final = frozenset({"unauthorized", "forbidden"})

@@ -15,8 +15,8 @@ from imageimport.choices import Transport
 from imageimport.models import Credential, ImportTask
 from imageimport.sentences import parts, shown
 from oci.errors import OciError
-from oci.platforms import Platform
-from oci.reference import Pasted, Reference, connect_host, read_pasted, valid_tag, valid_target_name
+from oci.reference.parser import Pasted, Reference, connect_host, read_pasted, valid_tag, valid_target_name
+from oci.spec.platform import Platform
 from projects.models import Project
 
 #: OCI distribution: a repository's whole name is at most this long.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from oci.errors import OciError, gettext_noop
-from oci.scrub import scrub
+from oci.redaction import scrub
 
 #: Sentences that nothing says any more, and that rows of earlier releases keep.
 OF_BEFORE: Final = (

@@ -32,7 +32,7 @@ from imageimport.syncturns import LeaseLost, RunLease, claim
 from imageimport.syncwork import Import, begin_import
 from imageimport.tagrules import TagRules
 from oci.errors import OciError, gettext_noop
-from oci.scrub import scope
+from oci.redaction import scope
 
 __all__ = ["LeaseLost", "RunLease", "claim", "work"]
 

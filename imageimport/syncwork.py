@@ -10,7 +10,7 @@ from imageimport.choices import Priority
 from imageimport.models import ScheduleRun
 from imageimport.requests import FieldErrors, ImportRequest, Refused
 from imageimport.sentences import parts
-from oci.reference import Reference
+from oci.reference.parser import Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 from imageimport import semver
 from oci.errors import gettext_noop
-from oci.reference import valid_tag
+from oci.reference.parser import valid_tag
 
 _SEMVER: Final = "semver:"
 _GLOB_SIGNS: Final = frozenset("*?[]")

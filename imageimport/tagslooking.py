@@ -15,7 +15,7 @@ from imageimport.opening import source_of
 from imageimport.requests import ImportRequest, prepare
 from oci.cancel import CancelToken
 from oci.errors import Canceled, OciError, gettext_noop
-from oci.retry import RetryBudget
+from oci.registry.retry import RetryBudget
 from projects.models import Project
 
 #: All pages together, seconds; half of what a plan may take.

@@ -27,7 +27,7 @@ JSON_VALUES: Final = 50_000
 JSON_WIDE_BYTES: Final = MIB
 #: Documents beyond this are read and parsed one at a time; manifests seen in the field have a few kilobytes.
 LARGE_DOCUMENT_BYTES: Final = 128 * 1024
-#: What all documents of one import may take in memory together; see :mod:`oci.documents`. The largest images seen
+#: What all documents of one import may take in memory together; see :mod:`oci.memory`. The largest images seen
 #: take less than 3 MiB.
 DOCUMENTS_WEIGHT: Final = 10 * MIB
 #: Names of one list of a source, over all its pages; all are remembered so that a circle is noticed. Docker Hub's

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from oci.client import RegistryClient
 from oci.errors import OciError
-from oci.faults import Answered
+from oci.registry.client import RegistryClient
+from oci.registry.faults import Answered
 from projects.models import Image, Project
 from projects.registry import PULL, opened
 

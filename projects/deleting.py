@@ -6,10 +6,10 @@ import json
 import secrets
 from typing import Final
 
-from oci.client import RegistryClient
 from oci.errors import OciError, gettext_noop
-from oci.manifest import Manifest, parse_manifest
-from oci.media_types import OCI_INDEX
+from oci.registry.client import RegistryClient
+from oci.spec.manifest import Manifest, parse_manifest
+from oci.spec.media_types import OCI_INDEX
 from projects.registry import DELETE, opened
 
 #: Marks the empty index that stands in for a tag on its way out.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from oci.attached import is_attachment_tag
-from oci.client import RegistryClient
+from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
-from oci.media_types import INDEX_TYPES
+from oci.registry.client import RegistryClient
+from oci.spec.media_types import INDEX_TYPES
 from projects.deleting import TOMBSTONE
 from projects.inspecting import Inspected, inspect
 from projects.models import Image, Project

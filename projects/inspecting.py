@@ -6,14 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from oci.client import RegistryClient
-from oci.crew import Crew
+from oci.copy.blob_sums import blob_sums
+from oci.copy.manifest_tree import collect_blobs, read_tree
+from oci.copy.worker_pool import Crew
 from oci.errors import OciError
-from oci.manifest import Manifest
-from oci.media_types import CONFIG_TYPES
-from oci.selection import platform_names, platform_of_config
-from oci.sums import blob_sums
-from oci.tree import collect_blobs, read_tree
+from oci.registry.client import RegistryClient
+from oci.spec.manifest import Manifest
+from oci.spec.media_types import CONFIG_TYPES
+from oci.spec.selection import platform_names, platform_of_config
 
 #: A larger configuration is not looked into for its platform.
 MOST_CONFIG_BYTES: Final = 1024 * 1024

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
-from oci.attached import is_attachment_tag
+from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
 from projects.indexing import bring_up_to_date
 from projects.models import Project, TagNotice

@@ -26,9 +26,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.once import first_in
-from oci.digest import is_digest
-from oci.media_types import is_manifest_type
-from oci.site import USER_AGENT
+from oci.registry.endpoint import USER_AGENT
+from oci.spec.digest import is_digest
+from oci.spec.media_types import is_manifest_type
 from projects.models import Image
 from projects.notices import Noted, note
 from projects.scopes import split_repository

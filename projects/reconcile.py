@@ -17,9 +17,9 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import F
 from django.utils import timezone
 
-from oci.attached import is_attachment_tag
-from oci.client import RegistryClient
+from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
+from oci.registry.client import RegistryClient
 from projects import notices
 from projects.contents import catalog, list_tags
 from projects.indexing import bring_up_to_date

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from oci.auth import Credential, TokenProvider
-from oci.client import RegistryClient
-from oci.egress import Door, EgressPolicy
-from oci.faults import Role
-from oci.idle import IdleConnections
+from oci.egress.door import Door, EgressPolicy
+from oci.http.pool import IdleConnections
+from oci.registry.client import RegistryClient
+from oci.registry.credentials import Credential, TokenProvider
+from oci.registry.faults import Role
 from projects.scopes import parse_scopes
 from projects.tokens import PORTAL, Access, mint
 
@@ -54,7 +54,7 @@ def target_client(
         so that a caller may add what it was allowed meanwhile (a repository to mount from).
     :param role: ``source`` where it is read on a user's behalf: faults are then the source's.
     :param catalog: may list the repositories, too.
-    :param options: of :class:`oci.client.RegistryClient`: ``cancel``, ``budget``, ``tries``, ``on_wait``, …
+    :param options: of :class:`oci.registry.client.RegistryClient`: ``cancel``, ``budget``, ``tries``, ``on_wait``, …
     """
     signed_in: dict[str, Any] = {}
     if settings.REGISTRY_AUTH == "token":

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from oci.egress import Door, EgressPolicy, split_url
+from oci.egress.door import Door, EgressPolicy, split_url
+from oci.egress.own_endpoints import OwnEndpoints
 from oci.errors import OciError
-from oci.own import OwnEndpoints
 from projects.tokens import signer_of
 
 #: Wider networks than these in IMPORT_PRIVATE_SOURCES open more than anybody means.

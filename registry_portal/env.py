@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from oci.egress import split_url
+from oci.egress.door import split_url
 from oci.errors import OciError
-from oci.reference import normalise_registry
+from oci.reference.parser import normalise_registry
 
 #: Of the last ``@`` in an authority, all that stands before it.
 _USERINFO = re.compile(r"(?<![^/,;=])[^/,;=]*@")

@@ -10,11 +10,11 @@ from typing import Any, Final
 import structlog
 
 from oci.limits import LOG_LINE_CHARS, LOG_VALUE_CHARS
-from oci.scrub import MASK, scrub
+from oci.redaction import MASK, scrub
 
 
 def scrub_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: every text value of an event goes through :func:`oci.scrub.scrub`, and is cut."""
+    """structlog processor: every text value of an event goes through :func:`oci.redaction.scrub`, and is cut."""
     return {key: _clean(value) if isinstance(value, str) else value for key, value in event.items()}
 
 

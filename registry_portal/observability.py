@@ -1,7 +1,7 @@
 """Error reports to Sentry and traces to an OpenTelemetry collector: only where configured, only then imported.
 
 The packages are the extra ``observability`` (``requirements-observability.lock``). Nothing leaves this process that has
-not been through :func:`oci.scrub.scrub`; request bodies, cookies and local variables never do.
+not been through :func:`oci.redaction.scrub`; request bodies, cookies and local variables never do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.conf import settings
 from imageimport import watching
 from imageimport.leases import Lease
 from imageimport.models import ImportAttempt
-from oci.scrub import scrub
+from oci.redaction import scrub
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from django_structlog import signals
 
 from accounts.addresses import client_address
 from accounts.tracing import current_request_id
-from oci.scrub import begin_scope
+from oci.redaction import begin_scope
 
 #: Asked for every few seconds by pages and monitoring; said at INFO they would be most of the log.
 QUIET_ENDS: Final = ("/live/", "/healthz", "/readyz", "/metrics")

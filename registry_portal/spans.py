@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.util.types import Attributes
 
-from oci.scrub import scrub
+from oci.redaction import scrub
 
 
 class Scrubbed(SpanExporter):

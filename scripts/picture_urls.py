@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from imageimport import plan, selectors
 from imageimport.plan import Planned
 from imageimport.views import overview
-from oci.plan import PlannedPlatform
-from oci.ratelimit import RateLimit
+from oci.copy.plan import PlannedPlatform
+from oci.registry.rate_limit import RateLimit
 from registry_portal.urls import urlpatterns as portal_patterns
 
 #: What has just arrived stays on the project page until the last picture is taken. Seconds.

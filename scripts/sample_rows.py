@@ -29,8 +29,8 @@ from imageimport.models import (
     WebhookDelivery,
 )
 from imageimport.sentences import english, parts
-from oci.egress import NO_PUBLIC
-from oci.faults import RATE_LIMITED
+from oci.egress.door import NO_PUBLIC
+from oci.registry.faults import RATE_LIMITED
 from projects import audit
 from projects.models import Image, Membership, Project, Robot, Role
 from scripts.sample_pages import PASSWORD

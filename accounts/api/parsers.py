@@ -11,7 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from accounts.api.errors import ApiError
-from oci.strict_json import BadJsonError, load
+from oci.spec.strict_json import BadJsonError, load
 
 
 class StrictJson(JSONParser):

@@ -4,7 +4,7 @@ from django.db import migrations
 from django.db.models import Q
 
 from oci.errors import OciError
-from oci.reference import read_pasted
+from oci.reference.parser import read_pasted
 
 #: Rows that are written at once.
 CHUNK = 500

@@ -36,7 +36,7 @@ class BlobOrigin(models.Model):
 
 
 class ReferrerAnnouncement(models.Model):
-    """An import is about to add this entry to the list of referrers ``key``; see :mod:`oci.announced`."""
+    """An import is about to add this entry to the list of referrers ``key``; see :mod:`oci.copy.announcements`."""
 
     id = models.BigAutoField(primary_key=True)
     #: ``<host>/<repository>@<subject's digest>``

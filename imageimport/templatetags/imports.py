@@ -18,7 +18,7 @@ from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
 from imageimport.cronwords import in_words
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
-from oci.faults import RATE_LIMITED, RATE_LIMITED_LONG
+from oci.registry.faults import RATE_LIMITED, RATE_LIMITED_LONG
 from projects.pulling import command_for
 from projects.templatetags.portal import duration, exact, icon, size
 

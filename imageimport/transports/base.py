@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from imageimport.models import ImportTask
 from imageimport.progress import Progress
-from oci.auth import Credential
 from oci.cancel import CancelToken
 from oci.errors import Note
-from oci.reference import Reference
+from oci.reference.parser import Reference
+from oci.registry.credentials import Credential
 
 
 @dataclass(frozen=True, slots=True)

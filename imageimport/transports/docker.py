@@ -20,11 +20,11 @@ from imageimport.choices import LayerState
 from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
 from imageimport.transports.engine_stream import engine_lost, failure, follow
+from oci.copy.observer import LayerPlan
 from oci.errors import OciError, gettext_noop
-from oci.manifest import Descriptor, Manifest
-from oci.observer import LayerPlan
-from oci.platforms import Platform
-from oci.selection import choose
+from oci.spec.manifest import Descriptor, Manifest
+from oci.spec.platform import Platform
+from oci.spec.selection import choose
 from projects import registry as own_registry
 from projects.inspecting import inspect
 

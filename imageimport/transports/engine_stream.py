@@ -20,7 +20,7 @@ from docker.errors import DockerException
 
 from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
-from oci.scrub import scrub
+from oci.redaction import scrub
 
 #: How often a silent stream is interrupted to look for a cancel, seconds.
 _TICK: Final = 0.25

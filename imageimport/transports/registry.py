@@ -12,14 +12,14 @@ from imageimport.flights import SharedFlights
 from imageimport.mounts import ProvenMounts
 from imageimport.quotas import WithinQuota
 from imageimport.transports.base import Arrived, Job
-from oci.copy import ImageCopier
-from oci.documents import Documents
-from oci.retry import RetryBudget
+from oci.copy.image_copier import ImageCopier
+from oci.memory import Documents
+from oci.registry.retry import RetryBudget
 from projects import registry as own_registry
 
 
 class RegistryTransport:
-    """One attempt by :class:`oci.copy.ImageCopier`. See :class:`imageimport.transports.base.Transport`."""
+    """One attempt by :class:`oci.copy.image_copier.ImageCopier`. See :class:`imageimport.transports.base.Transport`."""
 
     def __init__(self, job: Job) -> None:
         task = job.task

@@ -25,7 +25,7 @@ from imageimport.repairing import Repair, repair_of
 from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
 from imageimport.sentences import parts, shown
 from imageimport.views.overview import cards_of, render_live
-from oci.reference import valid_tag
+from oci.reference.parser import valid_tag
 from projects.models import Project, Role
 from projects.web import go, htmx_of, project_view, user_of
 

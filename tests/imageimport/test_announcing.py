@@ -11,7 +11,7 @@ from django.utils import timezone
 from imageimport.announcing import ENTRY_CHARS, SharedAnnouncements
 from imageimport.models import ReferrerAnnouncement
 from imageimport.pruning import prune
-from oci.announced import REMEMBERED_SECONDS
+from oci.copy.announcements import REMEMBERED_SECONDS
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ import pytest
 from imageimport import flights
 from imageimport.flights import SharedFlights
 from imageimport.models import ImportTask
-from oci.observer import Flight
+from oci.copy.observer import Flight
 from projects.models import Project
 from stack.sample import random_image
 from tests.support.factories import ProjectFactory, TaskFactory

@@ -22,7 +22,7 @@ IMAGE, OLD = random_image([4_096], seed=121), random_image([2_048], seed=122)
 @pytest.fixture(autouse=True)
 def task(source: ScriptedRegistry, target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch) -> ImportTask:
     """An import over a tag that stands, into a target that says 201 to the new one and forgets it."""
-    monkeypatch.setattr("oci.publish.READ_BACK_SECONDS", 0.5)
+    monkeypatch.setattr("oci.copy.publisher.READ_BACK_SECONDS", 0.5)
     source.add_image("library/app", "v1", IMAGE)
     made: ImportTask = TaskFactory(
         project=ProjectFactory(),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from imageimport import mounts
 from imageimport.models import BlobOrigin
 from imageimport.mounts import ProvenMounts
-from oci.observer import MountCandidate
+from oci.copy.observer import MountCandidate
 from tests.support.factories import ProjectFactory
 
 #: The thread that asks the database has a connection of its own.

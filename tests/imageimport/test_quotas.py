@@ -18,8 +18,8 @@ from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.progress import Progress
 from imageimport.requests import ImportRequest, Refused
+from oci.copy.observer import LayerPlan
 from oci.errors import OciError
-from oci.observer import LayerPlan
 from projects.models import Image, Project, Role
 from stack.sample import random_image
 from tests.support import artifacts, bombs

@@ -11,7 +11,7 @@ import pytest
 from imageimport import services, webhooks
 from imageimport.models import ImportTask
 from imageimport.requests import ImportRequest
-from oci.site import USER_AGENT
+from oci.registry.endpoint import USER_AGENT
 from projects.models import Role
 from stack.sample import random_image
 from tests.support.factories import member

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from oci import announced, listing
+from oci.copy import announcements
+from oci.registry import listing
 from tests.oci.copying import MADE
 from tests.support.scripted_auth import TokenServer
 from tests.support.scripted_registry import ScriptedRegistry
@@ -18,7 +19,7 @@ from tests.support.scripted_registry import ScriptedRegistry
 def _close_clients() -> Iterator[None]:
     """And forget what registries lack and hold: the next one may listen on the same port."""
     listing._lacking.clear()
-    announced.LOCAL._lists.clear()
+    announcements.LOCAL._lists.clear()
     yield
     while MADE:
         MADE.pop().close()

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from oci.auth import Credential
 from oci.cancel import CancelToken
-from oci.client import RegistryClient
-from oci.copy import CopyResult, ImageCopier
-from oci.egress import Door, EgressPolicy
-from oci.observer import LayerPlan, LayerState, Params
-from oci.retry import RetryBudget
+from oci.copy.image_copier import CopyResult, ImageCopier
+from oci.copy.observer import LayerPlan, LayerState, Params
+from oci.egress.door import Door, EgressPolicy
+from oci.registry.client import RegistryClient
+from oci.registry.credentials import Credential
+from oci.registry.retry import RetryBudget
 from tests.support.scripted_registry import ScriptedRegistry
 
 #: All of loopback, plain HTTP too: 127.0.0.1, .2, … are different hosts.
@@ -34,7 +34,7 @@ class Server(Protocol):
 
 @dataclass
 class Recorder:
-    """A :class:`oci.observer.CopyObserver` that keeps what it is told."""
+    """A :class:`oci.copy.observer.CopyObserver` that keeps what it is told."""
 
     planned: list[LayerPlan] = field(default_factory=list)
     states: dict[str, list[tuple[str, int]]] = field(default_factory=dict)

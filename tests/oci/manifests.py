@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oci import media_types
+from oci.spec import media_types
 
 SHA256 = "sha256:" + "a" * 64
 

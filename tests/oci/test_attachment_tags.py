@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oci.attached import is_attachment_tag
+from oci.copy.referrers import is_attachment_tag
 
 HEX = "a" * 64
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from oci.cancel import CancelToken
-from oci.copy import ImageCopier
+from oci.copy.image_copier import ImageCopier
 from oci.errors import Canceled
 from stack.sample import random_image
 from tests.oci.copying import Recorder, copier, quick_budget

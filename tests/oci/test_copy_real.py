@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from oci import segments
-from oci.auth import Credential
 from oci.cancel import CancelToken
-from oci.copy import CopyResult
+from oci.copy.image_copier import CopyResult
+from oci.copy.observer import MountCandidate, NoMounts
 from oci.errors import Canceled, OciError
-from oci.observer import MountCandidate, NoMounts
+from oci.registry import chunked_upload
+from oci.registry.credentials import Credential
 from stack.reader import ReadError
 from stack.sample import index_of, random_image
 from tests.oci.copying import Recorder, client, copier, quick_budget, run
@@ -124,7 +124,7 @@ def test_a_blob_whose_file_vanished_at_the_target_is_brought_again(
 def test_a_blob_that_was_cut_short_at_the_target_is_never_tagged(
     registry: RegistryServer, make_registry: Callable[..., RegistryServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oci.publish.READ_BACK_SECONDS", 1.0)
+    monkeypatch.setattr("oci.copy.publisher.READ_BACK_SECONDS", 1.0)
     target = make_registry()
     registry.push("real/short", "v1", INDEX)
     made = copier(registry, target, repository="real/short", to="team/real/short")
@@ -247,7 +247,7 @@ def test_a_cancel_inside_a_layer_leaves_nothing_of_it_at_distribution(
 def test_a_large_layer_goes_to_distribution_in_requests_that_can_be_ended(
     source: ScriptedRegistry, make_registry: Callable[..., RegistryServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "SEGMENT_BYTES", 7_000_000)
+    monkeypatch.setattr(chunked_upload, "SEGMENT_BYTES", 7_000_000)
     target, image = make_registry(), random_image([30_000_000], seed=34)
     source.add_image("real/large", "v1", image)
     source.rule("GET", f"/blobs/{image.blobs[1].digest}", cut(20_000_000), times=1)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import trustme
 
-from oci.auth import Credential
 from oci.cancel import CancelToken
-from oci.egress import Door, EgressPolicy
+from oci.egress.door import Door, EgressPolicy
 from oci.errors import Canceled, OciError
+from oci.registry.credentials import Credential
 from stack.sample import random_image
 from tests.oci.copying import HOSTS, Recorder, client, copier, run
 from tests.support.scripted_auth import BearerSignIn, TokenServer

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from oci.blobs import _starts_at
-from oci.connection import Response
-from oci.faults import Again
-from oci.ratelimit import read_rate_limit
-from oci.uploads import _held
+from oci.http.connection import Response
+from oci.registry.blobs import _starts_at
+from oci.registry.faults import Again
+from oci.registry.rate_limit import read_rate_limit
+from oci.registry.uploads import _held
 from tests.oci.copying import client
 from tests.support.scripted_http import Reply, Request
 from tests.support.scripted_registry import ScriptedRegistry, digest_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from oci.auth import Credential
 from oci.errors import OciError
+from oci.registry.credentials import Credential
 from stack.sample import random_image
 from tests.oci.copying import Recorder, client, copier, run
 from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer

@@ -13,7 +13,7 @@ from django.utils import timezone
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.sentences import english, of_error, parts
-from oci.faults import asked_to_wait
+from oci.registry.faults import asked_to_wait
 from projects import reach
 from tests.pages.conftest import htmx
 from tests.support.artifacts import HELM, POLICY

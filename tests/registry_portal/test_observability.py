@@ -17,7 +17,7 @@ import structlog
 
 from imageimport import leases, pipeline, watching
 from imageimport.leases import Lease
-from oci import scrub
+from oci import redaction
 from oci.errors import OciError
 from registry_portal import observability
 from stack.paths import ROOT
@@ -48,7 +48,7 @@ def event() -> dict[str, Any]:
 
 
 def test_no_secret_leaves_in_a_report_wherever_it_stands() -> None:
-    with scrub.remember(SECRET, "someone"):
+    with redaction.remember(SECRET, "someone"):
         sent = observability.before_send(event(), {})
     assert SECRET not in json.dumps(sent)
     assert sent["request"]["headers"] == {"User-Agent": "docker/28"}

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from imageimport import leases, pipeline
 from imageimport.models import ImportTask
-from oci import scrub
+from oci import redaction
 from oci.errors import OciError
 from projects.models import Role
 from registry_portal.logs import logging_config
@@ -123,7 +123,7 @@ def test_the_worker_says_the_id_of_the_request_that_asked(
 
 
 def test_secrets_are_taken_out_of_messages_and_tracebacks(lines: Lines) -> None:
-    with scrub.remember("hunter2-planted", "someone"):
+    with redaction.remember("hunter2-planted", "someone"):
         try:
             raise ValueError("the password is hunter2-planted")
         except ValueError:
@@ -140,7 +140,7 @@ def test_a_word_that_somebody_typed_as_a_password_stays_in_the_lines_of_others(
     begun, looked = threading.Event(), threading.Event()
 
     def bob() -> None:
-        with scrub.scope(), scrub.remember("127.0.0.1", "bob"):
+        with redaction.scope(), redaction.remember("127.0.0.1", "bob"):
             begun.set()
             assert looked.wait(30)
             logging.getLogger("imageimport.test").error("bob sent %s", "127.0.0.1")

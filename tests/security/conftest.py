@@ -13,8 +13,8 @@ import pytest
 from imageimport import hints
 from imageimport.engine import _door
 from imageimport.transports import registry as registry_transport
-from oci import egress
-from oci.observer import LocalFlights
+from oci.copy.observer import LocalFlights
+from oci.egress import door
 from tests.conftest import _portal_factory
 from tests.imageimport.conftest import fresh_memory, source, target, work
 from tests.security import forbidden
@@ -35,7 +35,7 @@ def redis_free(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The resolver of these tests; doors that were built with another one are forgotten."""
-    monkeypatch.setattr(egress, "system_resolver", forbidden.resolve)
+    monkeypatch.setattr(door, "system_resolver", forbidden.resolve)
     _door.cache_clear()
     yield
     _door.cache_clear()

@@ -14,7 +14,7 @@ from imageimport.transports.base import Job
 from imageimport.transports.docker import DockerTransport
 from oci.cancel import CancelToken
 from oci.errors import OciError
-from oci.reference import parse_reference
+from oci.reference.parser import parse_reference
 from stack.sample import random_image
 from tests.support.factories import TaskFactory
 from tests.support.scripted_registry import ScriptedRegistry

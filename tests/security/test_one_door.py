@@ -25,14 +25,14 @@ PRODUCT = ("oci", "accounts", "projects", "imageimport", "registry_portal")
 
 #: What may reach out, and why that leads nowhere that a user or a registry named.
 ALLOWED = {
-    "oci/dial.py": (
+    "oci/egress/dial.py": (
         {"socket.getaddrinfo()", "socket.socket()", "connect_ex()", "selectors", "ssl"},
         "the door itself",
     ),
-    "oci/egress.py": ({"ssl"}, "the door: errors and types of TLS"),
-    "oci/tls.py": ({"ssl"}, "makes the door's TLS context; opens nothing"),
-    "oci/connection.py": ({"ssl"}, "reads and writes a socket that the door opened"),
-    "oci/own.py": (
+    "oci/egress/door.py": ({"ssl"}, "the door: errors and types of TLS"),
+    "oci/egress/tls.py": ({"ssl"}, "makes the door's TLS context; opens nothing"),
+    "oci/http/connection.py": ({"ssl"}, "reads and writes a socket that the door opened"),
+    "oci/egress/own_endpoints.py": (
         {"socket.socket()"},
         "asks the system whether an address is this machine's: binds, and looks up the route; sends nothing",
     ),
@@ -194,4 +194,4 @@ def test_every_connection_of_an_import_is_opened_by_the_door(
     addresses = {address for address, _files in found}
     assert addresses == {("127.0.0.1", source.port), ("127.0.0.1", target.port)}
     # Threads of the door's own carry no frame of whoever asked.
-    assert {files[0] for _address, files in found} == {"oci/dial.py"}
+    assert {files[0] for _address, files in found} == {"oci/egress/dial.py"}

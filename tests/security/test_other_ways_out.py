@@ -17,7 +17,7 @@ from django.utils import timezone
 from imageimport import delivering, schedules, webhooks
 from imageimport.delivering import Parcel
 from imageimport.models import Credential, ImportTask, Schedule, ScheduleRun, Webhook, WebhookDelivery
-from oci import egress, policy
+from oci.egress import door, policy
 from stack.sample import random_image
 from tests.security.forbidden import FORBIDDEN_REFERENCES, FORBIDDEN_URLS
 from tests.support.canary import Canary
@@ -241,7 +241,7 @@ def test_a_webhook_whose_name_changes_after_the_check_reaches_nobody_inside(
     def flip(_host: str) -> Sequence[str]:
         return next(answers, ["127.0.0.1"])
 
-    monkeypatch.setattr(egress, "system_resolver", flip)
+    monkeypatch.setattr(door, "system_resolver", flip)
     url = f"http://hooks.example:{canary.port}/"
     path = f"/projects/{team.project.pk}/webhooks"
     assert call("POST", path, {"url": url}, team.bearer("maintainer")).status_code == 201

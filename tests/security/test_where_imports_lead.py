@@ -18,7 +18,7 @@ from imageimport.choices import Status
 from imageimport.engine import _door
 from imageimport.models import ImportTask
 from imageimport.requests import FieldErrors, ImportRequest
-from oci import egress
+from oci.egress import door
 from projects.models import Project
 from stack.sample import random_image
 from tests.oci.attachments import artifact
@@ -186,7 +186,7 @@ def test_a_name_that_changes_between_check_and_connect_gains_nothing(
         asked.append(host)
         return ["127.0.0.2"] if len(asked) % 2 else ["127.0.0.1"]
 
-    monkeypatch.setattr(egress, "system_resolver", flip)
+    monkeypatch.setattr(door, "system_resolver", flip)
     _door.cache_clear()
     lead(
         evil,

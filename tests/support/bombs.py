@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oci.manifest import Manifest, parse_manifest
-from oci.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
+from oci.spec.manifest import Manifest, parse_manifest
+from oci.spec.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from stack.sample import Blob, Image
 
 #: Of a configuration that registries hold.

@@ -10,7 +10,7 @@ import pytest
 
 from accounts import once, throttling
 from imageimport import ratelimits
-from oci import listing
+from oci.registry import listing
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,9 @@ from django.contrib.auth.models import User
 from accounts.models import ApiToken
 from accounts.tokens import create_token
 from imageimport.engine import _door
-from oci import dial as dialing
-from oci import egress
-from oci.hosts import IpAddress
+from oci.egress import dial as dialing
+from oci.egress import door
+from oci.egress.hosts import IpAddress
 from projects.models import Membership, Project, Role
 from stack.paths import BIN
 from tests.support.fresh import fresh_memory
@@ -66,8 +66,8 @@ def nothing_outside(registry: RegistryServer, settings: Any, monkeypatch: pytest
     def nobody(host: str) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
 
-    monkeypatch.setattr(egress, "dial", guarded)
-    monkeypatch.setattr(egress, "system_resolver", nobody)
+    monkeypatch.setattr(door, "dial", guarded)
+    monkeypatch.setattr(door, "system_resolver", nobody)
     _door.cache_clear()
 
 

@@ -1,0 +1,149 @@
+"""What an import would do, without doing it: nothing is written at the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from oci.cancel import CancelToken
+from oci.copy.blob_sums import blob_sums
+from oci.copy.image_reader import Image, ImageReader
+from oci.copy.observer import MountProof, NoMounts
+from oci.copy.worker_pool import Crew
+from oci.errors import Note, OciError
+from oci.registry.client import RegistryClient
+from oci.registry.rate_limit import RateLimit
+from oci.registry.source import Source
+from oci.spec.manifest import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPlatform:
+    """One child of an index, or the image itself. ``size``: of its configuration and layers, in bytes."""
+
+    platform: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """``target_digest``: what the target tag names now. ``bytes_present``: what need not be read from the
+    source.
+    """
+
+    source_digest: str
+    media_type: str
+    target_digest: str | None
+    platforms: tuple[PlannedPlatform, ...]
+    bytes_total: int
+    bytes_present: int
+    referrers: int
+    rate_limit: RateLimit | None
+    notes: tuple[Note, ...]
+    #: Blobs in all, configurations among them, and how many of them need not be read from the source.
+    blobs_total: int = 0
+    blobs_present: int = 0
+
+    @property
+    def bytes_to_transfer(self) -> int:
+        return self.bytes_total - self.bytes_present
+
+
+def make_plan(
+    *,
+    source: Source,
+    source_repository: str,
+    wanted: str,
+    target: RegistryClient,
+    target_repository: str,
+    target_tag: str,
+    platforms: Sequence[str] = (),
+    include_referrers: bool = True,
+    mounts: MountProof | None = None,
+    parallel: int = 4,
+    cancel: CancelToken | None = None,
+) -> ImportPlan:
+    """Read the manifests and ask by HEAD for everything else.
+
+    Manifests that the target has already are read there, so that the source's quota is spared.
+
+    :raises OciError: as an import would.
+    """
+    with closing(Crew(parallel)) as crew:
+        reader = ImageReader(
+            source=source,
+            repository=source_repository,
+            wanted=wanted,
+            platforms=platforms,
+            include_referrers=include_referrers,
+            crew=crew,
+            cancel=cancel or CancelToken(),
+            near=lambda digest: target.find_manifest(target_repository, digest),
+        )
+        digest = reader.resolve()
+        reader.look_near()
+        image = reader.read()
+        blobs = list(image.blobs().values())
+        presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())
+        present = list(crew.map(presence.has, blobs))
+    head = target.head_manifest(target_repository, target_tag)
+    return ImportPlan(
+        source_digest=digest,
+        media_type=image.tree.root.media_type,
+        target_digest=head.digest if head is not None else None,
+        platforms=_platforms(image),
+        bytes_total=sum(blob.size for blob in blobs),
+        bytes_present=sum(blob.size for blob, there in zip(blobs, present, strict=True) if there),
+        referrers=len(image.attached.trees),
+        rate_limit=source.rate_limit,
+        notes=tuple(source.notes),
+        blobs_total=len(blobs),
+        blobs_present=sum(present),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Presence:
+    """Whether the import would get a blob without reading it from the source, by its own rights."""
+
+    source: Source
+    source_repository: str
+    target: RegistryClient
+    target_repository: str
+    mounts: MountProof
+
+    def has(self, blob: Descriptor) -> bool:
+        if self.target.head_blob(self.target_repository, blob.digest) in (blob.size, -1):
+            return True
+        return any(
+            self._may_mount(blob.digest, needs_source_check=candidate.needs_source_check)
+            and self._is_in(candidate.repository, blob)
+            for candidate in self.mounts.candidates(blob.digest)
+        )
+
+    def _may_mount(self, digest: str, *, needs_source_check: bool) -> bool:
+        return not needs_source_check or self.source.head_blob(self.source_repository, digest) is not None
+
+    def _is_in(self, repository: str, blob: Descriptor) -> bool:
+        try:
+            return self.target.head_blob(repository, blob.digest) in (blob.size, -1)
+        except OciError:
+            return False  # Not ours to look at, so not ours to mount from either.
+
+
+def _platforms(image: Image) -> tuple[PlannedPlatform, ...]:
+    root, sums = image.tree.root, blob_sums(image.tree)
+    if not root.is_index:
+        name = image.platforms[0] if image.platforms else ""
+        return (PlannedPlatform(name, root.digest, sums[root.digest]),)
+    found = []
+    for child in image.tree.children():
+        manifest = image.tree.manifests[child.digest]
+        if child.is_attestation or manifest.is_index:
+            continue
+        platform = child.platform
+        name = platform.detailed if platform is not None and not platform.is_unknown else ""
+        found.append(PlannedPlatform(name, child.digest, sums[child.digest]))
+    return tuple(found)

@@ -1,0 +1,275 @@
+"""The sign-in of one registry client: answers challenges, fetches tokens, remembers what worked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from oci.errors import OciError, gettext_noop
+from oci.http.connection import Broken, Malformed, Response
+from oci.limits import TOKEN_BODY_BYTES
+from oci.registry.challenge import Challenge, parse_challenges
+from oci.registry.credentials import (
+    Credential,
+    Token,
+    TokenCache,
+    TokenKey,
+    TokenProvider,
+    choose,
+    may_see_credential,
+    merge_scopes,
+    split_scopes,
+)
+from oci.registry.endpoint import Site
+from oci.registry.error_body import read_error
+from oci.registry.faults import ErrorBody, Role, confused, refused
+from oci.urls import Url
+
+_TOKEN_VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=:|-]+", re.ASCII)
+_CLIENT_ID: Final = "registry-portal"
+#: How long a token of our own making is used; the provider makes the next in no time.
+_PROVIDED_SECONDS: Final = 60.0
+
+
+_NOT_TRUSTED: Final = gettext_noop(
+    "The token server %(host)s is not trusted with the user name and password and was asked anonymously."
+)
+
+
+class SignIn:
+    """Thread-safe. Sends a credential nowhere but where :func:`oci.registry.credentials.may_see_credential` says.
+
+    :param credential: of a person, for this registry; None reads anonymously.
+    :param token_provider: makes bearer tokens itself; then no token server is ever asked.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        credential: Credential | None,
+        token_provider: TokenProvider | None,
+        trusted_realms: Iterable[str],
+    ) -> None:
+        self._site = site
+        self._credential = credential
+        self._provider = token_provider
+        self._trusted_realms = tuple(trusted_realms)
+        self._tokens = TokenCache()
+        self._challenge: Challenge | None = None
+        self._greeted = False
+        #: Scopes that challenges asked for beyond ours, by what we had asked for.
+        self._extra: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    @property
+    def role(self) -> Role:
+        return self._site.role
+
+    @property
+    def account(self) -> str:
+        """Who we are there, for rate limits; empty when anonymous."""
+        return self._credential.username if self._credential else ""
+
+    @property
+    def uses_basic(self) -> bool:
+        """Whether user name and password themselves are what the registry judges."""
+        challenge = self._challenge
+        return self._credential is not None and challenge is not None and challenge.scheme == "basic"
+
+    def bid(self, scopes: Sequence[str]) -> Bid:
+        """The sign-in of one request that needs ``scopes``."""
+        return Bid(self, merge_scopes(scopes))
+
+    @property
+    def must_greet(self) -> bool:
+        """Whether to ask how to sign in before anything else: a registry that lets strangers read a part may say of
+        the rest that it is not there, instead of asking who we are. Without a credential, the first question will do.
+        """
+        return (
+            self._credential is not None
+            and self._provider is None
+            and self._challenge is None
+            and not self._greeted
+        )
+
+    def greeted(self, response: Response) -> None:
+        """Remember how the registry wants us to sign in, by the answer of its root."""
+        self._greeted = True
+        challenge = self.choose(response) if response.status == 401 else None
+        if challenge is not None:
+            self.learn(challenge)
+
+    def learn(self, challenge: Challenge) -> None:
+        self._challenge = challenge
+
+    def scopes_for(self, asked: tuple[str, ...]) -> tuple[str, ...]:
+        return self._extra.get(asked, asked)
+
+    def widen(self, asked: tuple[str, ...], challenge: Challenge) -> bool:
+        """Add what ``challenge`` names; whether that is anything new."""
+        known = self.scopes_for(asked)
+        wider = merge_scopes([*known, *split_scopes(challenge)])
+        self._extra[asked] = wider
+        return wider != known
+
+    def choose(self, response: Response) -> Challenge | None:
+        challenges = parse_challenges(response.header_values("WWW-Authenticate"))
+        if self._provider is not None:
+            return next((each for each in challenges if each.scheme == "bearer"), Challenge("bearer"))
+        return choose(challenges, have_credential=self._credential is not None)
+
+    def header(self, asked: tuple[str, ...], *, rejected: str | None = None) -> str | None:
+        """The Authorization header for a request, None while nothing was asked of us.
+
+        :param rejected: a token that the registry just refused.
+        :raises OciError: the token server refuses or cannot be used. :raises Again: it may work later.
+        """
+        scopes = self.scopes_for(asked)
+        if self._provider is not None:
+            provider = self._provider
+            key: TokenKey = ("", "", "", scopes, "")
+            made = self._tokens.get(
+                key, lambda: Token.lasting(provider(scopes), _PROVIDED_SECONDS), rejected=rejected
+            )
+            return f"Bearer {made.value}"
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        if challenge.scheme == "basic":
+            return self._credential.basic() if self._credential else None
+        realm = self._realm(challenge)
+        service = challenge.params.get("service", "")
+        token = self._tokens.get(
+            (self._site.host, realm.scheme + realm.authority + realm.target, service, scopes, self.account),
+            lambda: self._fetch(realm, service, scopes),
+            rejected=rejected,
+        )
+        return f"Bearer {token.value}"
+
+    def _realm(self, challenge: Challenge) -> Url:
+        realm = self._site.read_url(challenge.params.get("realm", ""))
+        self._site.check_hop(realm)
+        return realm
+
+    def _fetch(self, realm: Url, service: str, scopes: tuple[str, ...]) -> Token:
+        credential = self._credential
+        if credential and not may_see_credential(self._site.base, realm, self._trusted_realms):
+            self._site.note((_NOT_TRUSTED, {"host": realm.authority}))
+            credential = None
+        if credential and credential.is_identity_token:
+            response = self._ask_by_post(realm, service, scopes, credential)
+        else:
+            query = [("service", service)] if service else []
+            query += [("scope", scope) for scope in scopes]
+            if credential:
+                query.append(("account", credential.username))
+            url = realm.with_query(urlencode(query, quote_via=quote, safe=":,/*")) if query else realm
+            headers = [("Authorization", credential.basic())] if credential else []
+            response = self._site.exchange("GET", url, [("Accept", "application/json"), *headers])
+        if response.status != 200:
+            raise self._token_refused(realm, response, signed_in=credential is not None)
+        return self._read_token(realm, response)
+
+    def _ask_by_post(
+        self, realm: Url, service: str, scopes: tuple[str, ...], credential: Credential
+    ) -> Response:
+        form = {
+            "grant_type": "refresh_token",
+            "service": service,
+            "client_id": _CLIENT_ID,
+            "scope": " ".join(scopes),
+            "refresh_token": credential.password,
+        }
+        headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+        return self._site.exchange("POST", realm, headers, urlencode(form).encode())
+
+    def _token_refused(self, realm: Url, response: Response, *, signed_in: bool) -> Exception:
+        status, host = response.status, realm.authority
+        if 300 <= status < 400:
+            response.discard()
+            return confused(self.role, host, "its token server redirects, which is not followed")
+        retry_after = self._site.retry_after(response)
+        body = read_error(response)
+        if status not in (400, 401, 403, 404):
+            return refused(self.role, host, status, body, what="a token", retry_after=retry_after)
+        return self.rejection(host, body, signed_in=signed_in)
+
+    def rejection(self, host: str, body: ErrorBody, *, signed_in: bool) -> OciError:
+        """The final word of a registry or its token server about who we are."""
+        detail = f": {body.text}" if body.text else ""
+        if self.role == "target":
+            template = gettext_noop("The target registry's sign-in at %(host)s failed%(detail)s")
+            return OciError("target_error", template, host=host, detail=detail)
+        if signed_in:
+            template = gettext_noop("%(host)s refuses the user name or password%(detail)s")
+        elif self._credential is not None:
+            template = gettext_noop(
+                "%(host)s does not let us read this, and is not trusted with the user name and password%(detail)s"
+            )
+        else:
+            template = gettext_noop(
+                "%(host)s does not let us read this: it does not exist there or needs a sign-in%(detail)s"
+            )
+        return OciError("unauthorized", template, host=host, detail=detail)
+
+    def _read_token(self, realm: Url, response: Response) -> Token:
+        try:
+            document = json.loads(response.read(TOKEN_BODY_BYTES))
+        except (Broken, Malformed) as error:
+            raise self._site.translated(error, realm) from error
+        except (OverflowError, ValueError, RecursionError):
+            raise confused(self.role, realm.authority, "its token answer is not readable") from None
+        said = document if isinstance(document, dict) else {}
+        value = said.get("token") or said.get("access_token")
+        if not isinstance(value, str) or not _TOKEN_VALUE.fullmatch(value):
+            raise confused(self.role, realm.authority, "its token answer holds no token")
+        return Token.lasting(value, _lifetime(said.get("expires_in")))
+
+
+def _lifetime(said: object) -> float:
+    """Seconds; 0 when unsaid or senseless."""
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 < said < 10**9:
+        return float(said)
+    return 0.0
+
+
+class Bid:
+    """One request's way through the challenges: at most one renewal, and one widening of the scopes."""
+
+    def __init__(self, signin: SignIn, asked: tuple[str, ...]) -> None:
+        self._signin = signin
+        self._asked = asked
+        self._renewed = False
+        self._widened = False
+        self._header: str | None = None
+
+    def header(self) -> str | None:
+        if self._header is None:
+            self._header = self._signin.header(self._asked)
+        return self._header
+
+    def answer(self, response: Response) -> bool:
+        """Prepare another try after a 401; False when there is nothing more to show."""
+        challenge = self._signin.choose(response)
+        if challenge is None:
+            return False
+        self._signin.learn(challenge)
+        widened = (
+            not self._widened and challenge.scheme == "bearer" and self._signin.widen(self._asked, challenge)
+        )
+        if self._header is not None:
+            same_basic = challenge.scheme == "basic" and self._scheme == "basic"
+            if same_basic or (self._renewed and not widened):
+                return False
+            self._renewed = self._renewed or not widened
+            self._widened = self._widened or widened
+        rejected = self._header.partition(" ")[2] if self._header and self._scheme == "bearer" else None
+        self._header = self._signin.header(self._asked, rejected=rejected)
+        return self._header is not None
+
+    @property
+    def _scheme(self) -> str:
+        return (self._header or "").partition(" ")[0].lower()

@@ -1,0 +1,260 @@
+"""Upload sessions at a registry: begun, fed, asked how far they are, committed or deleted. One try each.
+
+Each request carries all bytes that are left, so a minimum size of chunks (``OCI-Chunk-Min-Length``) never binds; only
+where bytes are gathered first (:mod:`oci.registry.chunked_upload`) it is minded.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import quote
+
+from oci.errors import Canceled, OciError
+from oci.http.connection import Broken, Malformed, Response
+from oci.http.transport import Sending
+from oci.registry.blobs import as_size
+from oci.registry.faults import Again, confused
+from oci.registry.session import Scopes, Session
+from oci.spec.digest import parse_digest
+from oci.urls import Url
+
+_RANGE: Final = re.compile(r"(?:bytes[= ])?0-([0-9]{1,19})", re.ASCII)
+#: An answer that came before the body was sent is there already when sending fails.
+_EARLY_ANSWER_SECONDS: Final = 2.0
+_OCTETS: Final = ("Content-Type", "application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """The registry made the blob visible without any upload."""
+
+
+class Answers(Protocol):
+    """A request on its way that may be answered before its end."""
+
+    @property
+    def url(self) -> Url: ...
+
+    def finish(self, *, seconds: float | None = None) -> Response: ...
+
+
+class Upload:
+    """One session. ``location`` is always the latest that the registry named; ``offset`` what it holds."""
+
+    def __init__(self, session: Session, scopes: Scopes, location: Url, *, what: str) -> None:
+        self.session = session
+        self.scopes = scopes
+        self.location = location
+        self.offset = 0
+        self._what = what
+        self._redirected: Url | None = None
+        #: CNCF Distribution: what broke off in the middle can't be deleted there (see :mod:`oci.registry.chunked_upload`).
+        self.is_distribution = False
+        #: The least bytes of a request that is not the last (``OCI-Chunk-Min-Length``).
+        self.least = 0
+        #: Other bytes than the blob's were sent to it.
+        self.spoiled = False
+        #: Set when the last answer was a redirect that is still to be followed.
+        self.follows = False
+
+    def begin_put(self, digest: str, length: int) -> Sending:
+        """The whole blob, or its rest, in one PUT that commits."""
+        url = self._redirected or self._commit_url(digest)
+        return self.session.begin("PUT", url, scopes=self.scopes, headers=[_OCTETS], length=length)
+
+    def begin_patch(self, length: int) -> Sending:
+        """The next ``length`` bytes, without a commit."""
+        headers = [_OCTETS, self._content_range(length)]
+        url = self._redirected or self.location
+        return self.session.begin("PATCH", url, scopes=self.scopes, headers=headers, length=length)
+
+    def finish_put(self, sending: Sending) -> None:
+        """Wait for the answer that the blob is committed."""
+        self._judge(self._answer(sending), (200, 201, 202, 204)).discard()
+
+    def finish_patch(self, sending: Sending, length: int) -> None:
+        """Wait for the answer that the bytes are held."""
+        self._held_after(self._answer(sending), length)
+
+    def _content_range(self, length: int) -> tuple[str, str]:
+        return "Content-Range", f"{self.offset}-{self.offset + length - 1}"
+
+    def _held_after(self, response: Response, length: int) -> None:
+        """After ``length`` more bytes were sent."""
+        self._judge(response, (200, 201, 202, 204))
+        self._moved(response)
+        held = _held(response)
+        response.discard()
+        self.offset += length
+        if held is not None and held != self.offset:
+            raise Again(
+                confused(self.session.site.role, self.session.site.host, "it holds another number of bytes")
+            )
+
+    def commit(self, digest: str, rest: bytes = b"") -> None:
+        """Close a session that holds all bytes but ``rest``, which goes along."""
+        url = self._commit_url(digest)
+        headers = [_OCTETS, self._content_range(len(rest))] if rest and self.offset else [_OCTETS]
+        response = self.session.ask("PUT", url, scopes=self.scopes, headers=headers, body=rest)
+        self._judge(response, (200, 201, 202, 204)).discard()
+
+    def patch(self, piece: bytes) -> None:
+        """The next bytes, in one request that is over before anyone waits for more."""
+        headers = [_OCTETS, self._content_range(len(piece))]
+        response = self.session.ask("PATCH", self.location, scopes=self.scopes, headers=headers, body=piece)
+        self._held_after(response, len(piece))
+
+    def broken(self, sending: Answers, error: Broken | Malformed) -> Exception:
+        """Why sending failed: by the answer that came early, else by the connection."""
+        try:
+            response = sending.finish(seconds=_EARLY_ANSWER_SECONDS)
+        except (Broken, Malformed):
+            return self.session.site.translated(error, sending.url)
+        if response.status < 300:
+            response.close()
+            return self.session.site.translated(error, sending.url)
+        try:
+            self._judge(response, ())
+        except (Again, OciError) as refusal:
+            return refusal
+        return self.session.site.translated(error, sending.url)
+
+    def fill_up(self, sending: Sending, missing: int, seconds: float) -> None:
+        """End a PATCH in good order whose rest will not come, so that the session can be deleted."""
+        self.spoiled = True
+        response = sending.fill(missing, seconds)
+        if response is None:
+            return
+        try:
+            if response.status < 300:
+                self._moved(response)
+        except OciError:
+            response.close()
+        response.discard()
+
+    def ask_offset(self) -> int | None:
+        """What the session holds, None when it is lost or nothing worth keeping."""
+        try:
+            response = self.session.ask("GET", self.location, scopes=self.scopes)
+        except (Again, OciError):
+            return None
+        held = _held(response) if response.status in (200, 202, 204) else None
+        if held is not None:
+            self._moved(response)
+        response.discard()
+        # "0-0" may mean one byte or none.
+        return held if held is not None and held > 1 else None
+
+    def delete(self) -> bool:
+        """Drop the session; whether the registry knows of it no more."""
+        try:
+            response = self.session.ask("DELETE", self.location, scopes=self.scopes)
+        except (Again, OciError, Canceled):
+            return False
+        response.discard()
+        return response.status < 500
+
+    def _commit_url(self, digest: str) -> Url:
+        return self.location.with_query(f"digest={quote(digest, safe=':')}")
+
+    def _answer(self, sending: Sending) -> Response:
+        try:
+            return sending.finish()
+        except (Broken, Malformed) as error:
+            raise self.session.site.translated(error, sending.url) from error
+
+    def _judge(self, response: Response, accept: tuple[int, ...]) -> Response:
+        if response.status in accept:
+            return response
+        location = response.header("Location")
+        if response.status in (307, 308) and location:
+            response.discard()
+            if self._redirected is not None:
+                raise confused(self.session.site.role, self.session.site.host, "it redirects an upload twice")
+            self._redirected = self.session.follow(response.url, location)
+            self.follows = True
+            error = confused(
+                self.session.site.role, self.session.site.host, "it redirects an upload in circles"
+            )
+            raise Again(error, at_once=True)
+        own = response.url.origin == self.session.site.base.origin
+        if response.status == 401 and own and self.session.renew(response, self.scopes):
+            raise Again(_as_error(self.session.refusal(response, self._what)), at_once=True, tries=3)
+        fault = self.session.refusal(response, self._what)
+        if response.status in (404, 416) and isinstance(fault, OciError):
+            # A lost session: begun again within the budget.
+            raise Again(fault)
+        raise fault
+
+    def _moved(self, response: Response) -> None:
+        location = response.header("Location")
+        if location:
+            self.location = self.session.follow(response.url, location)
+            self._redirected = None
+
+
+def _as_error(fault: Exception) -> OciError:
+    if isinstance(fault, Again):
+        return fault.error
+    if isinstance(fault, OciError):
+        return fault
+    raise fault
+
+
+def _held(response: Response) -> int | None:
+    match = _RANGE.fullmatch((response.header("Range") or "").strip())
+    return int(match[1]) + 1 if match else None
+
+
+def start_upload(
+    session: Session, repository: str, digest: str, *, scopes: Scopes, mount_from: str | None = None
+) -> Upload | Mounted:
+    """Begin a session, or have the blob mounted from ``mount_from`` where the registry agrees."""
+    path = f"/v2/{repository}/blobs/uploads/"
+    query = []
+    if mount_from is not None:
+        query = [f"mount={quote(digest, safe=':')}", f"from={quote(mount_from, safe='/')}"]
+    elif parse_digest(digest)[0] != "sha256":
+        query = [f"digest-algorithm={parse_digest(digest)[0]}"]
+    url = session.url(path + ("?" + "&".join(query) if query else ""))
+    accept = (201, 202) if mount_from is not None else (202, 201)
+    response = session.request("POST", url, scopes=scopes, what=digest, accept=accept, body=b"")
+    location = response.header("Location")
+    if response.status == 201 and mount_from is not None:
+        response.discard()
+        return Mounted()
+    if not location:
+        response.discard()
+        raise confused(session.site.role, session.site.host, "it begins an upload without a Location")
+    goal = session.follow(response.url, location)
+    least = as_size(response.header("OCI-Chunk-Min-Length"))
+    distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in goal.query
+    response.discard()
+    upload = Upload(session, scopes, goal, what=digest)
+    upload.is_distribution, upload.least = distribution, least
+    return upload
+
+
+class OpenUploads:
+    """Sessions that were begun and not yet ended, so that a cancel can delete them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[int, Upload] = {}
+
+    def add(self, upload: Upload) -> None:
+        with self._lock:
+            self._open[id(upload)] = upload
+
+    def discard(self, upload: Upload) -> None:
+        with self._lock:
+            self._open.pop(id(upload), None)
+
+    def take_all(self) -> list[Upload]:
+        with self._lock:
+            uploads = list(self._open.values())
+            self._open.clear()
+        return uploads

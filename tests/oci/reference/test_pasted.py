@@ -1,0 +1,236 @@
+"""What people paste is understood, and the page can say how."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci.redaction import scrub
+from oci.reference.command_line import hide_passwords
+from oci.reference.grammar import ReferenceError_
+from oci.reference.parser import Pasted, parse_reference, read_pasted
+
+
+def notes_of(pasted: Pasted) -> list[str]:
+    return [template % params for template, params in pasted.notes]
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        ("nginx", "docker.io/library/nginx:latest"),
+        ("  nginx:1.27\r\n", "docker.io/library/nginx:1.27"),
+        ("`nginx`", "docker.io/library/nginx:latest"),
+        ("docker pull nginx", "docker.io/library/nginx:latest"),
+        ("$ sudo docker  image pull -q ghcr.io/o/r:v1", "ghcr.io/o/r:v1"),
+        ("docker pull --platform=linux/arm64 nginx", "docker.io/library/nginx:latest"),
+        (
+            "docker pull --platform linux/arm64 --quiet nginx # the web server",
+            "docker.io/library/nginx:latest",
+        ),
+        ("podman pull quay.io/a/b", "quay.io/a/b:latest"),
+        ("nerdctl image pull quay.io/a/b", "quay.io/a/b:latest"),
+        ("podman pull docker://quay.io/a/b", "quay.io/a/b:latest"),
+        ("crictl pull registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
+        ("ctr -n k8s.io images pull registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
+        ("helm pull oci://ghcr.io/charts/app --version 6.5.0", "ghcr.io/charts/app:6.5.0"),
+        ("helm pull --version=6.5.0+build.1 oci://ghcr.io/charts/app", "ghcr.io/charts/app:6.5.0_build.1"),
+        ('helm pull "oci://localhost:5000/app" --version "v1.2"', "localhost:5000/app:v1.2"),
+        ("helm pull oci://ghcr.io/charts/app:6.5.0 --version 6.5.0", "ghcr.io/charts/app:6.5.0"),
+        ("helm pull oci://ghcr.io/charts/app", "ghcr.io/charts/app:latest"),
+        ("crane pull --version 6.5.0 ghcr.io/o/r", "ghcr.io/o/r:latest"),
+        ("FROM --platform=linux/amd64 python:3.11 AS build", "docker.io/library/python:3.11"),
+        ('    image: "nginx:1.27"', "docker.io/library/nginx:1.27"),
+        ("- image: nginx", "docker.io/library/nginx:latest"),
+        ("https://ghcr.io/owner/repo:tag", "ghcr.io/owner/repo:tag"),
+        ("HTTPS://quay.io/a/b/", "quay.io/a/b:latest"),
+        ("http://localhost:5000/app:v1", "localhost:5000/app:v1"),
+        ("docker://nginx", "docker.io/library/nginx:latest"),
+        ("https://hub.docker.com/_/nginx", "docker.io/library/nginx:latest"),
+        ("hub.docker.com/_/nginx", "docker.io/library/nginx:latest"),
+        ("https://hub.docker.com/_/nginx/tags?page=1&name=1.27", "docker.io/library/nginx:1.27"),
+        ("https://hub.docker.com/_/nginx?tab=tags#top", "docker.io/library/nginx:latest"),
+        ("https://hub.docker.com/r/bitnami/redis", "docker.io/bitnami/redis:latest"),
+        ("hub.docker.com/r/bitnami/redis/tags", "docker.io/bitnami/redis:latest"),
+        ("https://hub.docker.com/repository/docker/a/b/general", "docker.io/a/b:latest"),
+        (
+            "https://hub.docker.com/layers/library/nginx/1.27/images/sha256-abc?context=explore",
+            "docker.io/library/nginx:1.27",
+        ),
+        ("https://hub.docker.com/layers/a/b/v2/images/sha256-abc", "docker.io/a/b:v2"),
+        ("https://quay.io/repository/prometheus/prometheus?tab=tags", "quay.io/prometheus/prometheus:latest"),
+        ("https://quay.io/repository/a/b/tag/v1", "quay.io/a/b:v1"),
+        ("https://github.com/Owner/repo/pkgs/container/repo", "ghcr.io/owner/repo:latest"),
+        ("https://github.com/orgs/o/packages/container/package/a%2Fb", "ghcr.io/o/a/b:latest"),
+        ("https://github.com/users/o/packages/container/r/123", "ghcr.io/o/r:latest"),
+    ],
+)
+def test_it_is_understood(text: str, image: str) -> None:
+    assert str(read_pasted(text).reference) == image
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("docker pull nginx", "Understood as the command “docker pull”."),
+        ("https://ghcr.io/o/r", "The prefix https:// was left out."),
+        ("https://hub.docker.com/_/nginx", "Understood as the page of nginx at Docker Hub."),
+        ("docker pull --platform linux/arm64 nginx", "Only the platform linux/arm64 was asked for."),
+        ("docker pull -q nginx", "The option -q was left out."),
+        ("helm pull oci://ghcr.io/a/b --version 6.5.0", "The version 6.5.0 of the chart is its tag."),
+        ("image: nginx", "Understood as the command “image”."),
+    ],
+)
+def test_it_says_how(text: str, sentence: str) -> None:
+    assert sentence in notes_of(read_pasted(text))
+
+
+def test_a_plain_reference_needs_no_note() -> None:
+    assert read_pasted("nginx:1").notes == ()
+
+
+def test_the_platform_of_a_command_is_handed_on() -> None:
+    assert read_pasted("docker pull --platform=linux/arm/v7 nginx").platforms == ("linux/arm/v7",)
+    assert read_pasted("docker pull nginx").platforms == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("https://example.com", "names no image"),
+        ("https://example.com/", "names no image"),
+        ("https://nginx", "names no image"),
+        ("https://user:s3cret@ghcr.io/o/r", "Leave the username and password out"),
+        ("https://hub.docker.com/search?q=nginx", "shows no single image"),
+        ("https://hub.docker.com", "shows no single image"),
+        ("https://quay.io/repository/", "shows no single image"),
+        ("https://github.com/owner/repo", "shows no single image"),
+        ("docker pull nginx redis", "one image at a time"),
+        ("docker pull -q", "one image at a time"),
+        ("helm pull oci://ghcr.io/a/b --version '>=1.2 <2'", ">=1.2 <2 is not one version"),
+        ("nginx\nredis", "contains spaces"),
+        ("docker run nginx", "contains spaces"),
+        ("x" * 5000, "at most"),
+        ("ftp://ghcr.io/a", "not"),
+        ("", "Enter an image reference"),
+    ],
+)
+def test_a_refusal_says_why(text: str, sentence: str) -> None:
+    with pytest.raises(ReferenceError_) as refused:
+        read_pasted(text)
+    assert sentence in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+PW = "Hunter2-Secret"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (f"podman pull --creds deploy:{PW} ghcr.io/o/r:1", "podman pull --creds *** ghcr.io/o/r:1"),
+        (f"podman pull --creds=deploy:{PW} ghcr.io/o/r:1", "podman pull --creds=*** ghcr.io/o/r:1"),
+        (f"ctr images pull -u deploy:{PW} ghcr.io/o/r:1", "ctr images pull -u *** ghcr.io/o/r:1"),
+        (f"ctr images pull -udeploy:{PW} ghcr.io/o/r:1", "ctr images pull -u*** ghcr.io/o/r:1"),
+        (f"ctr image pull --user 'deploy:{PW} x' ghcr.io/o/r:1", "ctr image pull --user *** ghcr.io/o/r:1"),
+        (f"crictl pull --auth {PW} ghcr.io/o/r:1", "crictl pull --auth *** ghcr.io/o/r:1"),
+        (
+            f"helm pull --username deploy --password={PW} oci://ghcr.io/o/r --version 1.2.3",
+            "helm pull --username *** --password=*** oci://ghcr.io/o/r:1.2.3 --version 1.2.3",
+        ),
+        (f"docker pull --password {PW} -q ghcr.io/o/r:1", "docker pull --password *** -q ghcr.io/o/r:1"),
+        (f"docker pull -p{PW} ghcr.io/o/r:1", "docker pull -p*** ghcr.io/o/r:1"),
+        (f'docker pull --password "{PW} x" ghcr.io/o/r:1', "docker pull --password *** ghcr.io/o/r:1"),
+        (f"docker pull ghcr.io/o/r:1 --password '{PW} x", "docker pull ghcr.io/o/r:1 --password ***"),
+        (f"docker pull --new-option={PW} ghcr.io/o/r:1", "docker pull --new-option=*** ghcr.io/o/r:1"),
+        (f"docker pull --creds:{PW} ghcr.io/o/r:1", "docker pull --creds*** ghcr.io/o/r:1"),
+        (f"docker pull ghcr.io/o/r:1 # password {PW}", "docker pull ghcr.io/o/r:1"),
+        (f"FROM ghcr.io/o/r:1 AS build {PW}", "FROM ghcr.io/o/r:1 AS build"),
+        (f"https://hub.docker.com/_/nginx/tags?name=1&token={PW}", "https://hub.docker.com/_/nginx/tags?name=1"),
+        (f"docker pull https://quay.io/repository/a/b?tab=tags&t={PW}", "docker pull https://quay.io/repository/a/b?tab=tags"),
+        (f"https://github.com/o/r/pkgs/container/r#access={PW}", "https://github.com/o/r/pkgs/container/r"),
+    ],
+)  # fmt: skip
+def test_what_is_kept_of_it_holds_no_password(typed: str, kept: str) -> None:
+    pasted = read_pasted(typed)
+    assert pasted.kept == kept
+    assert PW not in repr(pasted)
+    again = read_pasted(kept)
+    assert (again.reference, again.platforms, again.kept) == (pasted.reference, pasted.platforms, kept)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "  nginx:1.27\r\n",
+        "`nginx`",
+        "$ sudo docker  image pull -q ghcr.io/o/r:v1",
+        "docker pull --platform linux/arm64 --tls-verify=false ghcr.io/o/r:v1",
+        "FROM --platform=linux/amd64 python:3.11 AS build",
+        '    image: "nginx:1.27"',
+        "helm pull oci://ghcr.io/charts/app --version 6.5.0",
+        "https://hub.docker.com/_/nginx/tags?page=1&name=1.27",
+        "https://hub.docker.com/_/nginx?tab=tags#top",
+        "docker://ghcr.io/team/secret:1",
+    ],
+)
+def test_what_holds_none_is_kept_as_it_was_typed(typed: str) -> None:
+    assert read_pasted(typed).kept == typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io && docker pull ghcr.io/o/r:1",
+        f"docker login -u deploy -p {PW} ghcr.io\ndocker pull ghcr.io/o/r:1",
+        f"REGISTRY_PASSWORD={PW} docker pull ghcr.io/o/r:1",
+        f"REGISTRY_PASSWORD={PW}",
+        f"curl -u deploy:{PW} https://ghcr.io/v2/o/r/manifests/1",
+        f"deploy:{PW}@ghcr.io/o/r:1",
+        f"https://deploy:{PW}@hub.docker.com/_/nginx",
+        f"docker pull https://deploy:{PW}@ghcr.io/o/r:1",
+        f"docker pull ghcr.io/o/r:1 {PW}",
+        f"skopeo copy --src-creds deploy:{PW} docker://a/b docker://c/d",
+    ],
+)
+def test_what_is_not_understood_is_not_repeated(typed: str) -> None:
+    with pytest.raises(ReferenceError_) as refused:
+        read_pasted(typed)
+    assert PW not in scrub(str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"docker login -u deploy -p {PW} ghcr.io",
+        f"docker login -p{PW} ghcr.io",
+        f"helm registry login --username deploy --password={PW} ghcr.io",
+        f"export REGISTRY_PW='{PW}'",
+        f"curl -u deploy:{PW} https://ghcr.io/",
+        f"kubectl create secret docker-registry x --docker-password={PW}",
+        f"deploy@ghcr.io https://deploy:{PW}@ghcr.io/",
+    ],
+)
+def test_the_passwords_of_any_command_are_hidden(typed: str) -> None:
+    assert PW not in hide_passwords(typed)
+
+
+@given(st.text(alphabet="docker pul-n=:'\"\\/#@ asAS\t", max_size=80))
+def test_what_is_kept_is_understood_as_the_same(text: str) -> None:
+    try:
+        pasted = read_pasted("docker pull " + text)
+    except ReferenceError_:
+        return
+    again = read_pasted(pasted.kept)
+    assert (again.reference, again.platforms, again.kept) == (pasted.reference, pasted.platforms, pasted.kept)
+
+
+@given(st.text(max_size=120))
+def test_any_text_gives_a_reference_or_a_sentence(text: str) -> None:
+    try:
+        pasted = read_pasted(text)
+    except ReferenceError_ as refused:
+        assert str(refused)
+    else:
+        assert parse_reference(str(pasted.reference)) == pasted.reference
