@@ -9,7 +9,7 @@ class ImageImportConfig(AppConfig):
 
     def ready(self) -> None:
         from imageimport import hints, searchindex
-        from projects import notices
+        from projects.registry import tag_notices
 
-        notices.when_noted.append(hints.look)
+        tag_notices.when_noted.append(hints.look)
         post_migrate.connect(searchindex.ensure, sender=self, dispatch_uid="imageimport.searchindex")

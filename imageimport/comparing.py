@@ -18,7 +18,7 @@ from oci.registry.client import RegistryClient
 from oci.registry.faults import IMAGE_NOT_FOUND
 from oci.registry.retry import RetryBudget
 from oci.registry.source import Source
-from projects import registry
+from projects.registry import client
 
 #: Retries of one run, together; the next run is a new chance, seconds.
 RETRY_SECONDS: Final = 30.0
@@ -65,7 +65,7 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
         source = engine.source_client(
             reference, user=schedule.created_by, credential=credential, budget=budget
         )
-        target = registry.target_client(access={repository: registry.PULL}, budget=budget)
+        target = client.target_client(access={repository: client.PULL}, budget=budget)
         try:
             source.ping()
             target.ping()

@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from imageimport.choices import Outcome
 from imageimport.models import ImportTask, MetricCount
-from projects import registry as own_registry
+from projects.registry import client as own_registry
 
 #: Upper bounds of the histograms' buckets, seconds.
 BOUNDS: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)

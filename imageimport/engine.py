@@ -21,8 +21,9 @@ from oci.registry.mirrors import MIRROR_TRIES, MirroredSource
 from oci.registry.retry import RetryBudget
 from oci.registry.source import Source
 from oci.urls import DEFAULT_PORTS
-from projects import permissions, registry
+from projects import permissions
 from projects.models import Project
+from projects.registry import client
 
 
 class Audience(Protocol):
@@ -66,7 +67,7 @@ def import_door(mirror: str = "") -> Door:
 
 def is_own(source: Reference) -> bool:
     """Whether a reference leads to the portal's own registry, by whichever of its names."""
-    return source.host in {settings.REGISTRY_PUBLIC_HOST.lower(), registry.own_host().lower()}
+    return source.host in {settings.REGISTRY_PUBLIC_HOST.lower(), client.own_host().lower()}
 
 
 def check_literal_source(source: Reference) -> None:
@@ -179,7 +180,7 @@ def _own_source(
             what=source.repository,
         )
     access = {source.repository: "pull"}
-    return registry.target_client(access=access, role="source", cancel=cancel, documents=documents)
+    return client.target_client(access=access, role="source", cancel=cancel, documents=documents)
 
 
 def refuse_other_digest(target: RegistryClient, repository: str, tag: str, digest: str) -> None:

@@ -15,7 +15,7 @@ from imageimport.models import ImportTask
 from imageimport.searching import search
 from projects.models import Project
 
-#: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.trigrams.TrigramIndex.common`).
+#: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.search.trigrams.TrigramIndex.common`).
 FEW: Final = 1000
 
 

@@ -109,5 +109,5 @@ def after_commit(count: int = 1) -> None:
 
 
 def look() -> None:
-    """Hint that a tag waits to be looked at (:data:`projects.notices.when_noted`)."""
+    """Hint that a tag waits to be looked at (:data:`projects.registry.tag_notices.when_noted`)."""
     _looks.owe(1)

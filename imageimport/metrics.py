@@ -26,7 +26,7 @@ from imageimport.choices import OCCUPYING, Outcome, Status, Transport
 from imageimport.models import ImportTask, MetricCount, WebhookDelivery
 from imageimport.sweeping import SWEPT
 from oci.errors import ERROR_CODES
-from projects import refusals
+from projects.token_service import refusals
 
 #: Upper bounds as Prometheus writes them, the last without one.
 _LE: Final = (*(str(float(bound)) for bound in counting.BOUNDS), "+Inf")

@@ -29,8 +29,8 @@ from oci.cancel import CancelToken
 from oci.copy.publisher import TagNotKept
 from oci.errors import OciError, gettext_noop
 from projects import services as project_services
-from projects.deleting import delete_tag
 from projects.models import Project
+from projects.registry.delete import delete_tag
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

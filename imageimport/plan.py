@@ -22,8 +22,9 @@ from oci.errors import OciError
 from oci.reference.parser import parse_reference
 from oci.registry.rate_limit import RateLimit
 from oci.registry.retry import RetryBudget
-from projects import places, registry
+from projects import places
 from projects.models import Image, Project
+from projects.registry import client
 
 #: All questions together, and retries among them, seconds.
 MOST_SECONDS: Final = 25.0
@@ -82,7 +83,7 @@ def make_plan(*, project: Project, user: User | None, request: ImportRequest) ->
 def _ask(project: Project, user: User | None, prepared: Prepared, cancel: CancelToken) -> ImportPlan:
     task = prepared.task
     repository = f"{project.name}/{task.target_name}"
-    access = {repository: registry.PULL}
+    access = {repository: client.PULL}
     budget = RetryBudget(seconds=RETRY_SECONDS)
     with source_of(task) as (reference, credential):
         source = engine.source_client(
@@ -94,7 +95,7 @@ def _ask(project: Project, user: User | None, prepared: Prepared, cancel: Cancel
             repository=repository,
             access=access,
         )
-        target = registry.target_client(access=access, cancel=cancel, budget=budget)
+        target = client.target_client(access=access, cancel=cancel, budget=budget)
         try:
             return engine_plan.make_plan(
                 source=source,

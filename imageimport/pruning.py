@@ -22,8 +22,8 @@ from imageimport.models import (
     ReferrerAnnouncement,
     WebhookDelivery,
 )
-from projects import refusals
 from projects.models import AuditEvent
+from projects.token_service import refusals
 
 #: Rows removed by one statement, so that no lock is held for long.
 BATCH: Final = 5000

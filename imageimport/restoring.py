@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from imageimport import services, timeline
 from imageimport.requests import Refused
 from oci.errors import OciError
-from projects import audit, places, registry
+from projects import audit, places
 from projects import services as project_services
-from projects.inspecting import Inspected, inspect
 from projects.models import Image
+from projects.registry import client
+from projects.registry.inspect import Inspected, inspect
 
 
 def restore(
@@ -70,7 +71,7 @@ def _put(repository: str, tag: str, digest: str) -> Inspected:
 
     :raises Refused: ``digest_gone``. :raises OciError: the registry is away.
     """
-    with places.asking_ours(), registry.opened(access={repository: registry.PUSH}) as target:
+    with places.asking_ours(), client.opened(access={repository: client.PUSH}) as target:
         try:
             found = inspect(target, repository, digest)
             if found is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from projects import statistics
-from projects.trigrams import TrigramIndex
+from projects.search import sqlite_statistics
+from projects.search.trigrams import TrigramIndex
 
 TASKS: Final = TrigramIndex(
     "image_import_tasks", "image_import_search", ("source_image", "target_image"), "created_at"
@@ -34,4 +34,4 @@ FEW: Final = frozenset(
 def ensure(using: str = "default", **_: Any) -> None:
     """After ``migrate``: make what is missing, and tell the planner of the tables."""
     TASKS.ensure(using)
-    statistics.ensure((*TASKS.tables, *LARGE), using, few=FEW)
+    sqlite_statistics.ensure((*TASKS.tables, *LARGE), using, few=FEW)

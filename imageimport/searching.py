@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from imageimport.models import ImportTask
 from imageimport.searchindex import TASKS
-from projects import finding
+from projects.search import query
 
 
 def search(tasks: QuerySet[ImportTask], text: str, *, project_id: UUID | None = None) -> QuerySet[ImportTask]:
@@ -19,7 +19,7 @@ def search(tasks: QuerySet[ImportTask], text: str, *, project_id: UUID | None = 
     text = text.strip().replace("\x00", "")
     if not text:
         return tasks
-    rare = finding.rare(TASKS, [[text]], project_id=project_id)
+    rare = query.rare(TASKS, [[text]], project_id=project_id)
     if rare is not None:
         tasks = tasks.filter(pk__in=rare)
     return tasks.filter(Q(source_image__icontains=text) | Q(target_image__icontains=text))

@@ -11,7 +11,7 @@ from celery.signals import worker_init, worker_shutting_down
 
 from imageimport import hints, leases, pipeline, pruning, schedules, stopping, webhooks
 from imageimport.sweeping import sweep as sweep_service
-from projects import notices, reconcile
+from projects.registry import reconcile, tag_notices
 
 
 @worker_init.connect
@@ -55,7 +55,7 @@ def start_schedules() -> None:
 
 @shared_task
 def look_at_tags() -> None:
-    notices.look_due(stop=stopping.asked)
+    tag_notices.look_due(stop=stopping.asked)
 
 
 @shared_task

@@ -15,10 +15,11 @@ class ProjectsConfig(AppConfig):
 
 def make_ready(using: str = "default", **_: Any) -> None:
     """After ``migrate``: what the database keeps beside the tables."""
-    from projects import holdings, statistics, trigrams
+    from projects import holdings
+    from projects.search import sqlite_statistics, trigrams
 
     for index in trigrams.INDEXES:
         index.ensure(using)
     holdings.ensure(using)
     tables = [table for index in trigrams.INDEXES for table in index.tables]
-    statistics.ensure(("projects_membership", *tables), using)
+    sqlite_statistics.ensure(("projects_membership", *tables), using)

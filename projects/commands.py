@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts.snippets import kubernetes_line
 from projects.models import Project
-from projects.pulling import CLIENTS
+from projects.pull_commands import CLIENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Image(models.Model):
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
     pull_count = models.PositiveBigIntegerField(_("pulls"), default=0)
     last_pulled_at = models.DateTimeField(_("last pulled"), null=True, blank=True)
-    #: When the row was last compared with the registry (projects.reconcile).
+    #: When the row was last compared with the registry (projects.registry.reconcile).
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -150,7 +150,7 @@ class Holding(models.Model):
 
 
 class TagNotice(models.Model):
-    """A tag that the registry reported, until a worker has looked at it (:mod:`projects.notices`)."""
+    """A tag that the registry reported, until a worker has looked at it (:mod:`projects.registry.tag_notices`)."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     #: Inside the project, as of an :class:`Image`.
@@ -244,7 +244,7 @@ class AuditEvent(models.Model):
 
 
 class RefusalCount(models.Model):
-    """How often nobody known was refused something in a project within an hour (:mod:`projects.refusals`)."""
+    """How often nobody known was refused something in a project within an hour (:mod:`projects.token_service.refusals`)."""
 
     #: Empty: no such project. A name stays the project's, so no key is needed.
     project_name = models.CharField(max_length=63, blank=True, default="")

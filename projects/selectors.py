@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from projects import finding
 from projects.models import Image, Membership, Project, Role
 from projects.permissions import OPEN
-from projects.trigrams import IMAGES
+from projects.search import query
+from projects.search.trigrams import IMAGES
 
 
 def visible_projects(user: Any) -> QuerySet[Project]:
@@ -57,5 +57,5 @@ def search_images(images: QuerySet[Image], text: str, *, project_id: UUID | None
     found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__istartswith=text)
     if colon:
         found |= Q(repository__icontains=name, tag__istartswith=tag)
-    rare = finding.rare(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
+    rare = query.rare(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
     return images.filter(found) if rare is None else images.filter(pk__in=rare).filter(found)

@@ -108,7 +108,7 @@ def update_project(
 
 @transaction.atomic
 def forget_project(*, project: Project, user: User, request: HttpRequest | None = None) -> None:
-    """Delete the rows of a project whose content is gone (:func:`projects.removal.delete_project`)."""
+    """Delete the rows of a project whose content is gone (:func:`projects.registry.removal.delete_project`)."""
     audit.record(action="project.deleted", actor=user, project=None, subject=project.name, request=request)
     project.delete()
 

@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from oci.egress.door import Door, EgressPolicy, split_url
 from oci.egress.own_endpoints import OwnEndpoints
 from oci.errors import OciError
-from projects.tokens import signer_of
+from projects.token_service.tokens import signer_of
 
 #: Wider networks than these in IMPORT_PRIVATE_SOURCES open more than anybody means.
 WIDEST = {4: 8, 6: 32}

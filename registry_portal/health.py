@@ -19,7 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from imageimport.metrics import registry as metrics_registry
 from oci.errors import OciError
-from projects import registry as own_registry
+from projects.registry import client as own_registry
 
 #: Each question waits at most this long, seconds.
 PATIENCE: Final = 2.0

@@ -22,7 +22,7 @@ from bench.scale.rows import Row, World
 from imageimport.models import ImportAttempt, ImportBatch, ImportLayer, ImportTask, Schedule, TagDigest
 from imageimport.searchindex import TASKS
 from projects.models import AuditEvent, Image, Membership, Project, Role
-from projects.trigrams import EVENTS, IMAGES
+from projects.search.trigrams import EVENTS, IMAGES
 
 PROJECTS: Final = 20
 USERS: Final = 50

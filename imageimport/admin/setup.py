@@ -18,7 +18,7 @@ from imageimport.models import (
     Webhook,
     WebhookDelivery,
 )
-from projects.adminlists import PagesAhead
+from projects.admin.lists import PagesAhead
 
 
 class ReadOnlyAdmin(PagesAhead):

@@ -20,7 +20,7 @@ from imageimport.choices import STATUS_LOOKS, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.searchindex import TASKS
 from imageimport.services import FieldErrors, Refused
-from projects.adminlists import LongList, ValuesByIndex
+from projects.admin.lists import LongList, ValuesByIndex
 from projects.templatetags.portal import size
 
 

@@ -19,7 +19,7 @@ from imageimport.cronwords import in_words
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.sentences import shown
 from oci.registry.faults import RATE_LIMITED, RATE_LIMITED_LONG
-from projects.pulling import command_for
+from projects.pull_commands import command_for
 from projects.templatetags.portal import duration, exact, icon, size
 
 register = template.Library()

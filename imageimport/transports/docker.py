@@ -25,8 +25,8 @@ from oci.errors import OciError, gettext_noop
 from oci.spec.manifest import Descriptor, Manifest
 from oci.spec.platform import Platform
 from oci.spec.selection import choose
-from projects import registry as own_registry
-from projects.inspecting import inspect
+from projects.registry import client as own_registry
+from projects.registry.inspect import inspect
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from imageimport.transports.base import Arrived, Job
 from oci.copy.image_copier import ImageCopier
 from oci.memory import Documents
 from oci.registry.retry import RetryBudget
-from projects import registry as own_registry
+from projects.registry import client as own_registry
 
 
 class RegistryTransport:

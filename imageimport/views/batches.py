@@ -17,8 +17,8 @@ from imageimport.choices import ACTIVE, Status
 from imageimport.models import ImportBatch
 from imageimport.requests import Refused
 from projects.models import Project, Role
-from projects.paging import page_of
-from projects.web import htmx_of, project_view, rights_in, user_of
+from projects.views.decorators import htmx_of, project_view, rights_in, user_of
+from projects.views.pagination import page_of
 
 #: Rows of one page of a batch; the history shows the others.
 MOST_SHOWN = 200

@@ -22,7 +22,7 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.saying import how_it_ended
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
-from projects.web import asked, go, htmx_of, project_view, rights_in, user_of
+from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
 
 #: Rows of the table of layers; an index of many platforms has more.
 MOST_LAYERS: Final = 200

@@ -14,8 +14,8 @@ from imageimport.choices import Status
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportBatch, ImportTask, Schedule
 from projects.models import Project, Role
-from projects.paging import page_of
-from projects.web import project_view, rights_in
+from projects.views.decorators import project_view, rights_in
+from projects.views.pagination import page_of
 
 _KEPT: Final = ("status", "search", "batch", "schedule")
 

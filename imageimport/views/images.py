@@ -15,10 +15,10 @@ from imageimport import restoring, selectors, timeline
 from imageimport.requests import Refused
 from oci.errors import OciError
 from projects.models import Project, Role
-from projects.pulling import address, kind_of, pull_commands, pull_ways
+from projects.pull_commands import address, kind_of, pull_commands, pull_ways
 from projects.selectors import images_of
+from projects.views.decorators import project_view, rights_in, user_of
 from projects.views.images import sentence_of
-from projects.web import project_view, rights_in, user_of
 
 #: Entries of the timeline and imports that are shown.
 MOST_SHOWN = 20

@@ -21,11 +21,11 @@ from imageimport.requests import Refused
 from imageimport.saying import how_it_ended
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
-from projects.paging import page_of
-from projects.pulling import address, kind_of, pull_command
-from projects.reach import registry_answers
+from projects.pull_commands import address, kind_of, pull_command
+from projects.registry.health import registry_answers
 from projects.selectors import images_of, search_images
-from projects.web import htmx_of, project_view, rights_in
+from projects.views.decorators import htmx_of, project_view, rights_in
+from projects.views.pagination import page_of
 
 #: Cards on top of the page; the history has the others.
 MOST_CARDS: Final = 12

@@ -19,8 +19,8 @@ from imageimport.tagslooking import Tags
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.places import AllTaken
+from projects.views.decorators import come_back, htmx_of, project_view, user_of
 from projects.views.images import sentence_of
-from projects.web import come_back, htmx_of, project_view, user_of
 
 #: So often a page asks for its plan again by itself, where too much is asked at once.
 MOST_TRIES = 6

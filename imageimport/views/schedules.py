@@ -19,8 +19,8 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.schedule_forms import CRON_SAMPLES, ZONE_SAMPLES, ScheduleForm
 from imageimport.sentences import parts, shown
 from projects.models import Project, Role
-from projects.paging import page_of
-from projects.web import asked, go, htmx_of, project_view, rights_in, user_of
+from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
+from projects.views.pagination import page_of
 
 
 @require_GET

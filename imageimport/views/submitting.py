@@ -27,7 +27,7 @@ from imageimport.sentences import parts, shown
 from imageimport.views.overview import cards_of, render_live
 from oci.reference.parser import valid_tag
 from projects.models import Project, Role
-from projects.web import go, htmx_of, project_view, user_of
+from projects.views.decorators import go, htmx_of, project_view, user_of
 
 #: Lines of a list that can't be read and are said one by one.
 _BAD_SHOWN = 5

@@ -14,11 +14,11 @@ from rest_framework.serializers import BaseSerializer
 
 from accounts.api.schema import refused
 from oci.errors import OciError
-from projects import removal
 from projects.api.errors import registry_refused
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import ImageDetailSerializer, ImageSerializer
 from projects.models import Image
+from projects.registry import removal
 from projects.selectors import images_of, search_images
 
 

@@ -15,11 +15,12 @@ from rest_framework.response import Response
 
 from accounts.api.schema import refused
 from oci.errors import OciError
-from projects import removal, services
+from projects import services
 from projects.api.errors import registry_refused, too_many_projects
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import ProjectSerializer
 from projects.models import Project, Role
+from projects.registry import removal
 from projects.selectors import visible_projects
 
 

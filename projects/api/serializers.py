@@ -11,7 +11,7 @@ from rest_framework import serializers
 from accounts.api.fields import StrictModelSerializer, Text
 from accounts.tokens import MAX_DAYS
 from projects.models import Image, Membership, Project, Robot, Role
-from projects.pulling import pull_command
+from projects.pull_commands import pull_command
 
 
 class ProjectSerializer(StrictModelSerializer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from projects import pulling
+from projects import pull_commands
 from projects.models import Project
 
 register = template.Library()
@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.simple_tag
 def login_command(project: Project, client: str) -> str:
-    """See :func:`projects.pulling.login_command`."""
-    return pulling.login_command(project, client)
+    """See :func:`projects.pull_commands.login_command`."""
+    return pull_commands.login_command(project, client)

@@ -16,7 +16,7 @@ from projects import services
 from projects.forms import TOO_MANY_PROJECTS, ProjectForm
 from projects.models import Role
 from projects.selectors import visible_projects
-from projects.web import asked, go, htmx_of, signed_in, user_of
+from projects.views.decorators import asked, go, htmx_of, signed_in, user_of
 
 #: More than a person reads; the search finds the others.
 MOST_SHOWN = 200

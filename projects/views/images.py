@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from oci.errors import OciError
-from projects import removal
 from projects.forms import ConfirmForm
 from projects.models import Image, Project, Role
+from projects.registry import removal
 from projects.selectors import images_of
-from projects.web import asked, go, project_view, user_of
+from projects.views.decorators import asked, go, project_view, user_of
 
 
 @require_http_methods(["GET", "POST"])

@@ -188,7 +188,7 @@ def test_upgrades_by_git_as_written_migrate_and_the_release_before_goes_on_meanw
 
     assert found("images") == found("images/import") == [digest]
     # A release whose search index has other keys: by these the one that runs would find nothing.
-    release.change("projects/trigrams.py", "1 << 40", "1 << 41")
+    release.change("projects/search/trigrams.py", "1 << 40", "1 << 41")
     release.commit("second", migrates="imageimport")
     assert not release.migrated("imageimport")
     run(block("upgrade"), where=release.here, env=portal.environment())

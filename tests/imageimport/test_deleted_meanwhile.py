@@ -15,8 +15,8 @@ from imageimport import batches, credentials, leases, pipeline, schedules, servi
 from imageimport.choices import ACTIVE, Status
 from imageimport.models import Credential, ImportAttempt, ImportBatch, ImportTask, Schedule, ScheduleRun
 from imageimport.requests import ImportRequest, Refused
-from projects import removal
 from projects.models import Project, Role
+from projects.registry import removal
 from stack.sample import random_image
 from tests.support.factories import CredentialFactory, member
 from tests.support.scripted_auth import BasicSignIn

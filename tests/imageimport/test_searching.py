@@ -11,7 +11,7 @@ from imageimport import searching
 from imageimport.models import ImportTask
 from imageimport.searchindex import TASKS
 from imageimport.searching import search
-from projects import trigrams
+from projects.search import trigrams
 from tests.support.factories import ProjectFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db

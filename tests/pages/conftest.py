@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page
 
-from projects import reach
+from projects.registry import health
 from scripts.sample_pages import Shot
 from scripts.screenshots import sign_in, site
 from tests.support.fresh import fresh_memory
@@ -24,10 +24,10 @@ __all__ = ["fresh_memory"]
 @pytest.fixture(autouse=True)
 def _registry_is_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test of a page waits for a registry that nobody started."""
-    reach.forget()
-    monkeypatch.setattr(reach, "_knock", lambda _url: True)
+    health.forget()
+    monkeypatch.setattr(health, "_knock", lambda _url: True)
     yield
-    reach.forget()
+    health.forget()
 
 
 @pytest.fixture

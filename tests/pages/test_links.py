@@ -15,7 +15,7 @@ from imageimport.models import ImportTask
 from imageimport.saying import first_sentence
 from imageimport.sentences import english, parts
 from projects.models import Image
-from projects.pulling import login_command, pull_ways
+from projects.pull_commands import login_command, pull_ways
 from tests.support.factories import ImageFactory, TaskFactory, ended_task
 from tests.support.people import Team
 

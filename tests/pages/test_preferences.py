@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import Profile
 from accounts.preferences import PULL_CLIENTS
-from projects.pulling import CLIENTS
+from projects.pull_commands import CLIENTS
 from tests.support.people import Team
 
 As = Callable[..., Client]

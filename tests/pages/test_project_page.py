@@ -14,7 +14,7 @@ from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.sentences import english, of_error, parts
 from oci.registry.faults import asked_to_wait
-from projects import reach
+from projects.registry import health
 from tests.pages.conftest import htmx
 from tests.support.artifacts import HELM, POLICY
 from tests.support.factories import ImageFactory, TaskFactory, ended_task
@@ -193,8 +193,8 @@ def test_each_empty_list_says_why_it_is_empty(as_: As, team: Team) -> None:
 
 
 def test_a_registry_out_of_reach_is_said(as_: As, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "_knock", lambda _url: False)
-    reach.forget()
+    monkeypatch.setattr(health, "_knock", lambda _url: False)
+    health.forget()
     assert "The private registry does not answer" in text(as_("viewer").get(PAGE))
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from imageimport.models import Credential, Webhook, WebhookDelivery
-from projects import removal
 from projects.models import AuditEvent, Membership, Project, Robot
+from projects.registry import removal
 from tests.pages.conftest import htmx
 from tests.support.factories import CredentialFactory
 from tests.support.people import Team, make_user

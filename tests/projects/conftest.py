@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings as configured
 from django.db import connection
 
-from projects import notices
-from projects.notices import look_due
+from projects.registry import tag_notices
+from projects.registry.tag_notices import look_due
 from stack.registry_server import Notifications, TokenAuth
 from tests.support.door import Door
 from tests.support.fresh import fresh_memory
@@ -48,7 +48,7 @@ def door(
     settings.REGISTRY_PUBLIC_HOST = door_registry.host
     settings.REGISTRY_AUTH = "token"
     # What tests put with the portal's own token has no import that would write its row.
-    monkeypatch.setattr(notices, "OURS_SECONDS", 0.0)
+    monkeypatch.setattr(tag_notices, "OURS_SECONDS", 0.0)
     enough = threading.Event()
     looker = threading.Thread(target=_look, args=(enough,), name="looker")
     looker.start()

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from projects.trigrams import GRAMS, gram
+from projects.search.trigrams import GRAMS, gram
 from tests.support.services import PostgresServer
 
 MINE = UUID("01a20cef-90dd-7d51-bb5b-c7dfcae2a61e")

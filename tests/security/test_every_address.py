@@ -24,9 +24,9 @@ from imageimport import credentials, restoring, tagslooking
 from imageimport import plan as planning
 from imageimport.models import ImportTask
 from oci.errors import OciError
-from projects import removal
 from projects.models import Project, Robot, Role
 from projects.permissions import RANK
+from projects.registry import removal
 from tests.imageimport.api import test_roles as import_roles
 from tests.projects.api import test_roles as project_roles
 from tests.support.addresses import Address, addresses

@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from imageimport import services
 from imageimport.models import BlobOrigin, ImportTask
 from imageimport.requests import ImportRequest
-from projects import removal
 from projects import services as project_services
 from projects.models import AuditEvent, Membership, Project, Role
+from projects.registry import removal
 from stack.sample import Image, random_image
 from tests.support.factories import MembershipFactory, ProjectFactory, UserFactory
 from tests.support.people import Team, bearer, call

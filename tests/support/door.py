@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from django.core.exceptions import ObjectDoesNotExist
 
-from projects.registry import PUSH, token_provider
+from projects.registry.client import PUSH, token_provider
 from stack.push import push_image
 from stack.sample import Image, sample_image
 from tests.support.services import RegistryServer

@@ -20,7 +20,7 @@ ROOMS = (
     "tests/imageimport/test_batches.py",
     "tests/imageimport/test_admin.py",
     "tests/imageimport/test_quotas.py",
-    "tests/projects/test_finding.py",
+    "tests/projects/search/test_query.py",
     "tests/projects/test_holdings.py",
 )
 

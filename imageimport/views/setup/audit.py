@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET
 
-from projects import refusals
 from projects.models import AuditEvent, Project, Role
-from projects.paging import page_of
-from projects.web import project_view, rights_in
+from projects.token_service import refusals
+from projects.views.decorators import project_view, rights_in
+from projects.views.pagination import page_of
 
 #: Actions in words; an unknown one is shown by its name.
 ACTIONS: Final = {

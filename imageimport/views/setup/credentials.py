@@ -18,7 +18,7 @@ from imageimport.settings_forms import CredentialForm
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
 from projects.places import AllTaken
-from projects.web import asked, come_back, go, htmx_of, project_view, user_of
+from projects.views.decorators import asked, come_back, go, htmx_of, project_view, user_of
 
 
 @sensitive_post_parameters("password")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from projects import services
 from projects.forms import MemberForm, roles_to_give
 from projects.models import Membership, Project, Role
-from projects.web import asked, go, project_view, rights_in, user_of
+from projects.views.decorators import asked, go, project_view, rights_in, user_of
 
 
 @require_http_methods(["GET", "POST"])

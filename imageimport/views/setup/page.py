@@ -14,7 +14,7 @@ from imageimport.choices import WebhookEvent
 from imageimport.models import Credential, Webhook, WebhookDelivery
 from projects.forms import roles_to_give
 from projects.models import Membership, Project, Robot, Role
-from projects.web import project_view, rights_in, user_of
+from projects.views.decorators import project_view, rights_in, user_of
 
 
 @require_GET

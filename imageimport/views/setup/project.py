@@ -12,11 +12,12 @@ from imageimport.choices import ACTIVE
 from imageimport.models import ImportTask
 from imageimport.views.setup.members import settings_of
 from oci.errors import OciError
-from projects import removal, services
+from projects import services
 from projects.forms import ConfirmForm, ProjectDetailsForm
 from projects.models import Project, Role
+from projects.registry import removal
+from projects.views.decorators import asked, go, project_view, user_of
 from projects.views.images import sentence_of
-from projects.web import asked, go, project_view, user_of
 
 
 @require_http_methods(["GET", "POST"])

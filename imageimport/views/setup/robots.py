@@ -16,7 +16,7 @@ from imageimport.views.setup.members import settings_of
 from projects import services
 from projects.forms import RobotForm
 from projects.models import Project, Robot, Role
-from projects.web import asked, project_view, user_of
+from projects.views.decorators import asked, project_view, user_of
 
 
 @never_cache

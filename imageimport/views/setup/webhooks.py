@@ -18,8 +18,8 @@ from imageimport.requests import FieldErrors, Refused
 from imageimport.settings_forms import WebhookForm
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
-from projects.paging import page_of
-from projects.web import asked, go, project_view, rights_in, user_of
+from projects.views.decorators import asked, go, project_view, rights_in, user_of
+from projects.views.pagination import page_of
 
 
 @sensitive_post_parameters("secret")

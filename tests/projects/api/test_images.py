@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from oci.errors import OciError
-from projects import removal
-from projects.contents import tags_of
 from projects.models import Image
-from projects.reconcile import reconcile
+from projects.registry import removal
+from projects.registry.catalog import tags_of
+from projects.registry.reconcile import reconcile
 from stack.sample import sample_image
 from tests.support.people import DIGEST, Team, call
 from tests.support.services import RegistryServer

@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from oci.errors import OciError
-from projects import removal
 from projects.models import AuditEvent, Image, Membership, Project
+from projects.registry import removal
 from tests.support.people import Team, bearer, call, make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.urls import get_resolver
 
-from projects import removal
 from projects.models import Project, Robot, Role
 from projects.permissions import RANK
+from projects.registry import removal
 from tests.support.people import CALLERS, Team, call, make_user
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,243 @@
+"""Comparing the index with a real registry."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from projects.models import Image
+from projects.registry import reconcile as module
+from projects.registry.reconcile import reconcile
+from stack.sample import OCI_MANIFEST, Blob, random_image, sample_image
+from stack.sample import Image as Image_
+from tests.support.bombs import CONFIG, LAYER
+from tests.support.people import DIGEST, Team
+from tests.support.services import RegistryServer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def own(make_registry: Callable[..., RegistryServer], settings: Any) -> RegistryServer:
+    """A registry of the test's own, without sign-in and without notices."""
+    server = make_registry()
+    settings.REGISTRY_URL, settings.REGISTRY_AUTH = server.url, "none"
+    return server
+
+
+def test_what_was_pushed_unseen_appears_with_all_that_is_known(own: RegistryServer) -> None:
+    team = Team.make()
+    index = own.push("team/app", "1", sample_image())
+    single = own.push("team/deep/er", "v2", random_image([2000, 3000], platform="linux/arm64"))
+    own.push("strangers/app", "1", sample_image())
+    report = reconcile()
+    rows = {row.repository: row for row in Image.objects.filter(project=team.project)}
+    assert report.found == len(rows) == Image.objects.count() == 2
+    assert rows["app"].digest == index
+    assert rows["app"].platforms == ["linux/amd64", "linux/arm64"]
+    assert [child["platform"] for child in rows["app"].children] == rows["app"].platforms
+    assert rows["deep/er"].digest == single
+    assert rows["deep/er"].platforms == ["linux/arm64"]
+    image = random_image([2000, 3000], platform="linux/arm64")
+    assert rows["deep/er"].size == sum(blob.size for blob in image.all_blobs())
+
+
+def test_moved_and_deleted_tags_are_put_right(own: RegistryServer) -> None:
+    team = Team.make()
+    own.push("team/app", "moved", sample_image())
+    own.push("team/app", "stays", sample_image())
+    reconcile()
+    team.image(tag="gone", digest=DIGEST)
+    moved = own.push("team/app", "moved", random_image([2000]))
+    report = reconcile()
+    assert (report.moved, report.removed) == (1, 1)
+    assert set(Image.objects.values_list("tag", flat=True)) == {"moved", "stays"}
+    assert Image.objects.get(tag="moved").digest == moved
+
+
+def test_a_repository_that_is_gone_as_a_whole_takes_its_rows(own: RegistryServer) -> None:
+    team = Team.make()
+    own.push("team/other", "1", sample_image())
+    team.image(repository="gone")
+    assert reconcile().removed == 1
+    assert set(Image.objects.values_list("repository", flat=True)) == {"other"}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:{silent}"])
+def test_a_registry_that_is_away_deletes_nothing(
+    url: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.support.services import silent_port
+
+    team = Team.make()
+    team.image()
+    opened = module.opened  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        "projects.registry.catalog.opened", lambda **kw: opened(**kw, tries=1, headers_seconds=1.0)
+    )
+    with silent_port() as port:
+        settings.REGISTRY_URL, settings.REGISTRY_AUTH = url.format(silent=port), "none"
+        report = reconcile()
+    assert report.errors
+    assert Image.objects.count() == 1
+
+
+def test_a_registry_that_forbids_the_list_deletes_nothing(
+    basic_registry: RegistryServer, settings: Any
+) -> None:
+    team = Team.make(f"r{uuid.uuid4().hex[:12]}")
+    team.image()
+    settings.REGISTRY_URL, settings.REGISTRY_AUTH = basic_registry.url, "basic"
+    settings.REGISTRY_USERNAME, settings.REGISTRY_PASSWORD = "nobody", "wrong"
+    assert reconcile().errors
+    assert Image.objects.count() == 1
+
+
+def test_a_row_written_meanwhile_is_not_overwritten(
+    own: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that ends between the look and the write has the last word."""
+    from projects.registry import index as indexing
+    from projects.services import record_image
+
+    team = Team.make()
+    own.push("team/app", "1", sample_image())
+    look = indexing.inspect  # type: ignore[attr-defined]
+
+    def slow_look(*arguments: Any) -> Any:
+        found = look(*arguments)
+        record_image(project=team.project, repository="app", tag="1", digest=DIGEST, size=9, source_image="x")
+        return found
+
+    monkeypatch.setattr(indexing, "inspect", slow_look)
+    with own_client("team/app") as client:
+        row = indexing.bring_up_to_date(client, team.project, "app", "1")
+    assert row is not None
+    assert (row.digest, row.source_image) == (DIGEST, "x")
+
+
+def own_client(repository: str) -> Any:
+    from projects.registry.client import PULL, opened
+
+    return opened(access={repository: PULL})
+
+
+def test_a_second_run_asks_little_and_changes_nothing(own: RegistryServer) -> None:
+    Team.make()
+    for tag in ("1", "2", "3"):
+        own.push("team/app", tag, sample_image())
+    reconcile()
+    before = list(Image.objects.values("pk", "digest", "updated_at"))
+    report = reconcile()
+    assert (report.found, report.removed, report.moved, report.compared) == (0, 0, 0, 3)
+    assert list(Image.objects.values("pk", "digest", "updated_at")) == before
+
+
+def test_what_was_not_compared_for_longest_goes_first(
+    own: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = Team.make()
+    for tag in ("1", "2", "3"):
+        own.push("team/app", tag, sample_image())
+    reconcile()
+    Image.objects.filter(project=team.project, tag="2").update(checked_at=None)
+    monkeypatch.setattr(module, "MOST_COMPARED", 1)
+    assert reconcile().compared == 1
+    assert not Image.objects.filter(checked_at=None).exists()
+
+
+def test_a_manifest_that_claims_more_than_there_is_is_listed_and_the_others_are_compared(
+    own: RegistryServer,
+) -> None:
+    """Registries do not check sizes; two layers of 2^62 bytes are a sum that no database takes."""
+    team = Team.make()
+    layers = [{**CONFIG.descriptor(), "mediaType": LAYER, "size": 2**62}]
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {**CONFIG.descriptor(), "size": 2**62},
+        "layers": layers,
+    }
+    bomb = Image_(Blob(OCI_MANIFEST, json.dumps(document).encode()), (CONFIG,))
+    for repository in ("team/app", "team/zoo"):
+        own.push(repository, "1", bomb if repository == "team/app" else sample_image())
+    assert not reconcile().errors
+    rows = {row.repository: row for row in Image.objects.filter(project=team.project)}
+    assert (rows["app"].digest, rows["app"].size) == (bomb.digest, bomb.manifest.size)
+    assert rows["zoo"].platforms == ["linux/amd64", "linux/arm64"]
+
+
+def test_what_breaks_with_one_tag_is_told_and_the_others_are_compared(
+    own: RegistryServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Team.make()
+    for tag in ("1", "bad", "z"):
+        own.push("team/app", tag, sample_image())
+    own.push("team/zoo", "1", sample_image())
+    real = module.bring_up_to_date  # type: ignore[attr-defined]
+
+    def look(client: Any, project: Any, repository: str, tag: str) -> Any:
+        if tag == "bad":
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return real(client, project, repository, tag)
+
+    monkeypatch.setattr(module, "bring_up_to_date", look)
+    report = reconcile()
+    assert report.errors == ["team/app:bad: OverflowError"]
+    assert "reconcile.repository_broke" in caplog.text
+    assert sorted(Image.objects.values_list("repository", "tag")) == [
+        ("app", "1"),
+        ("app", "z"),
+        ("zoo", "1"),
+    ]
+    Image.objects.filter(tag="z").update(tag="bad", checked_at=None)
+    monkeypatch.setattr(module, "MOST_COMPARED", 1)
+    assert any("bad" in error for error in reconcile().errors)
+    # What can't be compared does not stay the oldest.
+    assert Image.objects.get(tag="bad").checked_at is not None
+
+
+def test_a_chart_that_was_not_known_as_one_is_known_without_being_newer(own: RegistryServer) -> None:
+    """Imports of earlier releases told of no artifact what it is."""
+    from tests.support.artifacts import HELM, chart
+
+    team = Team.make()
+    own.push("team/podinfo", "6.5.0", chart())
+    row = team.image(
+        repository="podinfo",
+        tag="6.5.0",
+        digest=chart().digest,
+        media_type=OCI_MANIFEST,
+        platforms=[],
+        size=9,
+    )
+    reconcile()
+    found = Image.objects.get(pk=row.pk)
+    assert (found.artifact_type, found.updated_at) == (HELM, row.updated_at)
+    assert found.size == sum(blob.size for blob in chart().all_blobs())
+
+
+def test_a_manifest_that_cannot_be_understood_is_listed_all_the_same(own: RegistryServer) -> None:
+    """Its children are missing: a sparse index, which some registries take."""
+    import requests
+
+    team = Team.make()
+    own.push("team/app", "whole", sample_image())
+    reconcile()
+    Image.objects.all().delete()
+    index = json.loads(sample_image().manifest.data)
+    for child in index["manifests"]:
+        path = (
+            own.plan.directory / "data/docker/registry/v2/repositories/team/app/_manifests/revisions/sha256"
+        )
+        for link in (path / child["digest"].partition(":")[2]).glob("*"):
+            link.unlink()
+    assert requests.get(f"{own.url}/v2/team/app/tags/list", timeout=10).json()["tags"] == ["whole"]
+    reconcile()
+    row = Image.objects.get(project=team.project)
+    assert row.digest == sample_image().digest
+    assert row.platforms == []
