@@ -8,8 +8,9 @@ class ImageImportConfig(AppConfig):
     verbose_name = _("Image imports")
 
     def ready(self) -> None:
-        from imageimport import hints, searchindex
+        from imageimport import search_index
+        from imageimport.worker import dispatch
         from projects.registry import tag_notices
 
-        tag_notices.when_noted.append(hints.look)
-        post_migrate.connect(searchindex.ensure, sender=self, dispatch_uid="imageimport.searchindex")
+        tag_notices.when_noted.append(dispatch.look)
+        post_migrate.connect(search_index.ensure, sender=self, dispatch_uid="imageimport.search_index")

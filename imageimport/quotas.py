@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
 from imageimport.models import ImportTask
-from imageimport.progress import Progress
-from imageimport.requests import Refused
+from imageimport.submission.requests import Refused
+from imageimport.worker.progress import Progress
 from oci.copy.observer import LayerPlan, LayerState, Params
 from oci.errors import OciError, gettext_noop
 from projects.models import Holding, Image, Project

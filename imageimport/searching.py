@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from imageimport.models import ImportTask
-from imageimport.searchindex import TASKS
+from imageimport.search_index import TASKS
 from projects.search import query
 
 

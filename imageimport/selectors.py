@@ -14,8 +14,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
+from imageimport.messages import shown
 from imageimport.models import ImportAttempt, ImportTask
-from imageimport.sentences import shown
 from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.

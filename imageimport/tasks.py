@@ -9,19 +9,21 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
 
-from imageimport import hints, leases, pipeline, pruning, schedules, stopping, webhooks
-from imageimport.sweeping import sweep as sweep_service
+from imageimport.schedules import services as schedules
+from imageimport.webhooks import services as webhooks
+from imageimport.worker import attempt, dispatch, leases, pruning, shutdown
+from imageimport.worker.housekeeping import sweep as sweep_service
 from projects.registry import reconcile, tag_notices
 
 
 @worker_init.connect
 def _begin(**_: Any) -> None:
-    stopping.reset()
+    shutdown.reset()
 
 
 @worker_shutting_down.connect
 def _stop(**_: Any) -> None:
-    stopping.stop()
+    shutdown.stop()
 
 
 @shared_task
@@ -29,18 +31,18 @@ def run_imports() -> int:
     """A hint came: run what may start until nothing does. Returns how many attempts were made."""
     count = 0
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    while not stopping.asked():
+    while not shutdown.asked():
         lease = leases.claim(worker=worker)
         if lease is None:
             break
-        pipeline.run(lease)
+        attempt.run(lease)
         count += 1
     return count
 
 
 @shared_task
 def sweep() -> None:
-    sweep_service(send=hints.send)
+    sweep_service(send=dispatch.send)
 
 
 @shared_task
@@ -55,7 +57,7 @@ def start_schedules() -> None:
 
 @shared_task
 def look_at_tags() -> None:
-    tag_notices.look_due(stop=stopping.asked)
+    tag_notices.look_due(stop=shutdown.asked)
 
 
 @shared_task

@@ -1,4 +1,4 @@
-"""The Celery application. Messages are hints; the database rows are the truth (see imageimport.leases)."""
+"""The Celery application. Messages are hints; the database rows are the truth (see imageimport.worker.leases)."""
 
 import os
 from typing import Any

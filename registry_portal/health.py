@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonRe
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from imageimport.metrics import registry as metrics_registry
+from imageimport.metrics.collector import registry as metrics_registry
 from oci.errors import OciError
 from projects.registry import client as own_registry
 

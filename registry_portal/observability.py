@@ -15,9 +15,9 @@ import structlog
 from celery.signals import beat_init, worker_process_init, worker_process_shutdown
 from django.conf import settings
 
-from imageimport import watching
-from imageimport.leases import Lease
 from imageimport.models import ImportAttempt
+from imageimport.worker import attempt_hooks
+from imageimport.worker.leases import Lease
 from oci.redaction import scrub
 
 log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ def _start_tracing() -> None:
     provider.add_span_processor(BatchSpanProcessor(Scrubbed(OTLPSpanExporter(endpoint=endpoint))))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(excluded_urls="healthz,readyz,metrics", response_hook=_name_request)
-    watching.around_attempt.append(_attempt)
+    attempt_hooks.around_attempt.append(_attempt)
 
 
 def _name_request(span: Any, _request: Any, response: Any) -> None:

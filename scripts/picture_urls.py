@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from imageimport import plan, selectors
-from imageimport.plan import Planned
+from imageimport import selectors
+from imageimport.submission import planning
+from imageimport.submission.planning import Planned
 from imageimport.views import overview
 from oci.copy.plan import PlannedPlatform
 from oci.registry.rate_limit import RateLimit
@@ -45,7 +46,7 @@ def _planned(**_wanted: object) -> Planned:
     )
 
 
-mock.patch.object(plan, "make_plan", _planned).start()
+mock.patch.object(planning, "make_plan", _planned).start()
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

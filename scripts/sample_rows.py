@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from imageimport.choices import Outcome, Status, WebhookEvent
+from imageimport.messages import english, parts
 from imageimport.models import (
     Credential,
     ImportAttempt,
@@ -28,7 +29,6 @@ from imageimport.models import (
     Webhook,
     WebhookDelivery,
 )
-from imageimport.sentences import english, parts
 from oci.egress.door import NO_PUBLIC
 from oci.registry.faults import RATE_LIMITED
 from projects import audit

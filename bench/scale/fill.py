@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from bench.scale import rows
 from bench.scale.rows import Row, World
 from imageimport.models import ImportAttempt, ImportBatch, ImportLayer, ImportTask, Schedule, TagDigest
-from imageimport.searchindex import TASKS
+from imageimport.search_index import TASKS
 from projects.models import AuditEvent, Image, Membership, Project, Role
 from projects.search.trigrams import EVENTS, IMAGES
 

@@ -15,11 +15,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from imageimport import selectors, services
+from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
-from imageimport.searchindex import TASKS
-from imageimport.services import FieldErrors, Refused
+from imageimport.search_index import TASKS
+from imageimport.submission import services
+from imageimport.submission.services import FieldErrors, Refused
 from projects.admin.lists import LongList, ValuesByIndex
 from projects.templatetags.portal import size
 

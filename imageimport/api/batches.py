@@ -17,7 +17,7 @@ from rest_framework.reverse import reverse
 
 from accounts.api.schema import refused
 from accounts.models import ApiToken
-from imageimport import batches, idempotency
+from imageimport.api import idempotency
 from imageimport.api.errors import answering
 from imageimport.api.serializers.batches import (
     BatchBodySerializer,
@@ -29,10 +29,11 @@ from imageimport.api.serializers.batches import (
 )
 from imageimport.api.serializers.tasks import RetryBodySerializer
 from imageimport.api.tasks import IDEMPOTENCY_KEY
-from imageimport.batch_totals import COLUMNS, batches_of, current_tasks, results_of
-from imageimport.lists import ListError, read_list
+from imageimport.batches import services as batches
+from imageimport.batches.parsing import ListError, read_list
+from imageimport.batches.selectors import COLUMNS, batches_of, current_tasks, results_of
+from imageimport.messages import parts, shown
 from imageimport.models import ImportBatch
-from imageimport.sentences import parts, shown
 from projects.api.mixins import ProjectScoped
 from projects.api.tables import CsvRenderer
 from projects.models import Role

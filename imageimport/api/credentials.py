@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
-from imageimport import credentials
 from imageimport.api.errors import answering
 from imageimport.api.serializers.credentials import CredentialSerializer, TestedSerializer
+from imageimport.credentials import services as credentials
 from imageimport.models import Credential
 from projects.api.errors import all_taken
 from projects.api.mixins import ProjectScoped

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from rest_framework.exceptions import ValidationError
 
 from accounts.api.errors import ApiError
-from imageimport.requests import FieldErrors
-from imageimport.services import Refused
+from imageimport.submission.requests import FieldErrors
+from imageimport.submission.services import Refused
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from accounts.models import ApiToken
 from imageimport.api.errors import answering
 from imageimport.api.serializers.plan import PlanSerializer
 from imageimport.api.serializers.tasks import ImportBodySerializer
-from imageimport.plan import make_plan
-from imageimport.sentences import of_error, shown
+from imageimport.messages import of_error, shown
+from imageimport.submission.planning import make_plan
 from oci.errors import OciError
 from projects.api.errors import all_taken, registry_refused
 from projects.api.mixins import ProjectScoped

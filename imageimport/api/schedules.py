@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
-from imageimport import schedules
 from imageimport.api.errors import answering
 from imageimport.api.serializers.schedules import RunSerializer, ScheduleSerializer
 from imageimport.models import Schedule, ScheduleRun
+from imageimport.schedules import services as schedules
 from projects.api.mixins import ProjectScoped
 
 

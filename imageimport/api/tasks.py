@@ -15,7 +15,8 @@ from rest_framework.reverse import reverse
 
 from accounts.api.schema import refused
 from accounts.models import ApiToken
-from imageimport import idempotency, selectors, services
+from imageimport import selectors
+from imageimport.api import idempotency
 from imageimport.api.errors import answering
 from imageimport.api.serializers.tasks import (
     ImportBodySerializer,
@@ -25,6 +26,7 @@ from imageimport.api.serializers.tasks import (
 )
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportTask
+from imageimport.submission import services
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
 

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
-from imageimport import restoring, timeline
+from imageimport import restore as restoring
+from imageimport import timeline
 from imageimport.api.errors import answering
 from imageimport.api.serializers.schedules import RestoreBodySerializer, TagDigestSerializer
 from imageimport.models import TagDigest

@@ -14,7 +14,6 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.api.schema import refused
-from imageimport import webhooks
 from imageimport.api.errors import answering
 from imageimport.api.serializers.webhooks import (
     DeliveryDetailSerializer,
@@ -22,6 +21,7 @@ from imageimport.api.serializers.webhooks import (
     WebhookSerializer,
 )
 from imageimport.models import Webhook, WebhookDelivery
+from imageimport.webhooks import services as webhooks
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
 

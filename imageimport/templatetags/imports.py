@@ -15,9 +15,9 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
-from imageimport.cronwords import in_words
+from imageimport.messages import shown
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
-from imageimport.sentences import shown
+from imageimport.schedules.cron_words import in_words
 from oci.registry.faults import RATE_LIMITED, RATE_LIMITED_LONG
 from projects.pull_commands import command_for
 from projects.templatetags.portal import duration, exact, icon, size

@@ -6,7 +6,7 @@ from django import template
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.repairing import REFUSED, refused_without_credentials
+from imageimport.submission.repairs import REFUSED, refused_without_credentials
 
 register = template.Library()
 

@@ -12,10 +12,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imageimport import batch_totals, batches
+from imageimport.batches import selectors
+from imageimport.batches import services as batches
 from imageimport.choices import ACTIVE, Status
 from imageimport.models import ImportBatch
-from imageimport.requests import Refused
+from imageimport.submission.requests import Refused
 from projects.models import Project, Role
 from projects.views.decorators import htmx_of, project_view, rights_in, user_of
 from projects.views.pagination import page_of
@@ -28,7 +29,7 @@ MOST_SHOWN = 200
 @project_view(Role.VIEWER)
 def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
     """Batches of a project, newest first."""
-    page = page_of(request, batch_totals.batches_of(project))
+    page = page_of(request, selectors.batches_of(project))
     _add_summaries(page.rows)
     context = {
         "project": project,
@@ -83,16 +84,16 @@ def _batch(project: Project, batch_id: UUID) -> ImportBatch:
 
 def _add_summaries(rows: Sequence[Any]) -> None:
     """Counts and progress of all batches of a page, by one query."""
-    found = batch_totals.totals_of_all(rows)
+    found = selectors.totals_of_all(rows)
     for row in rows:
         totals = found[row.pk]
         row.total, row.counts, row.percent = totals.total, totals.counts, totals.progress
 
 
 def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
-    totals = batch_totals.totals_of(row)
+    totals = selectors.totals_of(row)
     counts = totals.counts
-    tasks = list(batch_totals.current_tasks(row)[: MOST_SHOWN + 1])
+    tasks = list(selectors.current_tasks(row)[: MOST_SHOWN + 1])
     return {
         "project": project,
         "can": rights_in(project),

@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.styled import StyledForm
-from imageimport import selectors, services
+from imageimport import selectors
+from imageimport.announcer import how_it_ended
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.requests import FieldErrors, Refused
-from imageimport.saying import how_it_ended
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of

@@ -14,11 +14,11 @@ from django_htmx.http import replace_url
 
 from accounts.preferences import pull_client_of
 from imageimport import selectors
+from imageimport.announcer import how_it_ended
 from imageimport.choices import ACTIVE, Status
-from imageimport.forms import ImportForm
+from imageimport.forms.imports import ImportForm
 from imageimport.models import ImportTask
-from imageimport.requests import Refused
-from imageimport.saying import how_it_ended
+from imageimport.submission.requests import Refused
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.pull_commands import address, kind_of, pull_command

@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from imageimport import credentials, tagslooking
-from imageimport import plan as planner
-from imageimport.credentials import Tested
-from imageimport.forms import ImportForm
-from imageimport.requests import FieldErrors, prepare
-from imageimport.tagslooking import Tags
+from imageimport.credentials import services as credentials
+from imageimport.credentials.services import Tested
+from imageimport.forms.imports import ImportForm
+from imageimport.submission import planning as planner
+from imageimport.submission import source_tags
+from imageimport.submission.requests import FieldErrors, prepare
+from imageimport.submission.source_tags import Tags
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.places import AllTaken
@@ -75,7 +76,7 @@ def _tags(request: HttpRequest, project: Project, form: ImportForm) -> Tags:
     if not form.is_valid():
         return Tags(problem=_("Correct the fields first."))
     try:
-        return tagslooking.nearest_tags(project=project, user=user_of(request), request=form.to_request())
+        return source_tags.nearest_tags(project=project, user=user_of(request), request=form.to_request())
     except FieldErrors as exc:
         return Tags(problem=next(iter(exc.errors.values()))[0])
     except OciError as exc:

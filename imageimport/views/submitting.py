@@ -16,14 +16,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from imageimport import batches, credentials, services
+from imageimport.batches import services as batches
+from imageimport.batches.parsing import ListError, read_list
 from imageimport.choices import RETRYABLE
-from imageimport.forms import ImportForm
-from imageimport.lists import ListError, read_list
+from imageimport.credentials import services as credentials
+from imageimport.forms.imports import ImportForm
+from imageimport.messages import parts, shown
 from imageimport.models import ImportTask
-from imageimport.repairing import Repair, repair_of
-from imageimport.requests import FieldErrors, ImportRequest, Refused, prepare
-from imageimport.sentences import parts, shown
+from imageimport.submission import services
+from imageimport.submission.repairs import Repair, repair_of
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, prepare
 from imageimport.views.overview import cards_of, render_live
 from oci.reference.parser import valid_tag
 from projects.models import Project, Role

@@ -10,9 +10,9 @@ import pytest
 from accounts.forms import TokenForm
 from accounts.labels import UNFIT as UNFIT_SAID
 from accounts.labels import is_label
-from imageimport.forms import ImportForm
+from imageimport.forms.imports import ImportForm
+from imageimport.forms.settings import CredentialForm
 from imageimport.models import Credential, ImportBatch
-from imageimport.settings_forms import CredentialForm
 from projects.forms import ProjectDetailsForm, ProjectForm
 from projects.models import Project
 from tests.support.people import Team, call

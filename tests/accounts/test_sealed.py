@@ -15,10 +15,10 @@ from tests.support.factories import CredentialFactory
 
 #: Where a secret is opened, and for what; nothing else reads one.
 OPENED = {
-    "imageimport/opening.py": "an attempt of an import signs in at its source",
-    "imageimport/webhooks.py": "a delivery is signed",
-    "imageimport/credentials.py": "a person has a saved credential tried at its own registry",
-    "imageimport/rotation.py": "rotate_credentials seals with the new key",
+    "imageimport/registries/source_credentials.py": "an attempt of an import signs in at its source",
+    "imageimport/webhooks/services.py": "a delivery is signed",
+    "imageimport/credentials/services.py": "a person has a saved credential tried at its own registry",
+    "imageimport/credentials/rotation.py": "rotate_credentials seals with the new key",
     "accounts/adapters.py": "a second factor's code is compared",
     "accounts/sessions.py": "a session is read",
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imageimport.delivering import signature
+from imageimport.webhooks.sender import signature
 from stack.paths import ROOT
 from stack.sample import sample_image
 from tests.support.portal import ADMIN, PortalProcess

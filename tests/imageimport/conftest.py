@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from imageimport import leases, pipeline
 from imageimport.models import ImportTask
+from imageimport.worker import attempt, leases
 from tests.support.fresh import fresh_memory
 from tests.support.scripted_registry import ScriptedRegistry
 
@@ -43,7 +43,7 @@ def work() -> Callable[[], list[ImportTask]]:
 
     def run() -> list[ImportTask]:
         while (lease := leases.claim(worker="test:1")) is not None:
-            pipeline.run(lease)
+            attempt.run(lease)
         return list(ImportTask.objects.order_by("created_at", "id"))
 
     return run

@@ -10,9 +10,10 @@ from django.core.cache import cache
 from django.db.models import F
 from django.utils import timezone
 
-from imageimport import ratelimits, services
 from imageimport.models import ImportTask
-from imageimport.requests import ImportRequest
+from imageimport.registries import rate_limits
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest
 from tests.support.factories import ProjectFactory
 from tests.support.scripted_acts import too_many
 from tests.support.scripted_registry import ScriptedRegistry
@@ -23,7 +24,7 @@ LONGEST = 6 * 3600
 def pass_six_hours() -> None:
     """What six hours change: the wait is over, and what the source said of its limits is forgotten."""
     cache.clear()
-    ratelimits.forget()
+    rate_limits.forget()
     ImportTask.objects.update(not_before=None, waiting_since=F("waiting_since") - timedelta(seconds=LONGEST))
 
 

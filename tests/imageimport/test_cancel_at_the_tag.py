@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from imageimport import leases, monitor, services
 from imageimport.models import ImportTask
+from imageimport.submission import services
+from imageimport.worker import leases, monitor
 from stack.sample import random_image
 from tests.support.factories import TaskFactory
 from tests.support.scripted_registry import ScriptedRegistry

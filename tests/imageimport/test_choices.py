@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from imageimport.choices import STAGE_PROGRESS, Stage, Transport
-from imageimport.progress import STAGE_MESSAGES
 from imageimport.templatetags import imports as shown
-from imageimport.transports import transport_class
+from imageimport.worker.progress import STAGE_MESSAGES
+from imageimport.worker.transports import transport_class
 from oci.errors import ERROR_CODES
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from imageimport import leases, services
 from imageimport.choices import Outcome, Status
-from imageimport.leases import EXTRA_ATTEMPTS, Lease, LeaseLost
 from imageimport.models import ImportTask
-from imageimport.requests import Refused
+from imageimport.submission import services
+from imageimport.submission.requests import Refused
+from imageimport.worker import leases
+from imageimport.worker.leases import EXTRA_ATTEMPTS, Lease, LeaseLost
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db

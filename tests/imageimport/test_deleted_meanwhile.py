@@ -11,10 +11,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from imageimport import batches, credentials, leases, pipeline, schedules, services, settling
+from imageimport.batches import services as batches
 from imageimport.choices import ACTIVE, Status
+from imageimport.credentials import services as credentials
 from imageimport.models import Credential, ImportAttempt, ImportBatch, ImportTask, Schedule, ScheduleRun
-from imageimport.requests import ImportRequest, Refused
+from imageimport.schedules import services as schedules
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest, Refused
+from imageimport.worker import attempt, groups, leases
 from projects.models import Project, Role
 from projects.registry import removal
 from stack.sample import random_image
@@ -100,7 +104,7 @@ def held_at(stage: str, source: ScriptedRegistry, target: ScriptedRegistry) -> I
     def work() -> None:
         try:
             while (lease := leases.claim(worker="test:1")) is not None:
-                pipeline.run(lease)
+                attempt.run(lease)
         finally:
             connection.close()
 
@@ -120,7 +124,7 @@ def held_at(stage: str, source: ScriptedRegistry, target: ScriptedRegistry) -> I
 
 
 def nothing_is_left_open() -> None:
-    settling.settle_stragglers()
+    groups.settle_stragglers()
     assert not ImportTask.objects.filter(status__in=ACTIVE).exists()
     assert not ImportAttempt.objects.filter(ended_at=None).exists()
     assert not ScheduleRun.objects.filter(ended_at=None).exists()

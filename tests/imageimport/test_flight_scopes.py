@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from imageimport import flights
-from imageimport.flights import SharedFlights
 from imageimport.models import ImportTask
+from imageimport.registries import single_flight
+from imageimport.registries.single_flight import SharedFlights
 from oci.copy.observer import Flight
 from projects.models import Project
 from stack.sample import random_image
@@ -27,9 +27,9 @@ LAYER = IMAGE.blobs[1].digest
 @pytest.fixture(autouse=True)
 def shared_redis(redis_server: RedisServer, settings: Any) -> Iterator[None]:
     settings.REDIS_URL = redis_server.url
-    flights._redis.cache_clear()
+    single_flight._redis.cache_clear()
     yield
-    flights._redis.cache_clear()
+    single_flight._redis.cache_clear()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from imageimport.management.terminal import Bar, Lines, display_for, facts, size
 from imageimport.models import ImportTask
-from imageimport.terminal import Bar, Lines, display_for, facts, size
 from stack.sample import random_image
 from tests.support.factories import ProjectFactory
 from tests.support.portal import PortalProcess
@@ -81,7 +81,7 @@ def test_an_interrupt_cancels_the_import(monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imageimport.following.time.sleep", interrupted)
+    monkeypatch.setattr("imageimport.management.polling.time.sleep", interrupted)
     with pytest.raises(SystemExit) as left:
         call_command(
             "importimage", "nginx", "--project", "terminal", stdout=io.StringIO(), stderr=io.StringIO()

@@ -13,9 +13,12 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 
-from imageimport import batches, payloads, schedules, services
+from imageimport.batches import services as batches
 from imageimport.models import ImportTask, Schedule, Webhook, WebhookDelivery
-from imageimport.requests import FieldErrors, ImportRequest
+from imageimport.schedules import services as schedules
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, ImportRequest
+from imageimport.webhooks import payloads
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import ProjectFactory, TaskFactory, member
 

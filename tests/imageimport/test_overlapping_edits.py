@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.http import Http404
 
-from imageimport import credentials, schedules, webhooks
+from imageimport.credentials import services as credentials
 from imageimport.models import Credential, Schedule, Webhook
-from imageimport.requests import FieldErrors, Refused
+from imageimport.schedules import services as schedules
+from imageimport.submission.requests import FieldErrors, Refused
+from imageimport.webhooks import services as webhooks
 from projects.models import Role
 from tests.support.factories import CredentialFactory, MembershipFactory, UserFactory, member
 

@@ -13,11 +13,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from imageimport import batches, leases, quotas, services
+from imageimport import quotas
+from imageimport.batches import services as batches
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.progress import Progress
-from imageimport.requests import ImportRequest, Refused
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest, Refused
+from imageimport.worker import leases
+from imageimport.worker.progress import Progress
 from oci.copy.observer import LayerPlan
 from oci.errors import OciError
 from projects.models import Image, Project, Role

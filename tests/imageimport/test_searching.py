@@ -9,7 +9,7 @@ from django.db import connection
 
 from imageimport import searching
 from imageimport.models import ImportTask
-from imageimport.searchindex import TASKS
+from imageimport.search_index import TASKS
 from imageimport.searching import search
 from projects.search import trigrams
 from tests.support.factories import ProjectFactory, TaskFactory

@@ -23,12 +23,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from imageimport import endings, hints, leases, places, services
 from imageimport.choices import ACTIVE, OCCUPYING, Outcome, Status
-from imageimport.leases import Lease, LeaseLost
+from imageimport.messages import parts
 from imageimport.models import ImportAttempt, ImportTask
-from imageimport.requests import FieldErrors, ImportRequest, Refused
-from imageimport.sentences import parts
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
+from imageimport.worker import completion, dispatch, leases, places
+from imageimport.worker.leases import Lease, LeaseLost
 from projects.models import Project
 from tests.support.fresh import fresh_memory
 
@@ -149,10 +150,10 @@ class Imports(RuleBasedStateMachine):
             "wait": lambda: leases.wait(lease, until=timezone.now() + dt.timedelta(minutes=5), said=SAID),
             "again": lambda: leases.try_again(lease, pause=5, code="source_error", said=SAID),
             "commit": lambda: leases.begin_commit(lease),
-            "finish": lambda: endings.end(
+            "finish": lambda: completion.end(
                 lease.task_id, fence=lease.fence, status=Status.SUCCESS, digest="sha256:" + "a" * 64
             ),
-            "fail": lambda: endings.end(
+            "fail": lambda: completion.end(
                 lease.task_id, fence=lease.fence, status=Status.FAILED, code="source_error", said=SAID
             ),
         }
@@ -247,7 +248,7 @@ class Imports(RuleBasedStateMachine):
 @pytest.mark.timeout(300)
 @pytest.mark.django_db
 def test_no_order_of_events_breaks_a_promise(few_places: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "after_commit", lambda _count=1: None)
+    monkeypatch.setattr(dispatch, "after_commit", lambda _count=1: None)
 
     class InOneTransaction(Imports):
         def __init__(self) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from imageimport import services, webhooks
 from imageimport.models import ImportTask
-from imageimport.requests import ImportRequest
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest
+from imageimport.webhooks import services as webhooks
 from oci.registry.endpoint import USER_AGENT
 from projects.models import Role
 from stack.sample import random_image

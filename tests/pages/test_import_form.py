@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from imageimport import credentials
+from imageimport.credentials import services as credentials
 from imageimport.models import ImportBatch, ImportTask
 from projects import places
 from tests.pages.conftest import htmx

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from django.test import Client
 
+from imageimport.announcer import first_sentence
 from imageimport.choices import Status
+from imageimport.messages import english, parts
 from imageimport.models import ImportTask
-from imageimport.saying import first_sentence
-from imageimport.sentences import english, parts
 from projects.models import Image
 from projects.pull_commands import login_command, pull_ways
 from tests.support.factories import ImageFactory, TaskFactory, ended_task

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from imageimport.choices import Outcome, Status
+from imageimport.messages import parts
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
-from imageimport.sentences import parts
 from tests.pages.conftest import htmx
 from tests.support.factories import TaskFactory, ended_task
 from tests.support.people import Team

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from imageimport.choices import STAGE_PROGRESS, Stage, Status, percent
+from imageimport.management.terminal import Bar, display_for
 from imageimport.models import ImportLayer, ImportTask
-from imageimport.terminal import Bar, display_for
 from tests.support.factories import BatchFactory, TaskFactory
 from tests.support.people import Team
 

@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from imageimport.choices import Status
+from imageimport.messages import english, of_error, parts
 from imageimport.models import ImportTask
-from imageimport.sentences import english, of_error, parts
 from oci.registry.faults import asked_to_wait
 from projects.registry import health
 from tests.pages.conftest import htmx

@@ -92,7 +92,7 @@ def test_a_wrong_registry_is_said_under_its_field(as_: As, team: Team) -> None:
 def test_testing_a_credential_says_whether_it_works(
     as_: As, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imageimport import credentials
+    from imageimport.credentials import services as credentials
 
     saved = CredentialFactory(project=team.project)
     monkeypatch.setattr(

@@ -14,7 +14,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from imageimport.choices import Status
-from imageimport.progress import STAGE_MESSAGES
+from imageimport.worker.progress import STAGE_MESSAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"

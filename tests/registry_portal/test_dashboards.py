@@ -11,10 +11,11 @@ import pytest
 import yaml
 from django.core.cache import cache
 
-from imageimport import leases, metrics, sweeping
 from imageimport.choices import Status
-from imageimport.endings import end
-from imageimport.sentences import parts
+from imageimport.messages import parts
+from imageimport.metrics import collector
+from imageimport.worker import housekeeping, leases
+from imageimport.worker.completion import end
 from stack.paths import ROOT
 from tests.support.factories import TaskFactory
 from tests.support.fresh import fresh_memory
@@ -54,9 +55,9 @@ def labels() -> dict[str, set[str]]:
     lease = leases.claim(worker="test:1")
     assert lease is not None
     end(lease.task_id, fence=lease.fence, status=Status.SUCCESS)
-    cache.set(sweeping.SWEPT, 1.0)
+    cache.set(housekeeping.SWEPT, 1.0)
     found: dict[str, set[str]] = {}
-    for family in metrics.registry().collect():
+    for family in collector.registry().collect():
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found

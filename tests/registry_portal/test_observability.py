@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from imageimport import leases, pipeline, watching
-from imageimport.leases import Lease
+from imageimport.worker import attempt, attempt_hooks, leases
+from imageimport.worker.leases import Lease
 from oci import redaction
 from oci.errors import OciError
 from registry_portal import observability
@@ -105,10 +105,10 @@ def test_watchers_are_around_the_whole_attempt_however_it_ends(monkeypatch: pyte
     def refuse(_job: object) -> None:
         raise OciError("not_found", "Not there.")
 
-    monkeypatch.setattr(watching, "around_attempt", [watcher])
-    monkeypatch.setattr(pipeline, "open_transport", refuse)
+    monkeypatch.setattr(attempt_hooks, "around_attempt", [watcher])
+    monkeypatch.setattr(attempt, "open_transport", refuse)
     task = TaskFactory()
     lease = leases.claim(worker="test:1")
     assert lease is not None
-    pipeline.run(lease)
+    attempt.run(lease)
     assert seen == [("begins", task.pk, 1), ("ends", "failed")]

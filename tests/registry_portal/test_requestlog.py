@@ -14,8 +14,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from imageimport import leases, pipeline
 from imageimport.models import ImportTask
+from imageimport.worker import attempt, leases
 from oci import redaction
 from oci.errors import OciError
 from projects.models import Role
@@ -114,10 +114,10 @@ def test_the_worker_says_the_id_of_the_request_that_asked(
     def refuse(_job: object) -> None:
         raise OciError("not_found", "Not there.")
 
-    monkeypatch.setattr(pipeline, "open_transport", refuse)
+    monkeypatch.setattr(attempt, "open_transport", refuse)
     lease = leases.claim(worker="test:1")
     assert lease is not None
-    pipeline.run(lease)
+    attempt.run(lease)
     (failed,) = lines("import.failed")
     assert (failed["request_id"], failed["task_id"], failed["attempt"]) == (task.request_id, str(task.pk), 1)
 

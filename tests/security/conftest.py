@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from imageimport import hints
-from imageimport.engine import _door
-from imageimport.transports import registry as registry_transport
+from imageimport.registries.clients import _door
+from imageimport.worker import dispatch
+from imageimport.worker.transports import registry as registry_transport
 from oci.copy.observer import LocalFlights
 from oci.egress import door
 from tests.conftest import _portal_factory
@@ -28,7 +28,7 @@ __all__ = ["fresh_memory", "source", "target", "work"]
 @pytest.fixture
 def redis_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither hints nor shared transfers are asked of Redis: a test that watches connections sees those of imports."""
-    monkeypatch.setattr(hints, "after_commit", lambda _count=1: None)
+    monkeypatch.setattr(dispatch, "after_commit", lambda _count=1: None)
     monkeypatch.setattr(registry_transport, "SharedFlights", LocalFlights)
 
 

@@ -15,10 +15,10 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from imageimport import services
 from imageimport.choices import Status
 from imageimport.models import Credential, ImportTask
-from imageimport.requests import FieldErrors, ImportRequest
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, ImportRequest
 from stack.sample import random_image
 from tests.support.factories import CredentialFactory, ProjectFactory
 from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer

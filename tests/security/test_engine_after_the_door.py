@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from imageimport import leases
 from imageimport.models import ImportTask
-from imageimport.progress import Progress
-from imageimport.transports import docker as docker_transport
-from imageimport.transports.base import Job
-from imageimport.transports.docker import DockerTransport
+from imageimport.worker import leases
+from imageimport.worker.progress import Progress
+from imageimport.worker.transports import docker as docker_transport
+from imageimport.worker.transports.base import Job
+from imageimport.worker.transports.docker import DockerTransport
 from oci.cancel import CancelToken
 from oci.errors import OciError
 from oci.reference.parser import parse_reference

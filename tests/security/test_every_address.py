@@ -20,9 +20,10 @@ from rest_framework.views import APIView
 
 from accounts.models import ApiToken
 from accounts.tokens import create_token
-from imageimport import credentials, restoring, tagslooking
-from imageimport import plan as planning
+from imageimport import restore
+from imageimport.credentials import services as credentials
 from imageimport.models import ImportTask
+from imageimport.submission import planning, source_tags
 from oci.errors import OciError
 from projects.models import Project, Robot, Role
 from projects.permissions import RANK
@@ -109,13 +110,13 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "delete_tag", lambda **_: True)
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     monkeypatch.setattr(credentials, "check_sign_in", lambda **_: credentials.Tested(True))
-    monkeypatch.setattr(restoring, "restore", lambda *, image, **_: image)
+    monkeypatch.setattr(restore, "restore", lambda *, image, **_: image)
 
     def away(**_: Any) -> Any:
         raise OciError("unreachable", "%(host)s", host="x")
 
     monkeypatch.setattr(planning, "make_plan", away)
-    monkeypatch.setattr(tagslooking, "nearest_tags", away)
+    monkeypatch.setattr(source_tags, "nearest_tags", away)
 
 
 def values_of(team: Team) -> dict[str, object]:

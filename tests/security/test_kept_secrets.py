@@ -14,10 +14,11 @@ import pytest
 import requests
 from django.test import Client
 
-from imageimport import pipeline, services
 from imageimport.models import ImportTask
-from imageimport.requests import ImportRequest
-from imageimport.transports.base import Job
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest
+from imageimport.worker import attempt
+from imageimport.worker.transports.base import Job
 from registry_portal.logs import logging_config
 from stack.sample import random_image
 from tests.security.conftest import Siege
@@ -305,7 +306,7 @@ def test_a_defect_with_a_secret_in_its_message_tells_nobody(
             f"cannot {job.credential.username}:{job.credential.password} {job.credential.basic()}"
         )
 
-    monkeypatch.setattr(pipeline, "open_transport", explode)
+    monkeypatch.setattr(attempt, "open_transport", explode)
     request = ImportRequest(image_url=f"{source.server_name}/a/b:1", username=USER, password=ONE_TIME)
     services.submit(project=ProjectFactory(), user=None, request=request)
     (task,) = work()

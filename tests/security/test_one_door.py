@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from imageimport import hints, services
 from imageimport.models import ImportTask
-from imageimport.requests import ImportRequest
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest
+from imageimport.worker import dispatch
 from stack.paths import ROOT
 from stack.sample import sample_image
 from tests.support.factories import ProjectFactory
@@ -36,7 +37,7 @@ ALLOWED = {
         {"socket.socket()"},
         "asks the system whether an address is this machine's: binds, and looks up the route; sends nothing",
     ),
-    "imageimport/flights.py": ({"redis"}, "REDIS_URL"),
+    "imageimport/registries/single_flight.py": ({"redis"}, "REDIS_URL"),
     "registry_portal/cache.py": ({"redis"}, "REDIS_URL"),
     "registry_portal/memory.py": ({"ctypes"}, "calls one function of the C library, which opens nothing"),
     "registry_portal/health.py": ({"redis"}, "REDIS_URL"),
@@ -187,7 +188,7 @@ def test_every_connection_of_an_import_is_opened_by_the_door(
     source.add_image("ns/app", "1", sample_image())
     request = ImportRequest(image_url=f"{source.server_name}/ns/app:1")
     services.submit(project=ProjectFactory(), user=None, request=request)
-    hints._hinter.flush(10)  # its way to Redis is allowed, and not what is watched here
+    dispatch._hinter.flush(10)  # its way to Redis is allowed, and not what is watched here
     with connections() as found:
         (task,) = work()
     assert task.status == "success", task.error

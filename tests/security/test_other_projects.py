@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from imageimport import services
 from imageimport.models import BlobOrigin, ImportTask
-from imageimport.requests import ImportRequest
+from imageimport.submission import services
+from imageimport.submission.requests import ImportRequest
 from projects import services as project_services
 from projects.models import AuditEvent, Membership, Project, Role
 from projects.registry import removal

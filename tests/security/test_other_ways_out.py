@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from imageimport import delivering, schedules, webhooks
-from imageimport.delivering import Parcel
 from imageimport.models import Credential, ImportTask, Schedule, ScheduleRun, Webhook, WebhookDelivery
+from imageimport.schedules import services as schedules
+from imageimport.webhooks import sender
+from imageimport.webhooks import services as webhooks
+from imageimport.webhooks.sender import Parcel
 from oci.egress import door, policy
 from stack.sample import random_image
 from tests.security.forbidden import FORBIDDEN_REFERENCES, FORBIDDEN_URLS
@@ -224,7 +226,7 @@ def test_a_webhook_is_sent_to_no_forbidden_address(team: Team, canary: Canary, f
         else:
             taken.append(url)
         # Whatever stands in the row, the worker judges it again where it connects.
-        receipt = delivering.send(Parcel(url, uuid.uuid4(), "import.failed", {"event": "import.failed"}))
+        receipt = sender.send(Parcel(url, uuid.uuid4(), "import.failed", {"event": "import.failed"}))
         assert receipt.error is not None, url
         assert receipt.error.code in ("blocked_address", "protocol_error"), (url, receipt.error)
     assert all(".example:" in url for url in taken), taken
@@ -262,7 +264,7 @@ def test_a_webhooks_redirect_is_followed_nowhere(
     with ScriptedServer(lambda _request: answer) as receiver:
         settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.0/8", receiver.server_name]
         settings.OWN_ENDPOINTS = []
-        receipt = delivering.send(Parcel(f"{receiver.url}/", uuid.uuid4(), "import.failed", {}))
+        receipt = sender.send(Parcel(f"{receiver.url}/", uuid.uuid4(), "import.failed", {}))
         assert (receipt.status, receipt.delivered) == (status, False)
         assert len(receiver.seen("POST")) == 1
     assert canary.visits == []

@@ -23,7 +23,7 @@ PATTERNS = pumping.patterns()
 #: Expressions that can't be kept by a module, each with the bound of the texts that it meets.
 MADE_WHEN_USED = {
     # A glob of at most 200 characters, for tags of at most 128: test_a_glob_takes_no_time.
-    "imageimport/tagrules.py: re.compile(translate(self.text), re.ASCII)",
+    "imageimport/schedules/tag_rules.py: re.compile(translate(self.text), re.ASCII)",
     # The operator's own .env, by a name of ours.
     "stack/install_system.py: re.compile(f'^\\\\s*(export\\\\s+)?{name}(_FILE)?\\\\s*=\\\\s*\\\\S', re.MULTILINE)",
 }

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from imageimport import services
 from imageimport.choices import Status
-from imageimport.engine import _door
 from imageimport.models import ImportTask
-from imageimport.requests import FieldErrors, ImportRequest
+from imageimport.registries.clients import _door
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, ImportRequest
 from oci.egress import door
 from projects.models import Project
 from stack.sample import random_image

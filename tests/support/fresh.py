@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounts import once, throttling
-from imageimport import ratelimits
+from imageimport.registries import rate_limits
 from oci.registry import listing
 
 
@@ -20,9 +20,9 @@ def fresh_memory(settings: Any) -> Iterator[None]:
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": uuid.uuid4().hex}}
     throttling.local.clear()
     once.forget_all()
-    ratelimits.forget()
+    rate_limits.forget()
     listing._lacking.clear()
     yield
     throttling.local.clear()
     once.forget_all()
-    ratelimits.forget()
+    rate_limits.forget()

@@ -27,7 +27,7 @@ from tests.support.services import RegistryServer
 from tests.support.throttle import Throttle
 from tests.support.watching import Watch
 
-#: So long a worker believes what it read of a registry's limits (imageimport.ratelimits). Seconds.
+#: So long a worker believes what it read of a registry's limits (imageimport.registries.rate_limits). Seconds.
 BELIEVED = 1.0
 #: Short times, so that a fault and what follows from it take seconds.
 LEASE: Final = 3

@@ -21,7 +21,7 @@ from django.contrib.auth.models import User
 
 from accounts.models import ApiToken
 from accounts.tokens import create_token
-from imageimport.engine import _door
+from imageimport.registries.clients import _door
 from oci.egress import dial as dialing
 from oci.egress import door
 from oci.egress.hosts import IpAddress

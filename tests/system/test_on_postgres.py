@@ -10,14 +10,14 @@ from tests.support.services import PostgresServer
 
 #: Claims, endings, progress, services, search, batches and schedules: what locks, constrains or asks in SQL.
 ROOMS = (
-    "tests/imageimport/test_leases.py",
-    "tests/imageimport/test_endings.py",
-    "tests/imageimport/test_progress.py",
-    "tests/imageimport/test_services.py",
-    "tests/imageimport/test_pipeline.py",
+    "tests/imageimport/worker/test_leases.py",
+    "tests/imageimport/worker/test_completion.py",
+    "tests/imageimport/worker/test_progress.py",
+    "tests/imageimport/submission/test_services.py",
+    "tests/imageimport/worker/test_attempt.py",
     "tests/imageimport/test_searching.py",
     "tests/imageimport/test_api_tasks.py",
-    "tests/imageimport/test_batches.py",
+    "tests/imageimport/batches/test_services.py",
     "tests/imageimport/test_admin.py",
     "tests/imageimport/test_quotas.py",
     "tests/projects/search/test_query.py",

@@ -10,13 +10,13 @@ from rest_framework import serializers
 from accounts.api.fields import Text
 from accounts.labels import check_label
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
-from imageimport.batch_entries import NOTHING
-from imageimport.batch_totals import totals_of, totals_of_all
-from imageimport.batches import MOST
-from imageimport.lists import MOST_CHARS, Entry
+from imageimport.batches.parsing import MOST_CHARS, Entry
+from imageimport.batches.selectors import totals_of, totals_of_all
+from imageimport.batches.services import MOST
+from imageimport.batches.validation import NOTHING
+from imageimport.messages import parts, shown
 from imageimport.models import ImportBatch
-from imageimport.requests import ImportRequest
-from imageimport.sentences import parts, shown
+from imageimport.submission.requests import ImportRequest
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/ImportBodyRequest"}]})

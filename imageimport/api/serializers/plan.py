@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from imageimport.plan import Planned
+from imageimport.submission.planning import Planned
 
 
 class PlannedPlatformSerializer(serializers.Serializer[Any]):

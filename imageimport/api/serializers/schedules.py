@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
+from imageimport.messages import shown
 from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest
-from imageimport.schedules import MOST_RULES
-from imageimport.sentences import shown
+from imageimport.schedules.services import MOST_RULES
 
 
 class ProjectCredentialField(serializers.PrimaryKeyRelatedField):

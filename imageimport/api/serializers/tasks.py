@@ -10,8 +10,8 @@ from rest_framework import serializers
 from accounts.api.fields import Text
 from imageimport.choices import Stage, Status, Transport
 from imageimport.models import Credential, ImportAttempt, ImportLayer, ImportTask
-from imageimport.requests import ImportRequest
 from imageimport.selectors import render_error, render_message
+from imageimport.submission.requests import ImportRequest
 from oci import limits
 
 

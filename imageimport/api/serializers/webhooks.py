@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.choices import WebhookEvent
+from imageimport.messages import shown
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.sentences import shown
 
 
 class WebhookSerializer(StrictModelSerializer):

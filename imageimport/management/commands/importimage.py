@@ -13,13 +13,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
-from imageimport import following, services
 from imageimport.api.serializers.tasks import TaskDetailSerializer
 from imageimport.choices import Status, Transport
+from imageimport.management import polling
+from imageimport.management.terminal import display_for, size
 from imageimport.models import Credential, ImportTask
-from imageimport.requests import FieldErrors, ImportRequest, Refused
 from imageimport.selectors import render_error, render_message
-from imageimport.terminal import display_for, size
+from imageimport.submission import services
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
 from projects.models import Project
 
 #: Waiting longer than this without a worker is worth a word, seconds.
@@ -90,7 +91,7 @@ class Command(BaseCommand):
         began, told = time.monotonic(), False
         try:
             with display_for(stream) as display:
-                for task in following.follow(submitted.pk):
+                for task in polling.follow(submitted.pk):
                     display.show(task)
                     waits = task.status == Status.PENDING and not task.attempts
                     if waits and not told and time.monotonic() - began > NO_WORKER:

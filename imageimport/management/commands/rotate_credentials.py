@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from imageimport.rotation import rotate
+from imageimport.credentials.rotation import rotate
 
 
 class Command(BaseCommand):

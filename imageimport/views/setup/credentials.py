@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from imageimport import credentials
+from imageimport.credentials import services as credentials
+from imageimport.forms.settings import CredentialForm
 from imageimport.models import Credential
-from imageimport.requests import FieldErrors, Refused
-from imageimport.settings_forms import CredentialForm
+from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
 from projects.places import AllTaken

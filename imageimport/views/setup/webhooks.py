@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imageimport import webhooks
 from imageimport.choices import WebhookEvent
+from imageimport.forms.settings import WebhookForm
 from imageimport.models import Webhook
-from imageimport.requests import FieldErrors, Refused
-from imageimport.settings_forms import WebhookForm
+from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.setup.members import settings_of
+from imageimport.webhooks import services as webhooks
 from projects.models import Project, Role
 from projects.views.decorators import asked, go, project_view, rights_in, user_of
 from projects.views.pagination import page_of

@@ -75,7 +75,7 @@ def test_a_private_registry_that_is_away_is_503(
     target: ScriptedRegistry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imageimport.plan.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("imageimport.submission.planning.RETRY_SECONDS", 0.0)
     source.add_image("app/web", "1", random_image([1000], seed=1))
     target.stop()
     answer = plan(api, project, image_url=f"{source.server_name}/app/web:1")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.urls import get_resolver
 
-from imageimport import restoring
+from imageimport import restore
 from imageimport.api import plan as plan_api
 from imageimport.choices import Status
 from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest, Webhook, WebhookDelivery
-from imageimport.plan import Planned
+from imageimport.submission.planning import Planned
 from projects.models import Image, Project, Role
 from projects.permissions import RANK
 from tests.support.factories import BatchFactory, CredentialFactory, TaskFactory
@@ -125,7 +125,7 @@ def registries_obey(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the registries say is another test's question."""
     empty = Planned("s", DIGEST, "m", "t", None, (), 0, 0, 0, 0, None, ())
     monkeypatch.setattr(plan_api, "make_plan", lambda **_: empty)
-    monkeypatch.setattr(restoring, "restore", lambda *, image, **_: image)
+    monkeypatch.setattr(restore, "restore", lambda *, image, **_: image)
 
 
 @pytest.mark.parametrize("visibility", ["private", "internal", "public"])

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from imageimport.messages import parts
 from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest, Webhook, WebhookDelivery
-from imageimport.sentences import parts
 from projects.models import Image, Project, Role
 from tests.support.factories import CredentialFactory, member
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import throttling
-from imageimport.metrics import registry
-from imageimport.pruning import prune
+from imageimport.metrics.collector import registry
+from imageimport.worker.pruning import prune
 from projects import audit
 from projects.models import AuditEvent, RefusalCount
 from projects.token_service import refusals, views

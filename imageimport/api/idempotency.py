@@ -1,0 +1,57 @@
+"""``Idempotency-Key``: asking again with the same key and body gives the first answer and makes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+
+from imageimport.models import IdempotencyKey
+from imageimport.submission.services import Refused
+
+#: Longer keys are refused, characters.
+LONGEST_KEY = 255
+
+
+def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID]) -> UUID:
+    """The id of what ``make`` made, now or when the key was first used.
+
+    Key and result are committed together; a call that runs at the same time waits for the first one's commit.
+
+    :param where: method and path, part of what has to be the same.
+    :param body: the body as parsed; it is kept as a keyed hash only, since it may hold a password.
+    :raises Refused: ``idempotency_mismatch`` (422) for another body, ``invalid_idempotency_key`` (400).
+    """
+    if not key:
+        return make()
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refused(
+            "invalid_idempotency_key", _("Idempotency-Key has at most 255 printable characters."), status=400
+        )
+    fingerprint = salted_hmac(
+        "idempotency", json.dumps([where, body], sort_keys=True), algorithm="sha256"
+    ).hexdigest()
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                row = IdempotencyKey.objects.create(user=user, key=key, fingerprint=fingerprint)
+        except IntegrityError:
+            return _first(user, key, fingerprint)
+        row.result = make()
+        row.save(update_fields=["result"])
+        return row.result
+
+
+def _first(user: User, key: str, fingerprint: str) -> UUID:
+    row = IdempotencyKey.objects.get(user=user, key=key)
+    if not constant_time_compare(row.fingerprint, fingerprint) or row.result is None:
+        raise Refused(
+            "idempotency_mismatch", _("This Idempotency-Key was used for another request."), status=422
+        )
+    return row.result

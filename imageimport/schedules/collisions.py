@@ -1,0 +1,70 @@
+"""Two schedules that may write one tag from different sources would take turns at it: the second is refused."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from imageimport.models import Schedule
+from imageimport.schedules.tag_rules import RuleError, TagRules
+from imageimport.schedules.tag_sets import common_tag
+from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, prepare
+
+
+def refuse(schedule: Schedule, prepared: Prepared) -> None:
+    """Whether a schedule that is about to be saved gets on with the project's others, those switched off too.
+
+    :param prepared: what an import of it would be.
+    :raises FieldErrors: on ``tags``: another one may write one of its tags, from another source or with other
+        platforms.
+    """
+    others = Schedule.objects.filter(project=schedule.project_id).exclude(pk=schedule.pk)
+    for other in others.select_related("project", "credential", "created_by"):
+        there = _prepared(other)
+        if there is None or there.task.target_name != prepared.task.target_name:
+            continue
+        if _reads(there) == _reads(prepared):
+            continue
+        tag = common_tag(_rules(schedule, prepared), _rules(other, there))
+        if tag is not None:
+            raise FieldErrors({"tags": [_sentence(prepared, there, tag)]})
+
+
+def _prepared(schedule: Schedule) -> Prepared | None:
+    """None where it can't run as it is: then it writes nothing."""
+    request = ImportRequest(
+        image_url=schedule.image_url, target_name=schedule.target_name, platforms=schedule.platforms
+    )
+    try:
+        return prepare(project=schedule.project, user=schedule.created_by, request=request)
+    except FieldErrors:
+        return None
+
+
+def _reads(prepared: Prepared) -> tuple[str, str, tuple[str, ...]]:
+    """What it writes under a tag's name: of the same name from the same place with the same platforms is the same."""
+    source = prepared.source
+    return source.registry.lower(), source.repository, tuple(sorted(prepared.task.platforms))
+
+
+def _rules(schedule: Schedule, prepared: Prepared) -> TagRules:
+    tags = schedule.tags or [prepared.source.tag or "latest"]
+    try:
+        return TagRules(tags, schedule.exclude_tags if schedule.tags else [])
+    except RuleError:
+        # Written by hand: it never runs.
+        return TagRules([])
+
+
+def _sentence(mine: Prepared, other: Prepared, tag: str) -> str:
+    source = f"{other.source.registry}/{other.source.repository}"
+    target = mine.task.target_image.rpartition(":")[0]
+    if tag:
+        return _(
+            "The sync of %(source)s writes %(target)s too, from another source or with other platforms."
+        ) % {
+            "source": source,
+            "target": f"{target}:{tag}",
+        }
+    return _(
+        "The sync of %(source)s may write the same tags of %(target)s, from another source or with other platforms."
+    ) % {"source": source, "target": target}
