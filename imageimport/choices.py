@@ -61,8 +61,8 @@ STAGE_PROGRESS: Final = {
 def percent(*, status: str, stage: str, progress: int) -> int:
     """How far an import is, 0 to 100: the one number that API, pages and terminal show. Bytes are shown as bytes.
 
-    :param progress: as a worker last wrote it (:mod:`imageimport.worker.progress`); the stage's least counts where rows were
-        written by others.
+    :param progress: as a worker last wrote it (:mod:`imageimport.worker.progress`); the stage's least counts where
+        rows were written by others.
     """
     if status == Status.SUCCESS:
         return 100

@@ -244,7 +244,7 @@ class AuditEvent(models.Model):
 
 
 class RefusalCount(models.Model):
-    """How often nobody known was refused something in a project within an hour (:mod:`projects.token_service.refusals`)."""
+    """Refusals of callers without a sign-in, by project and hour (:mod:`projects.token_service.refusals`)."""
 
     #: Empty: no such project. A name stays the project's, so no key is needed.
     project_name = models.CharField(max_length=63, blank=True, default="")

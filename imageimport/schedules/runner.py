@@ -4,8 +4,8 @@ Digests are compared by HEAD, which costs the source nothing; a manifest is fetc
 its digest. Tags are listed only where a rule is no exact name. Nothing is ever deleted at the target.
 
 A run is leased like an import: what a lost worker left is taken up again by another, where that one was. It keeps
-its place for a turn only, while runs of others wait (:mod:`imageimport.schedules.turns`), and goes on at its next turn, or
-after a rate limit, with the tag at which it stopped.
+its place for a turn only, while runs of others wait (:mod:`imageimport.schedules.turns`), and goes on at its next
+turn, or after a rate limit, with the tag at which it stopped.
 
 The source is asked for one tag at a time: so a registry that limits its requests refuses one of them for each of its
 windows, not as many as are on their way.

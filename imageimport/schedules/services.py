@@ -1,4 +1,4 @@
-"""Scheduled syncs: made, changed, run by hand or by the clock. The work of a run is :mod:`imageimport.schedules.runner`'."""
+"""Scheduled syncs: made, changed, run by hand or by the clock. A run's work is :mod:`imageimport.schedules.runner`'s."""
 
 from __future__ import annotations
 

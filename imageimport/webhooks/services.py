@@ -1,4 +1,4 @@
-"""Webhooks of a project: made, changed, taken away. What is owed to them goes out by :mod:`imageimport.webhooks.deliveries`."""
+"""Webhooks and what is sent to them: made, changed, removed, sent again. See :mod:`imageimport.webhooks.deliveries`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From the engine's callbacks to the row: percent, bytes, rate, ETA, layers; throttled, and under the lease's fence.
 
-The engine's threads only change numbers in memory; one monitor thread writes them (see :mod:`imageimport.worker.monitor`).
+The engine's threads only change numbers in memory; one monitor thread writes them (:mod:`imageimport.worker.monitor`).
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Segments:
 
 
 class Gathered:
-    """Stands where a :class:`oci.http.transport.Sending` stands, and has no request on its way while it waits for bytes."""
+    """Stands where a :class:`~oci.http.transport.Sending` does, with no request on its way while it waits for bytes."""
 
     def __init__(self, upload: Upload, digest: str) -> None:
         self._upload = upload

@@ -51,7 +51,7 @@ class Upload:
         self.offset = 0
         self._what = what
         self._redirected: Url | None = None
-        #: CNCF Distribution: what broke off in the middle can't be deleted there (see :mod:`oci.registry.chunked_upload`).
+        #: CNCF Distribution: what broke off in the middle can't be deleted there (:mod:`.chunked_upload`).
         self.is_distribution = False
         #: The least bytes of a request that is not the last (``OCI-Chunk-Min-Length``).
         self.least = 0

@@ -1,7 +1,8 @@
 """Tags that the registry reported, and the worker's look at each of them.
 
 A row for each tag, so that a tag that is pushed a hundred times is looked at as often as there is time for. Rows
-survive a worker and a Redis that are away; a row that is lost or given up is made good by :mod:`projects.registry.reconcile`.
+survive a worker and a Redis that are away; a row that is lost or given up is made good by
+:mod:`projects.registry.reconcile`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """No filter and order of a list makes SQLite sort what it finds: among a million imports that takes a second.
 
-The plans are those for a million rows, since the portal writes what SQLite shall believe (:mod:`projects.search.sqlite_statistics`).
+The plans are those for a million rows, since the portal writes what SQLite is to believe
+(:mod:`projects.search.sqlite_statistics`).
 PostgreSQL's plans depend on the rows; ``python -m bench.scale`` measures them.
 """
 

@@ -19,7 +19,7 @@ from projects.registry import client as own_registry
 
 
 class RegistryTransport:
-    """One attempt by :class:`oci.copy.image_copier.ImageCopier`. See :class:`imageimport.worker.transports.base.Transport`."""
+    """One attempt by :class:`~oci.copy.image_copier.ImageCopier`. See :class:`.base.Transport`."""
 
     def __init__(self, job: Job) -> None:
         task = job.task
