@@ -11,8 +11,7 @@ from celery.signals import worker_init, worker_shutting_down
 
 from imageimport.schedules import services as schedules
 from imageimport.webhooks import services as webhooks
-from imageimport.worker import attempt, dispatch, leases, pruning, shutdown
-from imageimport.worker.housekeeping import sweep as sweep_service
+from imageimport.worker import attempt, housekeeping, leases, pruning, shutdown
 from projects.registry import reconcile, tag_notices
 
 
@@ -42,7 +41,7 @@ def run_imports() -> int:
 
 @shared_task
 def sweep() -> None:
-    sweep_service(send=dispatch.send)
+    housekeeping.sweep()
 
 
 @shared_task

@@ -24,7 +24,6 @@ from prometheus_client.registry import Collector
 from imageimport.choices import OCCUPYING, Outcome, Status, Transport
 from imageimport.metrics import counters
 from imageimport.models import ImportTask, MetricCount, WebhookDelivery
-from imageimport.worker.housekeeping import SWEPT
 from oci.errors import ERROR_CODES
 from projects.token_service import refusals
 
@@ -125,7 +124,7 @@ def _webhooks(now: dt.datetime) -> Iterator[Metric]:
 
 def _sweep() -> Iterator[Metric]:
     """Nothing where Redis does not say: an absent number is an alert of its own."""
-    swept = cache.get(SWEPT)
+    swept = cache.get(counters.SWEPT)
     if swept is not None:
         age = max(0.0, time.time() - float(swept))
         yield _gauge("portal_sweep_age_seconds", "Since beat last had a worker look for what was lost.", age)

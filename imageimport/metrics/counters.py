@@ -24,6 +24,8 @@ KNOWN: Final = frozenset(
         "registry.gitlab.com", "nvcr.io", "registry.access.redhat.com", "docker.elastic.co",
     }
 )  # fmt: skip
+#: The cache's key of when the last sweep was, Unix seconds: beat and a worker live.
+SWEPT: Final = "imports:swept"
 #: From so many rows on, they are made fewer.
 FOLD_AT: Final = 1000
 #: Rows that one fold takes at most, so that it holds no lock for long.

@@ -1,4 +1,4 @@
-"""Scheduled syncs: made, changed, run by hand or by the clock. A run's work is :mod:`imageimport.schedules.runner`'s."""
+"""Scheduled syncs: made, changed, run by hand or by the clock. A run itself: :mod:`imageimport.schedules.runner`."""
 
 from __future__ import annotations
 

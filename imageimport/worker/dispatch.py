@@ -9,9 +9,10 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
@@ -69,28 +70,26 @@ class Hinter:
 
 def send(count: int) -> bool:
     """Send ``count`` hints now; False where Redis did not take them."""
-    from imageimport.tasks import run_imports  # the task module imports services that hint
-
-    return _send(run_imports, count)
+    return _send("imageimport.tasks.run_imports", count)
 
 
 def _send_look(_count: int) -> bool:
     """One is enough: the worker that looks goes on until nothing waits."""
-    from imageimport.tasks import look_at_tags
-
-    return _send(look_at_tags, 1)
+    return _send("imageimport.tasks.look_at_tags", 1)
 
 
-def _send(task: Any, count: int) -> bool:
-    app = task.app
+def _send(task: str, count: int) -> bool:
+    """By the task's name: its module stands above this one."""
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
     try:
         with (
-            app.connection_for_write(connect_timeout=TIMEOUT, transport_options=options) as connection,
-            app.amqp.Producer(connection, auto_declare=False) as producer,
+            current_app.connection_for_write(
+                connect_timeout=TIMEOUT, transport_options=options
+            ) as connection,
+            current_app.amqp.Producer(connection, auto_declare=False) as producer,
         ):
             for _ in range(count):
-                task.apply_async(producer=producer, retry=False, expires=3600)
+                current_app.send_task(task, producer=producer, retry=False, expires=3600)
     except Exception as exc:  # noqa: BLE001 - kombu wraps some of Redis' errors and lets others through
         log.warning("hint.not_sent", error=type(exc).__name__)
         return False

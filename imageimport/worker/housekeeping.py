@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
 
 import structlog
 from django.conf import settings
@@ -14,27 +12,22 @@ from django.utils import timezone
 from imageimport.choices import OCCUPYING
 from imageimport.metrics import counters
 from imageimport.models import ImportTask
+from imageimport.worker import dispatch
 from imageimport.worker.leases import take_over_lost
 from imageimport.worker.places import eligible
 
 log = structlog.get_logger(__name__)
 
-#: The cache's key of when the last sweep was, Unix seconds: beat and a worker live.
-SWEPT: Final = "imports:swept"
 
-
-def sweep(*, send: Callable[[int], bool]) -> None:
-    """Take over what lost its heartbeat, then hint for what waits and may start.
-
-    :param send: sends that many hints to workers.
-    """
+def sweep() -> None:
+    """Take over what lost its heartbeat, then hint for what waits and may start."""
     lost = take_over_lost()
     counters.fold()
-    cache.set(SWEPT, time.time(), None)
+    cache.set(counters.SWEPT, time.time(), None)
     free = settings.IMPORT_MAX_RUNNING - ImportTask.objects.filter(status__in=OCCUPYING).count()
     if free <= 0:
         return
     waiting = eligible(timezone.now()).order_by().values("pk")[:free].count()
     if waiting:
         log.info("sweep.hinted", waiting=waiting, taken_over=lost)
-        send(waiting)
+        dispatch.send(waiting)

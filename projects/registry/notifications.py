@@ -1,7 +1,8 @@
 """``/service/registry-events``: what the registry reports of pushes, pulls and deletions.
 
 Format: distribution/docs/content/about/notifications.md. A lost notice is made good by
-:mod:`projects.registry.reconcile`; one that comes twice or late changes nothing: it only says which tag to look at, and pulls have ids.
+:mod:`projects.registry.reconcile`; one that comes twice or late changes nothing: it only says which
+tag to look at, and pulls have ids.
 
 The registry waits three seconds for an answer, then sends the same again and keeps all others back. So nothing is asked
 of it here: what is to be looked at is written down, and a worker looks (:mod:`projects.registry.tag_notices`).

@@ -13,8 +13,8 @@ from django.core.cache import cache
 
 from imageimport.choices import Status
 from imageimport.messages import parts
-from imageimport.metrics import collector
-from imageimport.worker import housekeeping, leases
+from imageimport.metrics import collector, counters
+from imageimport.worker import leases
 from imageimport.worker.completion import end
 from stack.paths import ROOT
 from tests.support.factories import TaskFactory
@@ -55,7 +55,7 @@ def labels() -> dict[str, set[str]]:
     lease = leases.claim(worker="test:1")
     assert lease is not None
     end(lease.task_id, fence=lease.fence, status=Status.SUCCESS)
-    cache.set(housekeeping.SWEPT, 1.0)
+    cache.set(counters.SWEPT, 1.0)
     found: dict[str, set[str]] = {}
     for family in collector.registry().collect():
         for sample in family.samples:

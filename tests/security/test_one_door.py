@@ -39,13 +39,17 @@ ALLOWED = {
     ),
     "imageimport/registries/single_flight.py": ({"redis"}, "REDIS_URL"),
     "registry_portal/cache.py": ({"redis"}, "REDIS_URL"),
+    "registry_portal/webworker.py": (
+        {"selectors"},
+        "waits for connections that people have opened to the web server",
+    ),
     "registry_portal/memory.py": ({"ctypes"}, "calls one function of the C library, which opens nothing"),
     "registry_portal/health.py": ({"redis"}, "REDIS_URL"),
-    "imageimport/transports/docker.py": (
+    "imageimport/worker/transports/docker.py": (
         {"docker", "requests", "docker.errors.DockerException", "docker.errors.ImageNotFound"},
         "DOCKER_HOST; what the Engine is told to pull was resolved and judged by our own client first",
     ),
-    "imageimport/transports/engine_stream.py": (
+    "imageimport/worker/transports/engine_stream.py": (
         {"docker", "requests", "docker.errors.DockerException"},
         "reads the stream of DOCKER_HOST",
     ),
