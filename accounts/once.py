@@ -10,7 +10,7 @@ from typing import Final
 from django.core.cache import cache
 
 #: Keys that one process remembers; the oldest goes first.
-MOST_KEYS: Final = 10_000
+MAX_KEYS: Final = 10_000
 _seen: dict[str, float] = {}
 _lock = threading.Lock()
 
@@ -26,7 +26,7 @@ def first_in(seconds: int, key: str) -> bool:
             return False
         _seen.pop(key, None)
         _seen[key] = now + seconds
-        while len(_seen) > MOST_KEYS:
+        while len(_seen) > MAX_KEYS:
             del _seen[next(iter(_seen))]
     return bool(cache.add(f"once:{hashlib.sha256(key.encode()).hexdigest()[:40]}", 1, seconds))
 

@@ -35,7 +35,7 @@ PER_ACCOUNT_ANYWHERE = 30
 PER_ADDRESS = 60
 WINDOW = 300
 #: Accounts and addresses that one process remembers; the oldest goes first.
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 #: A known address is written down at most once in this time, seconds.
 REMEMBERED_EVERY = 24 * 3600
 
@@ -57,7 +57,7 @@ class LocalCounts:
         with self.lock:
             end, count = self.rows.pop(key, (0.0, 0))
             self.rows[key] = (end, count + 1) if end > now else (now + WINDOW, 1)
-            while len(self.rows) > MOST_KEYS:
+            while len(self.rows) > MAX_KEYS:
                 del self.rows[next(iter(self.rows))]
 
     def forget(self, key: str) -> None:

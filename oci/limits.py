@@ -96,7 +96,7 @@ RETRY_BUDGET_SECONDS: Final = 60.0
 #: A Retry-After up to here is waited out inline; beyond it the worker is freed.
 INLINE_WAIT_SECONDS: Final = 60.0
 #: The longest Retry-After that is believed.
-LONGEST_WAIT_SECONDS: Final = 6 * 3600.0
+MAX_WAIT_SECONDS: Final = 6 * 3600.0
 #: Lifetime of a token that names none, or less.
 TOKEN_SECONDS: Final = 60.0
 #: A target's read-after-write may lag.

@@ -35,7 +35,7 @@ def bare(error: T) -> T:
     return error
 
 
-class Documents:
+class MemoryBudget:
     """Shared by all clients of one import attempt. Thread-safe."""
 
     def __init__(self, most: int = DOCUMENTS_WEIGHT) -> None:

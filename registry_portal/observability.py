@@ -117,13 +117,13 @@ def _start_tracing() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from registry_portal.spans import Scrubbed
+    from registry_portal.spans import ScrubbingExporter
 
     # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before the default.
     resource = Resource({SERVICE_NAME: "registry-portal"}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
     endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip("/") + "/v1/traces"
-    provider.add_span_processor(BatchSpanProcessor(Scrubbed(OTLPSpanExporter(endpoint=endpoint))))
+    provider.add_span_processor(BatchSpanProcessor(ScrubbingExporter(OTLPSpanExporter(endpoint=endpoint))))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(excluded_urls="healthz,readyz,metrics", response_hook=_name_request)
     attempt_hooks.around_attempt.append(_attempt)

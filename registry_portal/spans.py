@@ -12,7 +12,7 @@ from opentelemetry.util.types import Attributes
 from oci.redaction import scrub
 
 
-class Scrubbed(SpanExporter):
+class ScrubbingExporter(SpanExporter):
     """Hands on copies whose every text is scrubbed: addresses with queries, texts of exceptions."""
 
     def __init__(self, inner: SpanExporter) -> None:

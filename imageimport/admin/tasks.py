@@ -21,7 +21,7 @@ from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.search_index import TASKS
 from imageimport.submission import services
 from imageimport.submission.services import FieldErrors, Refused
-from projects.admin.lists import LongList, ValuesByIndex
+from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.templatetags.portal import size
 
 
@@ -59,7 +59,7 @@ class LayerInline(ReadOnlyInline):
 
 
 @admin.register(ImportTask)
-class ImportTaskAdmin(LongList):
+class ImportTaskAdmin(IndexedAdmin):
     list_display = (
         "look",
         "source_image",

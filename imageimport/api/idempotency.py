@@ -16,7 +16,7 @@ from imageimport.models import IdempotencyKey
 from imageimport.submission.services import Refused
 
 #: Longer keys are refused, characters.
-LONGEST_KEY = 255
+MAX_KEY_CHARS = 255
 
 
 def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID]) -> UUID:
@@ -30,7 +30,7 @@ def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID
     """
     if not key:
         return make()
-    if len(key) > LONGEST_KEY or not key.isprintable():
+    if len(key) > MAX_KEY_CHARS or not key.isprintable():
         raise Refused(
             "invalid_idempotency_key", _("Idempotency-Key has at most 255 printable characters."), status=400
         )

@@ -16,9 +16,9 @@ from oci.reference.command_line import hide_passwords
 from oci.reference.parser import read_pasted
 
 #: A list of a thousand references has some 60 kB; whole manifests of a cluster a few hundred.
-MOST_CHARS: Final = 1024 * 1024
+MAX_CHARS: Final = 1024 * 1024
 #: Of a text that is a list at all; the limit of a batch is checked where one is made.
-MOST_ENTRIES: Final = 5000
+MAX_ENTRIES: Final = 5000
 
 #: Of an entry, for people.
 _SHOWN_CHARS: Final = 300
@@ -62,14 +62,14 @@ def read_list(text: str) -> ReadList:
 
     :raises ListError: the text is too long, or names no image at all.
     """
-    if len(text) > MOST_CHARS:
-        raise ListError(gettext_noop("The list has more than %(limit)d characters."), limit=MOST_CHARS)
+    if len(text) > MAX_CHARS:
+        raise ListError(gettext_noop("The list has more than %(limit)d characters."), limit=MAX_CHARS)
     is_yaml = looks_like_yaml(text)
     found = find_images(text) if is_yaml else _of_lines(text)
     entries: list[Entry] = []
     for line, part in found:
-        if len(entries) >= MOST_ENTRIES:
-            raise ListError(gettext_noop("The list has more than %(limit)d images."), limit=MOST_ENTRIES)
+        if len(entries) >= MAX_ENTRIES:
+            raise ListError(gettext_noop("The list has more than %(limit)d images."), limit=MAX_ENTRIES)
         entries.append(_read(line, part))
     if not entries:
         raise ListError(gettext_noop("No image was found in the text. Paste one reference a line."))

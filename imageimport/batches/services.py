@@ -19,7 +19,7 @@ from imageimport.choices import ACTIVE, Outcome, Priority, Status
 from imageimport.messages import english, parts, shown
 from imageimport.models import ImportBatch, ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, Refused
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport
 from imageimport.worker import completion, dispatch
 from projects import audit
 from projects.models import Project
@@ -186,7 +186,7 @@ def _asked(entry: Entry) -> ImportRequest:
     return ImportRequest(image_url=entry.reference, platforms=entry.platforms)
 
 
-def _refuse_busy(project: Project, prepared: Mapping[int, Prepared]) -> None:
+def _refuse_busy(project: Project, prepared: Mapping[int, ValidatedImport]) -> None:
     """:raises BatchErrors:"""
     targets = {index: (each.task.target_name, each.task.target_tag) for index, each in prepared.items()}
     busy = services.busy_targets(project, list(targets.values()))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, prepare
+from imageimport.submission.requests import FieldErrors, ImportRequest, ValidatedImport, prepare
 from oci.errors import OciError
 from oci.reference.parser import connect_host, read_pasted
 from projects.models import Project
@@ -38,14 +38,14 @@ def prepare_all(
     entries: Sequence[ImportRequest],
     common: ImportRequest,
     bad: Mapping[int, Sequence[str]],
-) -> dict[int, Prepared]:
+) -> dict[int, ValidatedImport]:
     """Rows by the entries' indexes, without those that say the same again.
 
     :param bad: entries that are known to be wrong already.
     :raises BatchErrors:
     """
     errors = {index: list(found) for index, found in bad.items()}
-    prepared: dict[int, Prepared] = {}
+    prepared: dict[int, ValidatedImport] = {}
     first: dict[tuple[str, str], int] = {}
     _check_common(entries, common)
     for index, entry in enumerate(entries):

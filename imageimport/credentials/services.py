@@ -34,7 +34,7 @@ from projects.models import Project
 TEST_SECONDS = 5.0
 STALL_SECONDS = 10.0
 #: All of its requests together, seconds.
-MOST_SECONDS = 25.0
+MAX_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def check_sign_in(*, registry: str, username: str, password: str, user: User | N
         )
     credential = SourceCredential(host=registry, username=username, password=password)
     try:
-        with remember(password, username), places.asking_others(user, seconds=MOST_SECONDS) as cancel:
+        with remember(password, username), places.asking_others(user, seconds=MAX_SECONDS) as cancel:
             asked, notes = _try(credential, cancel)
     except places.AllTaken:
         raise

@@ -12,7 +12,7 @@ from oci.cancel import CancelToken
 from oci.egress.door import Door, EgressPolicy, split_host_port, split_url
 from oci.errors import OciError, gettext_noop
 from oci.http.pool import IdleConnections
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.reference.parser import Reference, connect_host
 from oci.registry.client import RegistryClient
 from oci.registry.credentials import Credential
@@ -91,7 +91,7 @@ def source_client(
     cancel: CancelToken | None = None,
     audience: Audience | None = None,
     budget: RetryBudget | None = None,
-    documents: Documents | None = None,
+    documents: MemoryBudget | None = None,
 ) -> Source:
     """Where ``source`` is read on behalf of ``user``: its mirrors in order, the registry itself last or never.
 
@@ -119,7 +119,7 @@ def source_places(
     cancel: CancelToken | None = None,
     audience: Audience | None = None,
     budget: RetryBudget | None = None,
-    documents: Documents | None = None,
+    documents: MemoryBudget | None = None,
 ) -> list[RegistryClient]:
     """A client for each place of :func:`source_client`, in order. A person's credential goes to the registry only."""
     if is_own(source):
@@ -169,7 +169,7 @@ def _told(audience: Audience | None) -> dict[str, Any]:
 
 
 def _own_source(
-    source: Reference, user: Any, cancel: CancelToken | None, documents: Documents | None
+    source: Reference, user: Any, cancel: CancelToken | None, documents: MemoryBudget | None
 ) -> RegistryClient:
     project = Project.objects.filter(name=source.repository.partition("/")[0]).first()
     if project is None or user is None or not permissions.can_read(user, project):

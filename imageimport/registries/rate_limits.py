@@ -17,7 +17,7 @@ REMEMBERED: Final = 6 * 3600
 #: A process asks Redis so often whether a registry wants to be left alone, not before each of its requests. Seconds.
 LOOK_AGAIN: Final = 1.0
 #: People name any number of registries.
-MOST_BELIEVED: Final = 1000
+MAX_BELIEVED: Final = 1000
 
 #: By key: until when, and until when this process believes so.
 _believed: dict[str, tuple[float | None, float]] = {}
@@ -62,7 +62,7 @@ class SharedRateLimits:
 
 
 def _remember(key: str, until: float | None, now: float) -> None:
-    if len(_believed) > MOST_BELIEVED:
+    if len(_believed) > MAX_BELIEVED:
         _believed.clear()
     _believed[key] = (until, now + LOOK_AGAIN)
 

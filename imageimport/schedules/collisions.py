@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from imageimport.models import Schedule
 from imageimport.schedules.tag_rules import RuleError, TagRules
 from imageimport.schedules.tag_sets import common_tag
-from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, prepare
+from imageimport.submission.requests import FieldErrors, ImportRequest, ValidatedImport, prepare
 
 
-def refuse(schedule: Schedule, prepared: Prepared) -> None:
+def refuse(schedule: Schedule, prepared: ValidatedImport) -> None:
     """Whether a schedule that is about to be saved gets on with the project's others, those switched off too.
 
     :param prepared: what an import of it would be.
@@ -29,7 +29,7 @@ def refuse(schedule: Schedule, prepared: Prepared) -> None:
             raise FieldErrors({"tags": [_sentence(prepared, there, tag)]})
 
 
-def _prepared(schedule: Schedule) -> Prepared | None:
+def _prepared(schedule: Schedule) -> ValidatedImport | None:
     """None where it can't run as it is: then it writes nothing."""
     request = ImportRequest(
         image_url=schedule.image_url, target_name=schedule.target_name, platforms=schedule.platforms
@@ -40,13 +40,13 @@ def _prepared(schedule: Schedule) -> Prepared | None:
         return None
 
 
-def _reads(prepared: Prepared) -> tuple[str, str, tuple[str, ...]]:
+def _reads(prepared: ValidatedImport) -> tuple[str, str, tuple[str, ...]]:
     """What it writes under a tag's name: of the same name from the same place with the same platforms is the same."""
     source = prepared.source
     return source.registry.lower(), source.repository, tuple(sorted(prepared.task.platforms))
 
 
-def _rules(schedule: Schedule, prepared: Prepared) -> TagRules:
+def _rules(schedule: Schedule, prepared: ValidatedImport) -> TagRules:
     tags = schedule.tags or [prepared.source.tag or "latest"]
     try:
         return TagRules(tags, schedule.exclude_tags if schedule.tags else [])
@@ -55,7 +55,7 @@ def _rules(schedule: Schedule, prepared: Prepared) -> TagRules:
         return TagRules([])
 
 
-def _sentence(mine: Prepared, other: Prepared, tag: str) -> str:
+def _sentence(mine: ValidatedImport, other: ValidatedImport, tag: str) -> str:
     source = f"{other.source.registry}/{other.source.repository}"
     target = mine.task.target_image.rpartition(":")[0]
     if tag:

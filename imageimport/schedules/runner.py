@@ -45,10 +45,10 @@ CHUNK: Final = 32
 TURN_SECONDS: Final = 30.0
 #: A source may take so long to list its tags, seconds: half a list is worth nothing at the next turn.
 LISTING_SECONDS: Final = 120.0
-MOST_TRIES: Final = 3
-MOST_ITEMS: Final = 1000
+MAX_TRIES: Final = 3
+MAX_ITEMS: Final = 1000
 #: A rate limit is waited for so long in all.
-LONGEST_WAIT: Final = dt.timedelta(hours=6)
+MAX_WAIT_SECONDS: Final = dt.timedelta(hours=6)
 #: Faults of the whole place and not of one tag.
 _WHOLE: Final = frozenset(
     {"unreachable", "tls_error", "blocked_address", "rate_limited", "unauthorized", "credential_unreadable",
@@ -65,7 +65,7 @@ def work(lease: RunLease) -> None:
     ).get(pk=lease.run_id)
     with scope(), structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)):
         try:
-            if run.tries > MOST_TRIES:
+            if run.tries > MAX_TRIES:
                 raise OciError("worker_lost", gettext_noop("The workers that compared the tags were lost."))
             _Run(run, lease).go()
         except LeaseLost:
@@ -226,7 +226,7 @@ class _Run:
         result = item["result"]
         if result in ("new", "moved", "failed"):
             setattr(self.run, result, getattr(self.run, result) + 1)
-        if len(self.run.items) < MOST_ITEMS:
+        if len(self.run.items) < MAX_ITEMS:
             self.run.items.append(item)
 
     def _columns(self) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _nothing(comparison: Comparison) -> OciError:
 
 
 def _may_wait(run: ScheduleRun, seconds: float, now: dt.datetime) -> bool:
-    return now + dt.timedelta(seconds=seconds) - run.started_at <= LONGEST_WAIT
+    return now + dt.timedelta(seconds=seconds) - run.started_at <= MAX_WAIT_SECONDS
 
 
 def _unforeseen(incident: str) -> OciError:

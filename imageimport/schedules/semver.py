@@ -33,7 +33,7 @@ _TERM: Final = re.compile(
     re.ASCII,
 )
 #: Terms of one range; nobody writes more, and each is compared with each tag.
-_MOST_TERMS: Final = 32
+_MAX_TERMS: Final = 32
 
 _Key = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
@@ -151,7 +151,7 @@ def parse_range(text: str) -> Range:
     :raises RangeError: it can't be read.
     """
     alternatives = tuple(_alternative(part, text) for part in text.split("||"))
-    if sum(map(len, alternatives)) > _MOST_TERMS:
+    if sum(map(len, alternatives)) > _MAX_TERMS:
         raise RangeError(text[:100])
     return Range(alternatives)
 

@@ -21,7 +21,7 @@ from imageimport.messages import parts, shown
 from imageimport.models import Credential, Schedule, ScheduleRun
 from imageimport.schedules import collisions, cron, runner, turns
 from imageimport.schedules.tag_rules import RuleError, TagRules
-from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, Refused, prepare
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport, prepare
 from imageimport.worker import groups
 from projects import audit
 from projects.locking import locked
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 #: A worker takes up new runs for so long before the next tick of the clock may, seconds.
 ROUND_SECONDS: Final = 60.0
-MOST_RULES: Final = 200
+MAX_RULES: Final = 200
 #: What decides which tags it writes, and of what.
 _WRITES: Final = frozenset({"image_url", "tags", "exclude_tags", "target_name", "platforms"})
 #: What decides for whom and from where a schedule reads: who changes it answers for it.
@@ -148,8 +148,8 @@ def run_due() -> int:
     if first is None:
         return 0
     # Side by side in this one process: the others of the pool are for imports and housekeeping.
-    with ThreadPoolExecutor(turns.MOST_RUNS, "schedule") as pool:
-        beside = [pool.submit(_beside, ends) for _ in range(turns.MOST_RUNS - 1)]
+    with ThreadPoolExecutor(turns.MAX_RUNS, "schedule") as pool:
+        beside = [pool.submit(_beside, ends) for _ in range(turns.MAX_RUNS - 1)]
         done = _work(first, ends)
         return done + sum(each.result() for each in beside)
 
@@ -211,7 +211,7 @@ def _locked_with_project(schedule: Schedule) -> None:
     locked(schedule, "project", "credential", "created_by")
 
 
-def _check(schedule: Schedule) -> Prepared:
+def _check(schedule: Schedule) -> ValidatedImport:
     """Judge all fields, and write some in their one form. What an import of it would be.
 
     :raises FieldErrors:
@@ -247,8 +247,8 @@ def _check(schedule: Schedule) -> Prepared:
 
 
 def _check_rules(rules: Sequence[str]) -> None:
-    if len(rules) > MOST_RULES:
-        raise RuleError(runner.TOO_MANY_RULES, limit=str(MOST_RULES))
+    if len(rules) > MAX_RULES:
+        raise RuleError(runner.TOO_MANY_RULES, limit=str(MAX_RULES))
     TagRules(rules)
 
 

@@ -28,7 +28,7 @@ CLAIM_LOCK: Final = 0x1A9E8
 #: Renewed after each step of a run; a step takes less, whatever the source does.
 LEASE_SECONDS: Final = 240
 #: Runs under comparison at once in the whole installation.
-MOST_RUNS: Final = 2
+MAX_RUNS: Final = 2
 
 
 class LeaseLost(Exception):
@@ -61,7 +61,7 @@ def claim() -> RunLease | None:
     with one_at_a_time(CLAIM_LOCK):
         now = timezone.now()
         accounts, projects = _under_comparison(now)
-        if len(projects) >= MOST_RUNS:
+        if len(projects) >= MAX_RUNS:
             return None
         found = _next(now, set(accounts), set(projects))
         if found is None:
@@ -78,7 +78,7 @@ def is_waited_for(run: ScheduleRun) -> bool:
     now = timezone.now()
     _accounts, projects = _under_comparison(now)
     others = _free(now)
-    if len(projects) >= MOST_RUNS:
+    if len(projects) >= MAX_RUNS:
         return others.exists()
     schedule = run.schedule
     same = Q(schedule__project=schedule.project_id)

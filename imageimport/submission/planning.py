@@ -16,7 +16,7 @@ from imageimport.registries import clients
 from imageimport.registries.mounts import ProvenMounts
 from imageimport.registries.source_credentials import source_of
 from imageimport.submission import services
-from imageimport.submission.requests import ImportRequest, Prepared, prepare
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from oci.cancel import CancelToken
 from oci.copy import plan as engine_plan
 from oci.copy.plan import ImportPlan, PlannedPlatform
@@ -29,7 +29,7 @@ from projects.models import Image, Project
 from projects.registry import client
 
 #: All questions together, and retries among them, seconds.
-MOST_SECONDS: Final = 25.0
+MAX_SECONDS: Final = 25.0
 RETRY_SECONDS: Final = 5.0
 
 
@@ -62,7 +62,7 @@ def make_plan(*, project: Project, user: User | None, request: ImportRequest) ->
     :raises AllTaken: too much is asked at once (:mod:`projects.places`).
     """
     prepared = prepare(project=project, user=user, request=request)
-    with places.asking_others(user, seconds=MOST_SECONDS) as cancel:
+    with places.asking_others(user, seconds=MAX_SECONDS) as cancel:
         found = _ask(project, user, prepared, cancel)
     return Planned(
         source_image=prepared.task.source_image,
@@ -82,7 +82,7 @@ def make_plan(*, project: Project, user: User | None, request: ImportRequest) ->
     )
 
 
-def _ask(project: Project, user: User | None, prepared: Prepared, cancel: CancelToken) -> ImportPlan:
+def _ask(project: Project, user: User | None, prepared: ValidatedImport, cancel: CancelToken) -> ImportPlan:
     task = prepared.task
     repository = f"{project.name}/{task.target_name}"
     access = {repository: client.PULL}
@@ -117,7 +117,7 @@ def _ask(project: Project, user: User | None, prepared: Prepared, cancel: Cancel
             target.close()
 
 
-def _warnings(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
+def _warnings(prepared: ValidatedImport, found: ImportPlan) -> Iterator[str]:
     task = prepared.task
     if prepared.source.digest is None:
         yield _("The tag %(tag)s may move: a later import of it can bring another image.") % {
@@ -141,7 +141,7 @@ def _warnings(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
     yield from (shown("", parts(*note)) for note in found.notes)
 
 
-def _clashes(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
+def _clashes(prepared: ValidatedImport, found: ImportPlan) -> Iterator[str]:
     """What stands where the image would go."""
     task = prepared.task
     project, name, tag = task.project, task.target_name, task.target_tag
@@ -171,7 +171,7 @@ def _clashes(prepared: Prepared, found: ImportPlan) -> Iterator[str]:
         yield _("%(name)s already holds images from %(source)s.") % {"name": name, "source": others}
 
 
-def _other_source(prepared: Prepared) -> str:
+def _other_source(prepared: ValidatedImport) -> str:
     """Another repository from which the target name was filled; empty where there is none."""
     mine = (prepared.source.host, prepared.source.repository)
     rows = Image.objects.filter(project=prepared.task.project, repository=prepared.task.target_name)

@@ -20,7 +20,7 @@ from oci.spec.platform import Platform
 from projects.models import Project
 
 #: OCI distribution: a repository's whole name is at most this long.
-LONGEST_REPOSITORY = 255
+MAX_REPOSITORY_CHARS = 255
 
 
 class FieldErrors(Exception):
@@ -62,7 +62,7 @@ class ImportRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ValidatedImport:
     """A request that holds: the source as understood and an unsaved row."""
 
     source: Reference
@@ -71,7 +71,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-def prepare(*, project: Project, user: User | None, request: ImportRequest) -> Prepared:
+def prepare(*, project: Project, user: User | None, request: ImportRequest) -> ValidatedImport:
     """Check a request and make its row, without saving and without asking any registry.
 
     :raises FieldErrors: with every field that is wrong.
@@ -109,7 +109,7 @@ def prepare(*, project: Project, user: User | None, request: ImportRequest) -> P
         credential=request.credential,
         credential_required=request.credential is not None,
     )
-    return Prepared(
+    return ValidatedImport(
         source, task, tuple(shown("", parts(template, params)) for template, params in pasted.notes)
     )
 
@@ -156,9 +156,10 @@ def _check_target(project: Project, name: str, tag: str, errors: dict[str, list[
                 "Use lower-case letters and digits, joined by single dots, underscores or dashes; parts by slashes."
             )
         ]
-    elif len(f"{project.name}/{name}") > LONGEST_REPOSITORY:
+    elif len(f"{project.name}/{name}") > MAX_REPOSITORY_CHARS:
         errors["target_name"] = [
-            _("Project and name together have at most %(limit)d characters.") % {"limit": LONGEST_REPOSITORY}
+            _("Project and name together have at most %(limit)d characters.")
+            % {"limit": MAX_REPOSITORY_CHARS}
         ]
     if not valid_tag(tag):
         errors["target_tag"] = [

@@ -16,7 +16,7 @@ from imageimport import quotas
 from imageimport.choices import ACTIVE, RETRYABLE, Outcome, Priority, Status
 from imageimport.messages import english, parts
 from imageimport.models import ImportBatch, ImportTask, Schedule, ScheduleRun
-from imageimport.submission.requests import FieldErrors, ImportRequest, Prepared, Refused, prepare
+from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport, prepare
 from imageimport.worker import completion, dispatch
 from oci.errors import gettext_noop
 from projects import audit
@@ -25,8 +25,8 @@ from projects.models import Image, Project
 __all__ = [
     "FieldErrors",
     "ImportRequest",
-    "Prepared",
     "Refused",
+    "ValidatedImport",
     "cancel",
     "create",
     "dismiss",
@@ -65,7 +65,7 @@ def submit(
     return create(prepared, audit_request=audit_request)
 
 
-def create(prepared: Prepared, *, audit_request: HttpRequest | None = None) -> ImportTask:
+def create(prepared: ValidatedImport, *, audit_request: HttpRequest | None = None) -> ImportTask:
     """Write a prepared row.
 
     :raises Refused: see :func:`submit`.
@@ -152,7 +152,9 @@ def retry_edited(
     return _in_place_of(task, prepared, audit_request)
 
 
-def prepare_retry(*, task: ImportTask, user: User | None, username: str = "", password: str = "") -> Prepared:
+def prepare_retry(
+    *, task: ImportTask, user: User | None, username: str = "", password: str = ""
+) -> ValidatedImport:
     """The row that would take the place of an ended one; see :func:`retry`."""
     _check_retryable(task)
     if task.credentials_erased and not password:
@@ -193,7 +195,7 @@ def _take_place(new: ImportTask, old: ImportTask) -> None:
         new.batch_id, new.batch_index = old.batch_id, old.batch_index
 
 
-def _in_place_of(old: ImportTask, prepared: Prepared, audit_request: HttpRequest | None) -> ImportTask:
+def _in_place_of(old: ImportTask, prepared: ValidatedImport, audit_request: HttpRequest | None) -> ImportTask:
     """Write the new row and take the old one off the project page, and out of the counts where the new one counts."""
     with transaction.atomic():
         new = create(prepared, audit_request=audit_request)
@@ -266,7 +268,7 @@ def _busy(task: ImportTask) -> Refused:
     )
 
 
-def _check_tag(prepared: Prepared) -> None:
+def _check_tag(prepared: ValidatedImport) -> None:
     """Where the source is a digest, whether the tag names another one is known before anything is asked."""
     task = prepared.task
     if task.overwrite or not prepared.source.digest or task.platforms:

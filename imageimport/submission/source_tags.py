@@ -19,11 +19,11 @@ from oci.registry.retry import RetryBudget
 from projects.models import Project
 
 #: All pages together, seconds; half of what a plan may take.
-MOST_SECONDS: Final = 10.0
+MAX_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 3.0
 #: Tags that are compared; of a longer list the rest is not read.
 MOST_READ: Final = 5000
-MOST_SHOWN: Final = 12
+MAX_SHOWN: Final = 12
 #: The most similar ones by a quick measure, which are then compared well.
 _SHORTLIST: Final = 100
 
@@ -41,11 +41,11 @@ def nearest_tags(*, project: Project, user: User | None, request: ImportRequest)
     """Read the repository's list of tags with the rights and credentials of the request; write nothing.
 
     :raises FieldErrors: as :func:`imageimport.submission.services.submit`.
-    :raises OciError: the list can't be read, ``not_found`` where it is empty, ``timeout`` after :data:`MOST_SECONDS`.
+    :raises OciError: the list can't be read, ``not_found`` where it is empty, ``timeout`` after :data:`MAX_SECONDS`.
     """
     prepared = prepare(project=project, user=user, request=request)
     cancel = CancelToken()
-    alarm = threading.Timer(MOST_SECONDS, cancel.cancel, args=["timeout"])
+    alarm = threading.Timer(MAX_SECONDS, cancel.cancel, args=["timeout"])
     alarm.daemon = True
     alarm.start()
     budget = RetryBudget(seconds=RETRY_SECONDS)
@@ -63,7 +63,7 @@ def nearest_tags(*, project: Project, user: User | None, request: ImportRequest)
         raise OciError(
             "timeout",
             gettext_noop("The registries did not answer all questions within %(seconds)d seconds."),
-            seconds=int(MOST_SECONDS),
+            seconds=int(MAX_SECONDS),
         ) from None
     finally:
         alarm.cancel()
@@ -91,4 +91,4 @@ def nearest(wanted: str, tags: list[str]) -> tuple[str, ...]:
 
     newest_first = tags[::-1]
     likely = sorted(newest_first, key=roughly, reverse=True)[:_SHORTLIST]
-    return tuple(sorted(likely, key=well, reverse=True)[:MOST_SHOWN])
+    return tuple(sorted(likely, key=well, reverse=True)[:MAX_SHOWN])

@@ -22,7 +22,7 @@ from projects.views.decorators import htmx_of, project_view, rights_in, user_of
 from projects.views.pagination import page_of
 
 #: Rows of one page of a batch; the history shows the others.
-MOST_SHOWN = 200
+MAX_SHOWN = 200
 
 
 @require_GET
@@ -93,7 +93,7 @@ def _add_summaries(rows: Sequence[Any]) -> None:
 def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
     totals = selectors.totals_of(row)
     counts = totals.counts
-    tasks = list(selectors.current_tasks(row)[: MOST_SHOWN + 1])
+    tasks = list(selectors.current_tasks(row)[: MAX_SHOWN + 1])
     return {
         "project": project,
         "can": rights_in(project),
@@ -102,6 +102,6 @@ def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
         "totals": totals,
         "active": sum(counts.get(status.value, 0) for status in ACTIVE),
         "failed": counts.get(Status.FAILED.value, 0),
-        "tasks": tasks[:MOST_SHOWN],
-        "more": len(tasks) > MOST_SHOWN,
+        "tasks": tasks[:MAX_SHOWN],
+        "more": len(tasks) > MAX_SHOWN,
     }

@@ -26,10 +26,10 @@ from projects.models import Project, Role
 from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
 
 #: Rows of the table of layers; an index of many platforms has more.
-MOST_LAYERS: Final = 200
+MAX_LAYERS: Final = 200
 
 
-class AgainForm(StyledForm):
+class RetryForm(StyledForm):
     """Credentials for a retry, where those of the first try were erased."""
 
     username = forms.CharField(label=gettext_lazy("Username"), required=False)
@@ -78,7 +78,7 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
 def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     """Start it again as a new import; asks for credentials where the old ones are gone."""
     task = _task(project, task_id)
-    form = AgainForm(request.POST if request.method == "POST" else None, auto_id="again-%s")
+    form = RetryForm(request.POST if request.method == "POST" else None, auto_id="again-%s")
     problem: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -143,7 +143,7 @@ def _with_names(project: Project) -> QuerySet[ImportTask]:
 
 def _context(project: Project, task: ImportTask) -> dict[str, Any]:
     selectors.add_artifact_types(project, [task])
-    layers = list(task.layers.order_by("position")[: MOST_LAYERS + 1])
+    layers = list(task.layers.order_by("position")[: MAX_LAYERS + 1])
     history: list[Any] = list(task.history.order_by("attempt"))
     for attempt in history:
         attempt.seconds = _seconds(attempt.started_at, attempt.ended_at)
@@ -152,8 +152,8 @@ def _context(project: Project, task: ImportTask) -> dict[str, Any]:
         "can": rights_in(project),
         "tab": "imports",
         "task": task,
-        "layers": layers[:MOST_LAYERS],
-        "more_layers": len(layers) > MOST_LAYERS,
+        "layers": layers[:MAX_LAYERS],
+        "more_layers": len(layers) > MAX_LAYERS,
         "history": history,
         "seconds": _seconds(task.started_at, task.completed_at),
         "arrived": selectors.arrived([task]),

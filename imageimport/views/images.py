@@ -22,7 +22,7 @@ from projects.views.decorators import project_view, rights_in, user_of
 from projects.views.images import sentence_of
 
 #: Entries of the timeline and imports that are shown.
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 
 
 @require_GET
@@ -40,8 +40,8 @@ def image(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespons
         "kind": kind_of(row.artifact_type),
         "pulls": pull_commands(row),
         "ways": pull_ways(row, pull_client_of(request)),
-        "timeline": list(timeline.of_image(row)[:MOST_SHOWN]),
-        "imports": list(imports[:MOST_SHOWN]),
+        "timeline": list(timeline.of_image(row)[:MAX_SHOWN]),
+        "imports": list(imports[:MAX_SHOWN]),
         "brought": selectors.brought(row),
     }
     return render(request, "imageimport/image.html", context)

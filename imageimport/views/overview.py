@@ -28,7 +28,7 @@ from projects.views.decorators import htmx_of, project_view, rights_in
 from projects.views.pagination import page_of
 
 #: Cards on top of the page; the history has the others.
-MOST_CARDS: Final = 12
+MAX_CARDS: Final = 12
 #: References that an empty project offers to try.
 SAMPLES: Final = ("nginx:alpine", "redis:7", "ghcr.io/aquasecurity/trivy:latest")
 #: Images that one look at the page names as arrived, at most.
@@ -54,12 +54,12 @@ class Cards:
 
 def cards_of(project: Project) -> Cards:
     """Running ones first, then those that wait, failures, and what has just arrived."""
-    found = selectors.shown_on_project_page(project, MOST_CARDS + 1)
+    found = selectors.shown_on_project_page(project, MAX_CARDS + 1)
     order = [Status.RUNNING, Status.CANCELING, Status.PENDING, Status.FAILED, Status.SUCCESS, Status.CANCELED]
     found.sort(key=lambda task: (task.created_at, task.pk), reverse=True)
     found.sort(key=lambda task: order.index(Status(task.status)))
-    selectors.add_artifact_types(project, found[:MOST_CARDS])
-    return Cards(found[:MOST_CARDS], len(found) > MOST_CARDS)
+    selectors.add_artifact_types(project, found[:MAX_CARDS])
+    return Cards(found[:MAX_CARDS], len(found) > MAX_CARDS)
 
 
 @require_GET

@@ -24,7 +24,7 @@ from projects.views.decorators import come_back, htmx_of, project_view, user_of
 from projects.views.images import sentence_of
 
 #: So often a page asks for its plan again by itself, where too much is asked at once.
-MOST_TRIES = 6
+MAX_TRIES = 6
 
 
 @require_POST
@@ -57,7 +57,7 @@ def _again(request: HttpRequest) -> int | None:
     """The number of the try that the page makes by itself; None: it leaves that to the reader now."""
     made = request.POST.get("again", "0")
     number = int(made) + 1 if made.isdecimal() and len(made) < 3 else 1
-    return number if number <= MOST_TRIES else None
+    return number if number <= MAX_TRIES else None
 
 
 @sensitive_post_parameters("password")

@@ -18,7 +18,7 @@ from projects.models import Project
 Payload = dict[str, Any]
 
 #: Tags that a payload names; the API has all.
-MOST_ITEMS: Final = 100
+MAX_ITEMS: Final = 100
 _OF_TASK: Final = (
     "image_url", "source_image", "target_name", "target_tag", "target_image", "status", "error", "error_code",
     "transport", "platforms", "digest", "source_digest", "bytes_total", "bytes_reused", "attempts",
@@ -61,7 +61,7 @@ def of_run(event: str, run: ScheduleRun, result: dict[str, int]) -> Payload:
         "new": run.new,
         "moved": run.moved,
         "pulls": run.pulls,
-        "items": run.items[:MOST_ITEMS],
+        "items": run.items[:MAX_ITEMS],
         "error": run.error,
         "error_code": run.error_code,
         "started_at": _time(run.started_at),

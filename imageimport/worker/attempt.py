@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 #: Waiting for something outside ends after this long in all, seconds (a rate limit's window is six hours).
-LONGEST_WAIT: Final = 6 * 3600
+MAX_WAIT_SECONDS: Final = 6 * 3600
 #: Pauses before the second, third, … attempt, seconds; the last goes on.
 PAUSES: Final = (2.0, 8.0, 25.0)
 #: Pause while the target does not say whether the tag was put, and after a database that was away; seconds.
@@ -258,7 +258,7 @@ def _fail(lease: Lease, error: OciError) -> None:
 def _may_wait(lease: Lease, seconds: float) -> bool:
     now = timezone.now()
     since = lease.rows().values_list("waiting_since", flat=True).first() or now
-    return (now - since).total_seconds() + seconds <= LONGEST_WAIT
+    return (now - since).total_seconds() + seconds <= MAX_WAIT_SECONDS
 
 
 def _timed_out() -> OciError:

@@ -28,7 +28,7 @@ MOST: Final = 64
 _SOCKETS: Final = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT, "retry_on_timeout": False}
 
 
-class Hinter:
+class WorkerNotifier:
     """Counts hints that are owed and sends them in the background.
 
     :param send: sends that many; whether it could.
@@ -96,8 +96,8 @@ def _send(task: str, count: int) -> bool:
     return True
 
 
-_hinter = Hinter(send)
-_looks = Hinter(_send_look)
+_hinter = WorkerNotifier(send)
+_looks = WorkerNotifier(_send_look)
 atexit.register(_hinter.flush, TIMEOUT)
 atexit.register(_looks.flush, TIMEOUT)
 

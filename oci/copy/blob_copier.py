@@ -14,7 +14,7 @@ from typing import Final, Literal
 from oci.cancel import CancelToken
 from oci.copy.blob_transfer import Transfer
 from oci.copy.observer import BlobFlights, CopyObserver, Flight, LayerState, MountProof
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import Canceled, gettext_noop
 from oci.registry import uploads
 from oci.registry.blobs import ByteStream, MemoryStream
@@ -35,7 +35,7 @@ class Stopped(Exception):
     """Another blob of the image failed; its error is the one that counts."""
 
 
-class Ladder:
+class BlobCopier:
     """Brings blobs to one repository. Used for one image, from several threads.
 
     :param has_at_source: whether the source, asked with this import's rights, has a blob.
@@ -55,7 +55,7 @@ class Ladder:
         flights: BlobFlights,
         flight_scope: str,
         mounts: MountProof,
-        crew: Crew,
+        crew: WorkerPool,
         stall_seconds: float,
     ) -> None:
         self._source = source

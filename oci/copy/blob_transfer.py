@@ -16,7 +16,7 @@ from oci.http.connection import Broken, Malformed
 from oci.http.transport import Sending
 from oci.limits import BUFFER_BYTES, MIB
 from oci.registry.blobs import ByteStream, check_length, head_blob
-from oci.registry.chunked_upload import Gathered, Segments, takes_long
+from oci.registry.chunked_upload import ChunkedUpload, Gathered, takes_long
 from oci.registry.faults import Again, digest_differs, size_differs
 from oci.registry.retry import Attempts, Retrier
 from oci.registry.session import Session
@@ -173,7 +173,7 @@ class Transfer:
             raise
         if isinstance(sending, Gathered):
             sending.commit()
-        elif isinstance(sending, Segments):
+        elif isinstance(sending, ChunkedUpload):
             upload.commit(self._blob.digest)
         elif self._patches(offset):
             upload.finish_patch(sending, size - offset)
@@ -187,12 +187,12 @@ class Transfer:
     def _patches(self, offset: int) -> bool:
         return self._resumed and self._blob.size > offset
 
-    def _begin(self, upload: Upload, offset: int, first_bytes: int) -> Sending | Segments | Gathered:
+    def _begin(self, upload: Upload, offset: int, first_bytes: int) -> Sending | ChunkedUpload | Gathered:
         left = self._blob.size - offset
         if self._gathers:
             return Gathered(upload, self._blob.digest)
         if upload.is_distribution and left and takes_long(left, first_bytes):
-            return Segments(upload, left)
+            return ChunkedUpload(upload, left)
         if self._patches(offset):
             return upload.begin_patch(self._blob.size - offset)
         return upload.begin_put(self._blob.digest, self._blob.size - offset)
@@ -208,7 +208,7 @@ class Transfer:
         return self._upload
 
     def _send(
-        self, upload: Upload, sending: Sending | Segments | Gathered, piece: memoryview, offset: int
+        self, upload: Upload, sending: Sending | ChunkedUpload | Gathered, piece: memoryview, offset: int
     ) -> None:
         """Pass on the bytes just hashed, without those that the target holds already."""
         at = self._hash.position - piece.nbytes

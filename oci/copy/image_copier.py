@@ -15,7 +15,7 @@ from typing import Final
 from oci.cancel import CancelToken
 from oci.copy import announcements as announced
 from oci.copy.announcements import Announcements
-from oci.copy.blob_copier import Ladder
+from oci.copy.blob_copier import BlobCopier
 from oci.copy.blob_sums import blob_sums
 from oci.copy.image_reader import Image, ImageReader
 from oci.copy.manifest_tree import Tree
@@ -31,10 +31,10 @@ from oci.copy.observer import (
 )
 from oci.copy.publisher import Publisher
 from oci.copy.referrers_publisher import Attaching
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError, gettext_noop
 from oci.limits import STALL_SECONDS
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.registry.client import RegistryClient
 from oci.registry.source import Source
 from oci.registry.uploads import Upload
@@ -87,7 +87,7 @@ class ImageCopier:
     :param wanted: tag or digest at the source.
     :param platforms: ``linux/amd64`` and the like; empty for all.
     :param observer: told what happens; an :class:`OciError` that it raises in ``layers`` ends the import.
-    :param flight_scope: which imports may wait for each other's blobs (see :class:`oci.copy.blob_copier.Ladder`).
+    :param flight_scope: which imports may wait for each other's blobs (see :class:`oci.copy.blob_copier.BlobCopier`).
     :param announcements: shared by all who import into the target; else by this process.
     :param confirm: called right before the tag is put; raises when this attempt has lost its right to.
     :param documents: shared with the clients; counts what is kept in memory.
@@ -115,7 +115,7 @@ class ImageCopier:
         mounts: MountProof | None = None,
         confirm: Callable[[], None] = lambda: None,
         stall_seconds: float = STALL_SECONDS,
-        documents: Documents | None = None,
+        documents: MemoryBudget | None = None,
     ) -> None:
         self._source = source
         self._target = target
@@ -126,7 +126,7 @@ class ImageCopier:
         self._cancel = cancel or CancelToken()
         self._confirm = confirm
         self._image: Image | None = None
-        self._crew = Crew(parallel_blobs)
+        self._crew = WorkerPool(parallel_blobs)
         self._reader = ImageReader(
             source=source,
             repository=source_repository,
@@ -139,7 +139,7 @@ class ImageCopier:
             near_blob=self._blob_at_target,
             documents=documents,
         )
-        self._ladder = Ladder(
+        self._ladder = BlobCopier(
             source=source,
             source_repository=source_repository,
             has_at_source=lambda digest: source.head_blob(source_repository, digest) is not None,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from oci.cancel import CancelToken
 from oci.copy.manifest_tree import Tree, collect_blobs, everything, read_tree
-from oci.copy.referrers import Attached, find_attached
-from oci.copy.worker_pool import Crew
+from oci.copy.referrers import Referrers, find_attached
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError
 from oci.limits import MANIFEST_BYTES
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.registry.faults import digest_differs
 from oci.registry.source import Source
 from oci.spec.chosen import PlatformChoice
@@ -27,7 +27,7 @@ class Image:
     """Everything of one image. ``contents`` are configurations that were looked into."""
 
     tree: Tree
-    attached: Attached
+    attached: Referrers
     platforms: tuple[str, ...]
     contents: dict[str, bytes]
 
@@ -55,11 +55,11 @@ class ImageReader:
         wanted: str,
         platforms: Sequence[str] = (),
         include_referrers: bool = True,
-        crew: Crew,
+        crew: WorkerPool,
         cancel: CancelToken,
         near: Callable[[str], Manifest | None] = lambda _digest: None,
         near_blob: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
-        documents: Documents | None = None,
+        documents: MemoryBudget | None = None,
     ) -> None:
         self._source = source
         self._repository = repository
@@ -70,7 +70,7 @@ class ImageReader:
         self._cancel = cancel
         self._near = near
         self._near_blob = near_blob
-        self._documents = documents or Documents()
+        self._documents = documents or MemoryBudget()
         self._lock = threading.Lock()
         self._read: dict[str, Manifest] = {}
         self._contents: dict[str, bytes] = {}
@@ -118,7 +118,7 @@ class ImageReader:
             choice.check_image(root)
         choose = choice if self._platforms else everything
         tree = read_tree(root, fetch=self._fetch, choose=choose, crew=self._crew)
-        attached = Attached()
+        attached = Referrers()
         if self._include_referrers:
             attached = find_attached(
                 self._source,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError, gettext_noop
 from oci.limits import CHILDREN, INDEX_DEPTH
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.spec.manifest import Descriptor, Manifest, check_bytes
 from oci.spec.selection import subset_index
 
@@ -26,7 +26,7 @@ class Tree:
     root: Manifest
     manifests: dict[str, Manifest] = field(default_factory=dict)
     kept: dict[str, tuple[Descriptor, ...]] = field(default_factory=dict)
-    documents: Documents = field(default_factory=Documents)
+    documents: MemoryBudget = field(default_factory=MemoryBudget)
     #: What was found out already: many indexes may name the same one.
     _whole: dict[str, bool] = field(default_factory=dict)
     _cut: dict[str, Manifest] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def everything(index: Manifest, _depth: int) -> Sequence[Descriptor]:
     return index.manifests
 
 
-def read_tree(root: Manifest, *, fetch: Fetch, crew: Crew, choose: Choose = everything) -> Tree:
+def read_tree(root: Manifest, *, fetch: Fetch, crew: WorkerPool, choose: Choose = everything) -> Tree:
     """Read what ``root`` points to.
 
     :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
@@ -104,7 +104,7 @@ class _Walk:
     tree: Tree
     fetch: Fetch
     choose: Choose
-    crew: Crew
+    crew: WorkerPool
     #: How many indexes deep each manifest is below itself: one that several name may be deeper than where it was met.
     heights: dict[str, int] = field(default_factory=dict)
 

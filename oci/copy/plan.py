@@ -10,7 +10,7 @@ from oci.cancel import CancelToken
 from oci.copy.blob_sums import blob_sums
 from oci.copy.image_reader import Image, ImageReader
 from oci.copy.observer import MountProof, NoMounts
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError
 from oci.registry.client import RegistryClient
 from oci.registry.rate_limit import RateLimit
@@ -71,7 +71,7 @@ def make_plan(
 
     :raises OciError: as an import would.
     """
-    with closing(Crew(parallel)) as crew:
+    with closing(WorkerPool(parallel)) as crew:
         reader = ImageReader(
             source=source,
             repository=source_repository,

@@ -14,12 +14,12 @@ from typing import Final
 
 from oci.cancel import CancelToken
 from oci.copy.manifest_tree import Tree
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError, gettext_noop
 from oci.limits import READ_BACK_SECONDS
 from oci.registry import manifests
 from oci.registry.client import RegistryClient
-from oci.registry.faults import Answered
+from oci.registry.faults import RegistryError
 from oci.spec.manifest import Descriptor, Manifest
 
 log: Final = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Publisher:
     repository: str
     cancel: CancelToken
     bring: Callable[[Iterable[Descriptor]], None]
-    crew: Crew
+    crew: WorkerPool
 
     def put_image(self, tree: Tree) -> Manifest:
         """All manifests of an image by digest; the root that the target took. The tag would bring the root as well,
@@ -65,7 +65,7 @@ class Publisher:
             for manifest in partial_ones:
                 self.cancel.check()
                 self.target.put_manifest(self.repository, manifest.digest, manifest)
-        except Answered as refusal:
+        except RegistryError as refusal:
             if refusal.status not in _SPARSE_REFUSED:
                 raise
             for manifest in partial_ones:
@@ -170,7 +170,7 @@ class Publisher:
         while True:
             try:
                 put()
-            except Answered as refusal:
+            except RegistryError as refusal:
                 if not _UNKNOWN.intersection(refusal.codes) or time.monotonic() > deadline:
                     raise
                 lost = self.lost(manifest.blobs)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from oci.copy.manifest_tree import Fetch, Tree, read_tree
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError, gettext_noop
 from oci.limits import CHILDREN
 from oci.registry.client import referrers_tag
@@ -39,7 +39,7 @@ def is_attachment_tag(tag: str) -> bool:
 
 
 @dataclass(slots=True)
-class Attached:
+class Referrers:
     """``trees`` in the order to push them; ``tags`` by name; ``by_subject``: who refers to a digest."""
 
     trees: dict[str, Tree] = field(default_factory=dict)
@@ -59,16 +59,16 @@ def find_attached(
     *,
     fetch: Fetch,
     keep: Callable[[str, Manifest], None],
-    crew: Crew,
+    crew: WorkerPool,
     note: Callable[[Note], None],
-) -> Attached:
+) -> Referrers:
     """Everything that refers to ``subjects``.
 
     :param keep: takes what was read in another way than by ``fetch``.
     :param note: told of what was left out because it cannot be read.
     :raises OciError: faults that another attempt may cure.
     """
-    finder = _Finder(source, repository, fetch, keep, note, crew, Attached())
+    finder = _Finder(source, repository, fetch, keep, note, crew, Referrers())
     level = [manifest.digest for manifest in subjects]
     seen = set(level)
     for tag, manifest in crew.map(finder.by_tag, _cosign_tags(level)):
@@ -99,8 +99,8 @@ class _Finder:
     fetch: Fetch
     keep: Callable[[str, Manifest], None]
     note: Callable[[Note], None]
-    crew: Crew
-    attached: Attached
+    crew: WorkerPool
+    attached: Referrers
 
     def by_tag(self, tag: str) -> tuple[str, Manifest | None]:
         """A cosign tag's manifest; asked for by HEAD first, which costs no quota."""

@@ -17,11 +17,11 @@ from oci import limits
 from oci.cancel import CancelToken
 from oci.copy.announcements import Announcements, Entry
 from oci.copy.cosign_tags import merged
-from oci.copy.referrers import Attached
-from oci.copy.worker_pool import Crew
+from oci.copy.referrers import Referrers
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError, gettext_noop
 from oci.registry.client import RegistryClient, referrers_tag
-from oci.registry.faults import Answered
+from oci.registry.faults import RegistryError
 from oci.spec.manifest import Descriptor, Manifest, parse_manifest
 from oci.spec.media_types import OCI_INDEX
 
@@ -51,7 +51,7 @@ class Attaching:
     target: RegistryClient
     repository: str
     cancel: CancelToken
-    crew: Crew
+    crew: WorkerPool
     put: Callable[[Manifest, str], None]
     bring: Callable[[Iterable[Descriptor]], None]
     lost: Callable[[Iterable[Descriptor]], Sequence[Descriptor]]
@@ -59,7 +59,7 @@ class Attaching:
     announcements: Announcements
     notes: list[Note] = field(default_factory=list)
 
-    def attach(self, attached: Attached) -> None:
+    def attach(self, attached: Referrers) -> None:
         """Manifests by digest, then cosign's tags, then the lists of a target without the referrers API."""
         for manifest in attached.manifests():
             self.put(manifest, "")
@@ -71,7 +71,7 @@ class Attaching:
             if absent and not self.target.has_referrers_api:
                 self._list(subject, absent)
 
-    def check(self, attached: Attached) -> None:
+    def check(self, attached: Referrers) -> None:
         """See that the target really has all of it, and has it in its lists; what another import's list took away
         meanwhile is put back.
 
@@ -156,7 +156,7 @@ class Attaching:
         wanted = list(self.announcements.get(self._key(subject)).items())[-limits.CHILDREN :]
         return {digest: entry for digest, entry in wanted if digest not in known}
 
-    def _unlisted(self, subject: str, attached: Attached) -> dict[str, Entry]:
+    def _unlisted(self, subject: str, attached: Referrers) -> dict[str, Entry]:
         """As :meth:`_absent`; a registry with the API lists only what says itself that it refers to the subject."""
         absent = self._absent(subject)
         if not self.target.has_referrers_api:
@@ -177,7 +177,7 @@ class Attaching:
         entries.update(absent)
         try:
             self.target.put_manifest(self.repository, tag, _index(document, entries.values()))
-        except Answered as refusal:
+        except RegistryError as refusal:
             if not _GONE.intersection(refusal.codes):
                 raise
             # What was deleted here is still listed, and the target takes no list with it.
@@ -189,7 +189,7 @@ class Attaching:
         return self.target.head_manifest(self.repository, digest) is not None
 
 
-def _entries(attached: Attached) -> dict[str, dict[str, Entry]]:
+def _entries(attached: Referrers) -> dict[str, dict[str, Entry]]:
     """Who refers to what, as lists have it: by what the manifests themselves say, not by the source's list."""
     return {
         subject: {each.digest: _entry(attached.trees[each.digest].root) for each in descriptors}

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Crew:
+class WorkerPool:
     """Up to ``size`` threads, made when first needed. A step must not wait for another one inside of it. Close it."""
 
     def __init__(self, size: int) -> None:

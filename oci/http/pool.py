@@ -15,7 +15,7 @@ IDLE_SECONDS: Final = 30.0
 #: None is kept for longer than this: its host's name may lead elsewhere by now, and the door judges only at the dial.
 OLDEST_SECONDS: Final = 300.0
 #: So many are kept in all; the oldest go first.
-MOST_IDLE: Final = 32
+MAX_IDLE: Final = 32
 
 Origin = tuple[str, str, int]
 
@@ -49,7 +49,7 @@ class IdleConnections:
             self._mind_fork()
             kept = [] if self._closed else [*self._kept, connection]
             done = [connection] if self._closed else []
-            while kept and (len(kept) > MOST_IDLE or not _is_fresh(kept[0], now)):
+            while kept and (len(kept) > MAX_IDLE or not _is_fresh(kept[0], now)):
                 done.append(kept.pop(0))
             self._kept = kept
         for each in done:

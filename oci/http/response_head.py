@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 #: More headers than this no registry has a reason to send.
-MOST_HEADERS: Final = 100
+MAX_HEADERS: Final = 100
 _LINE_BYTES: Final = 65536
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: .*)?")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -106,7 +106,7 @@ class Answer(http.client.HTTPResponse):
 
 def _read_fields(answer: http.client.HTTPResponse) -> Headers:
     headers, last = Headers(), ""
-    for _ in range(MOST_HEADERS + 1):
+    for _ in range(MAX_HEADERS + 1):
         line = answer.fp.readline(_LINE_BYTES + 1)
         if line in (b"\r\n", b"\n"):
             return headers

@@ -13,7 +13,7 @@ from typing import Final
 
 from oci.errors import gettext_noop
 from oci.redaction import MASK, scrub
-from oci.reference.grammar import ReferenceError_, valid_tag
+from oci.reference.grammar import InvalidReference, valid_tag
 
 NOTE_COMMAND: Final = gettext_noop("Understood as the command “%(command)s”.")
 NOTE_OPTION: Final = gettext_noop("The option %(option)s was left out.")
@@ -79,7 +79,7 @@ class _Reading:
 def read_command(text: str) -> Command | None:
     """The command that a line is; None where it is none that pulls.
 
-    :raises ReferenceError_: it names no image, or several.
+    :raises InvalidReference: it names no image, or several.
     """
     match = _COMMANDS.fullmatch(_SPACES.sub(" ", text))
     if match is None:
@@ -100,7 +100,7 @@ def read_command(text: str) -> Command | None:
             read.images.append(len(read.words))
             read.words.append(word)
     if len(read.images) != 1:
-        raise ReferenceError_(gettext_noop("Paste one image at a time; a list of images goes into a batch."))
+        raise InvalidReference(gettext_noop("Paste one image at a time; a list of images goes into a batch."))
     at = read.images[0]
     image = read.words[at].strip("`'\"")
     return Command(
@@ -157,7 +157,7 @@ def _with_version(image: str, read: _Reading) -> str:
         return image
     tag = read.version.replace("+", "_")
     if not valid_tag(tag):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("%(version)s is not one version of a chart. Name one, for example 6.5.0."),
             version=scrub(read.version[:100]),
         )

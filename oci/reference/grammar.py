@@ -19,7 +19,7 @@ REGISTRY: Final = re.compile(
 IMAGE_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-class ReferenceError_(OciError):  # noqa: N801 - the builtin ReferenceError means something else
+class InvalidReference(OciError):
     """A reference that can't be understood; always ``invalid_reference``, never worth another attempt."""
 
     def __init__(self, template: str, **params: str | int) -> None:

@@ -11,7 +11,7 @@ from oci.errors import gettext_noop
 from oci.reference.grammar import (
     IMAGE_ID,
     REGISTRY,
-    ReferenceError_,
+    InvalidReference,
     looks_like_registry,
     valid_repository,
     valid_tag,
@@ -24,9 +24,9 @@ __all__ = [
     "DEFAULT_TAG",
     "DOCKER_HUB",
     "DOCKER_HUB_HOST",
+    "InvalidReference",
     "Pasted",
     "Reference",
-    "ReferenceError_",
     "connect_host",
     "normalise_registry",
     "parse_reference",
@@ -121,7 +121,7 @@ def connect_host(registry: str) -> str:
 def read_pasted(text: str) -> Pasted:
     """Understand what people paste: a reference, a command, a URL, a page of Docker Hub.
 
-    :raises ReferenceError_: when no reference is found in it; the sentence says why.
+    :raises InvalidReference: when no reference is found in it; the sentence says why.
     """
     found = unwrap(text)
     return Pasted(parse_reference(found.reference), found.kept, found.notes, found.platforms)
@@ -130,7 +130,7 @@ def read_pasted(text: str) -> Pasted:
 def parse_reference(text: str) -> Reference:
     """Parse a reference strictly, without any of the friendliness of :func:`read_pasted`.
 
-    :raises ReferenceError_: with a sentence that says what is wrong and, where known, what was meant.
+    :raises InvalidReference: with a sentence that says what is wrong and, where known, what was meant.
     """
     _refuse_at_sight(text)
     named, at, digest = text.partition("@")
@@ -153,27 +153,27 @@ def parse_reference(text: str) -> Reference:
 
 def _refuse_at_sight(text: str) -> None:
     if not text:
-        raise ReferenceError_(gettext_noop("Enter an image reference, for example nginx:latest."))
+        raise InvalidReference(gettext_noop("Enter an image reference, for example nginx:latest."))
     if len(text) > limits.REFERENCE_CHARS:
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
         )
     if any(char.isspace() for char in text):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop(
                 "That isn't an image reference: it contains spaces. To import several images, switch to Many."
             )
         )
     if not text.isascii() or not text.isprintable():
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("An image reference has only plain letters, digits and . _ - / : @.")
         )
     if IMAGE_ID.fullmatch(text):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("This is an image ID, which no registry knows. Give the image's name.")
         )
     if is_digest(text):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("This is a digest without a name. Give the image's name before it: name@%(digest)s"),
             digest=text,
         )
@@ -185,16 +185,16 @@ def _split_registry(named: str) -> tuple[str, str]:
         return DOCKER_HUB, named
     match = REGISTRY.fullmatch(first)
     if match is None:
-        raise ReferenceError_(gettext_noop("%(registry)s is not the address of a registry."), registry=first)
+        raise InvalidReference(gettext_noop("%(registry)s is not the address of a registry."), registry=first)
     port = match["port"]
     if port is not None and not _valid_port(port):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("The port of %(registry)s must be between 1 and 65535."), registry=first
         )
     if match["host"].startswith("["):
         _check_ipv6(match["host"])
     elif len(match["host"]) > limits.HOST_CHARS:
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("The name of a registry has at most %(limit)d characters."), limit=limits.HOST_CHARS
         )
     return normalise_registry(first), rest
@@ -209,26 +209,26 @@ def _check_ipv6(bracketed: str) -> None:
     try:
         ipaddress.IPv6Address(bracketed[1:-1])
     except ValueError:
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("%(registry)s is not the address of a registry."), registry=bracketed
         ) from None
 
 
 def _check_repository(repository: str) -> None:
     if len(repository) > limits.REPOSITORY_CHARS:
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("The name of an image has at most %(limit)d characters."),
             limit=limits.REPOSITORY_CHARS,
         )
     if valid_repository(repository):
         return
     if valid_repository(repository.lower()):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("The name of an image is written in lower case: %(name)s"), name=repository.lower()
         )
     if not repository:
-        raise ReferenceError_(gettext_noop("The name of the image is missing after the registry."))
-    raise ReferenceError_(
+        raise InvalidReference(gettext_noop("The name of the image is missing after the registry."))
+    raise InvalidReference(
         gettext_noop(
             "%(name)s is not the name of an image: between slashes it has lower-case letters and digits, "
             "joined by single dots, one or two underscores, or dashes."
@@ -237,29 +237,29 @@ def _check_repository(repository: str) -> None:
     )
 
 
-def _bad_digest(digest: str) -> ReferenceError_:
+def _bad_digest(digest: str) -> InvalidReference:
     if digest.lower().startswith(("sha256:", "sha512:")):
-        return ReferenceError_(
+        return InvalidReference(
             gettext_noop(
                 "The digest after @ is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits."
             )
         )
     if "/" in digest:
         # What stands before the @ may be a password: it is not repeated.
-        return ReferenceError_(
+        return InvalidReference(
             gettext_noop(
                 "Leave the username and password out of the image reference; there are fields for them."
             )
         )
-    return ReferenceError_(
+    return InvalidReference(
         gettext_noop("What follows @ must be a digest that begins with sha256: or sha512:.")
     )
 
 
-def _bad_tag(tag: str) -> ReferenceError_:
+def _bad_tag(tag: str) -> InvalidReference:
     if not tag:
-        return ReferenceError_(gettext_noop("The tag after the colon is missing."))
-    return ReferenceError_(
+        return InvalidReference(gettext_noop("The tag after the colon is missing."))
+    return InvalidReference(
         gettext_noop(
             "%(tag)s is not a tag: it has at most 128 letters, digits and . _ -, and begins with none of . -"
         ),

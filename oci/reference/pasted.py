@@ -13,7 +13,7 @@ from typing import Final
 from oci import limits
 from oci.errors import gettext_noop
 from oci.reference.command_line import read_command
-from oci.reference.grammar import ReferenceError_, looks_like_registry
+from oci.reference.grammar import InvalidReference, looks_like_registry
 
 #: A sentence template and its parameters.
 Note = tuple[str, Mapping[str, str]]
@@ -40,10 +40,10 @@ class Found:
 def unwrap(text: str) -> Found:
     """Find the reference in pasted text.
 
-    :raises ReferenceError_: when the text is a URL or command that names no image.
+    :raises InvalidReference: when the text is a URL or command that names no image.
     """
     if len(text) > limits.PASTED_CHARS:
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
         )
     typed, text = text, text.strip(" \t\r\n").strip("`'\"")
@@ -81,7 +81,7 @@ def _read_url(text: str) -> Found:
     rest = rest.removesuffix("/")
     first, slash, _ = rest.partition("/")
     if not slash or not looks_like_registry(first):
-        raise ReferenceError_(
+        raise InvalidReference(
             gettext_noop(
                 "This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag"
             )
@@ -133,7 +133,7 @@ def _docker_hub(text: str) -> Found | None:
             return _page("Docker Hub", f"{repository}:{layer_tag}")
         case ["layers", owner, repository, layer_tag, *_]:
             return _page("Docker Hub", f"{owner}/{repository}:{layer_tag}")
-    raise ReferenceError_(NO_IMAGE_PAGE, site="Docker Hub")
+    raise InvalidReference(NO_IMAGE_PAGE, site="Docker Hub")
 
 
 def _quay(text: str) -> Found | None:
@@ -145,7 +145,7 @@ def _quay(text: str) -> Found | None:
             return _page("Quay", f"quay.io/{owner}/{repository}:{tag}")
         case [owner, repository, *_]:
             return _page("Quay", f"quay.io/{owner}/{repository}")
-    raise ReferenceError_(NO_IMAGE_PAGE, site="Quay")
+    raise InvalidReference(NO_IMAGE_PAGE, site="Quay")
 
 
 def _github(text: str) -> Found | None:
@@ -160,7 +160,7 @@ def _github(text: str) -> Found | None:
         case [owner, _, "pkgs", "container", name, *_]:
             pass
         case _:
-            raise ReferenceError_(NO_IMAGE_PAGE, site="GitHub")
+            raise InvalidReference(NO_IMAGE_PAGE, site="GitHub")
     # GitHub writes the slash of a nested package as %2F.
     return _page("GitHub", f"ghcr.io/{owner}/{name}".lower().replace("%2f", "/"))
 

@@ -79,9 +79,9 @@ class SignIn:
         challenge = self._challenge
         return self._credential is not None and challenge is not None and challenge.scheme == "basic"
 
-    def bid(self, scopes: Sequence[str]) -> Bid:
+    def bid(self, scopes: Sequence[str]) -> AuthAttempt:
         """The sign-in of one request that needs ``scopes``."""
-        return Bid(self, merge_scopes(scopes))
+        return AuthAttempt(self, merge_scopes(scopes))
 
     @property
     def must_greet(self) -> bool:
@@ -236,7 +236,7 @@ def _lifetime(said: object) -> float:
     return 0.0
 
 
-class Bid:
+class AuthAttempt:
     """One request's way through the challenges: at most one renewal, and one widening of the scopes."""
 
     def __init__(self, signin: SignIn, asked: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from oci.errors import OciError, gettext_noop
 from oci.http.connection import Broken, Malformed, Response
-from oci.registry.faults import Answered, digest_differs, size_differs
+from oci.registry.faults import RegistryError, digest_differs, size_differs
 from oci.registry.session import Scopes, Session
 from oci.spec.digest import digest_of, parse_digest
 from oci.urls import Url
@@ -90,7 +90,7 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
     url = session.url(f"/v2/{repository}/blobs/{digest}")
     try:
         return _open(session, url, digest, offset, scopes)
-    except Answered as refusal:
+    except RegistryError as refusal:
         if refusal.status != 404 or session.site.role != "source":
             raise
         template = gettext_noop("%(host)s does not have %(digest)s, which its own manifest names.")

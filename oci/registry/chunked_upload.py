@@ -41,7 +41,7 @@ def takes_long(size: int, first_bytes: int) -> bool:
     return size > LARGE_BYTES or first_bytes < min(size, BUFFER_BYTES) // 2
 
 
-class Segments:
+class ChunkedUpload:
     """Stands where a :class:`oci.http.transport.Sending` stands. Belongs to one thread."""
 
     def __init__(self, upload: Upload, length: int) -> None:

@@ -14,7 +14,7 @@ from oci.errors import Note, OciError, gettext_noop
 from oci.http.pool import IdleConnections
 from oci.http.transport import Transport
 from oci.limits import CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS, TAG_CHARS
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.reference.parser import connect_host, normalise_registry
 from oci.registry import blobs, listing, manifests, uploads
 from oci.registry.authenticator import SignIn
@@ -68,7 +68,7 @@ class RegistryClient:
         on_retry: Callable[[], None] = lambda: None,
         rate_limits: RateLimitStore | None = None,
         cancel: CancelToken | None = None,
-        documents: Documents | None = None,
+        documents: MemoryBudget | None = None,
         idle: IdleConnections | None = None,
     ) -> None:
         self.registry = normalise_registry(registry)

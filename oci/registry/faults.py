@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from oci.errors import OciError, gettext_noop
-from oci.limits import LONGEST_WAIT_SECONDS
+from oci.limits import MAX_WAIT_SECONDS
 from oci.spec.digest import is_digest
 
 Role = Literal["source", "target"]
@@ -34,7 +34,7 @@ RATE_LIMITED_LONG: Final = gettext_noop(
 _LAST_MOMENT: Final = 253_402_214_400.0
 
 
-class Answered(OciError):
+class RegistryError(OciError):
     """A refusal, with the status and the registry's own codes (``MANIFEST_BLOB_UNKNOWN``)."""
 
     status = 0
@@ -129,15 +129,15 @@ def size_differs(host: str, digest: str, wanted: int, got: int) -> Again:
 
 def asked_to_wait(host: str, seconds: float) -> OciError:
     """A wait that is too long to sit out: the worker is freed and the task comes back, after
-    :data:`oci.limits.LONGEST_WAIT_SECONDS` at the latest. The sentence says the time that the registry named.
+    :data:`oci.limits.MAX_WAIT_SECONDS` at the latest. The sentence says the time that the registry named.
     """
     until = min(time.time() + seconds, _LAST_MOMENT)
     said: Params = {"host": host, "time": f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"}
     template = RATE_LIMITED
-    if seconds > LONGEST_WAIT_SECONDS:
-        template, said["hours"] = RATE_LIMITED_LONG, round(LONGEST_WAIT_SECONDS / 3600)
+    if seconds > MAX_WAIT_SECONDS:
+        template, said["hours"] = RATE_LIMITED_LONG, round(MAX_WAIT_SECONDS / 3600)
     return OciError(
-        "rate_limited", template, retryable=True, retry_after=min(seconds, LONGEST_WAIT_SECONDS), **said
+        "rate_limited", template, retryable=True, retry_after=min(seconds, MAX_WAIT_SECONDS), **said
     )
 
 
@@ -190,7 +190,7 @@ def refused(
     """An answer that is not what was asked for.
 
     :param what: the thing asked for, as a person would name it ("nginx:latest", a digest).
-    :return: :class:`Again` for what may pass, else the final :class:`Answered`.
+    :return: :class:`Again` for what may pass, else the final :class:`RegistryError`.
     """
     full = status == 507 or (status >= 500 and body.says_full)
     if status == 429 or role == "source":
@@ -205,7 +205,7 @@ def refused(
         code, template = "target_error", _SIGN_IN_REFUSED
     else:
         code, template = "target_error", _TARGET_ANSWERED
-    error = Answered(
+    error = RegistryError(
         code, template, retryable=status in RETRY_STATUSES or status >= 500, retry_after=retry_after
     )
     error.params.update(

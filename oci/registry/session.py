@@ -11,8 +11,8 @@ from oci.errors import OciError, gettext_noop
 from oci.http.connection import Response
 from oci.http.transport import Headers, Sending
 from oci.limits import INLINE_WAIT_SECONDS, REDIRECTS
-from oci.memory import Documents
-from oci.registry.authenticator import Bid, SignIn
+from oci.memory import MemoryBudget
+from oci.registry.authenticator import AuthAttempt, SignIn
 from oci.registry.endpoint import Site
 from oci.registry.error_body import read_error
 from oci.registry.faults import Again, asked_to_wait, confused, refused
@@ -39,9 +39,9 @@ class Session:
         rate_limits: RateLimitStore,
         cancel: CancelToken,
         on_wait: OnWait,
-        documents: Documents | None = None,
+        documents: MemoryBudget | None = None,
     ) -> None:
-        self.documents = documents or Documents()
+        self.documents = documents or MemoryBudget()
         self.site = site
         self.sign_in = sign_in
         self.registry = registry
@@ -134,7 +134,7 @@ class Session:
         bid.header()
         return bid.answer(response)
 
-    def _answers(self, bid: Bid, response: Response) -> bool:
+    def _answers(self, bid: AuthAttempt, response: Response) -> bool:
         """Something else to show was found for a 401, which is then done with; also when there is an error."""
         again = True
         try:

@@ -16,7 +16,7 @@ from projects.search import query
 from projects.search.trigrams import TrigramIndex
 
 
-class Uncounted(Paginator):
+class EstimatedPaginator(Paginator):
     """Counts some pages ahead of the one that is looked at, and to a bound at most: to count a million rows is slow,
     and so is to count those few among them that contain a text. Who turns pages sees more of them."""
 
@@ -36,18 +36,18 @@ class PagesAhead(admin.ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
-    paginator = Uncounted
+    paginator = EstimatedPaginator
 
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator[Any]:
         """The paginator, which knows the page that the address asks for."""
         found: Paginator[Any] = super().get_paginator(request, *args, **kwargs)
         page = request.GET.get(PAGE_VAR, "")
-        if isinstance(found, Uncounted) and page.isascii() and page.isdigit():
+        if isinstance(found, EstimatedPaginator) and page.isascii() and page.isdigit():
             found.asked = int(page[:4])
         return found
 
 
-class LongList(PagesAhead):
+class IndexedAdmin(PagesAhead):
     """Pages without a count of everything, and a search by the model's trigram index.
 
     ``search_fields`` are the columns that are searched; each word that is typed must stand in one of them.

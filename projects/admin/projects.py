@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from oci.errors import OciError
 from projects import services
-from projects.admin.lists import LongList, ValuesByIndex
+from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.models import AuditEvent, Image, Membership, Project, Robot, Role
 from projects.registry import removal
 from projects.search import trigrams
@@ -92,7 +92,7 @@ class ProjectAdmin(RemovesByService):
 
 
 @admin.register(Image)
-class ImageAdmin(RemovesByService, ReadOnly, LongList):
+class ImageAdmin(RemovesByService, ReadOnly, IndexedAdmin):
     """The image index; the registry is what counts."""
 
     list_display = ("__str__", "project", "digest", "size", "updated_at", "pull_count", "last_pulled_at")
@@ -121,7 +121,7 @@ class RobotAdmin(RemovesByService, ReadOnly):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnly, LongList):
+class AuditEventAdmin(ReadOnly, IndexedAdmin):
     """The journal: written once, never changed, never deleted by hand."""
 
     list_display = ("at", "action", "actor_name", "project_name", "subject", "address")

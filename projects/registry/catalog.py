@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oci.errors import OciError
 from oci.registry.client import RegistryClient
-from oci.registry.faults import Answered
+from oci.registry.faults import RegistryError
 from projects.models import Image, Project
 from projects.registry.client import PULL, opened
 
@@ -36,7 +36,7 @@ def list_tags(client: RegistryClient, repository: str) -> list[str]:
     """As :func:`tags_of`, with a client that is open already."""
     try:
         return list(client.list_tags(repository))
-    except Answered as exc:
+    except RegistryError as exc:
         if exc.status == 404:
             return []
         raise

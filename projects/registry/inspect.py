@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from oci.copy.blob_sums import blob_sums
 from oci.copy.manifest_tree import collect_blobs, read_tree
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError
 from oci.registry.client import RegistryClient
 from oci.spec.manifest import Manifest
@@ -16,7 +16,7 @@ from oci.spec.media_types import CONFIG_TYPES
 from oci.spec.selection import platform_names, platform_of_config
 
 #: A larger configuration is not looked into for its platform.
-MOST_CONFIG_BYTES: Final = 1024 * 1024
+MAX_CONFIG_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
     root = client.find_manifest(repository, tag)
     if root is None:
         return None
-    with closing(Crew(2)) as crew:
+    with closing(WorkerPool(2)) as crew:
         tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), crew=crew)
     blobs = collect_blobs(tree.manifests.values())
     sums = blob_sums(tree)
@@ -62,7 +62,7 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
 
 def _platform(client: RegistryClient, repository: str, manifest: Manifest) -> tuple[str, ...]:
     config = manifest.config
-    if config is None or config.media_type not in CONFIG_TYPES or config.size > MOST_CONFIG_BYTES:
+    if config is None or config.media_type not in CONFIG_TYPES or config.size > MAX_CONFIG_BYTES:
         return ()
     try:
         found = platform_of_config(client.read_blob(repository, config.digest, config.size))

@@ -35,7 +35,7 @@ from projects.registry.tag_notices import Noted, note
 from projects.token_service.scopes import split_repository
 from projects.token_service.tokens import PORTAL
 
-MOST_EVENTS: Final = 1000
+MAX_EVENTS: Final = 1000
 #: A pull with the same id is taken for the same for so long, seconds.
 SAME_EVENT: Final = 900
 #: Clients ask by HEAD what a tag names and then pull by digest; so long the digest stands for that tag, seconds.
@@ -99,7 +99,7 @@ def registry_events(request: HttpRequest) -> HttpResponse:
         return response
     try:
         envelope = json.loads(request.body)
-        given = envelope["events"][:MOST_EVENTS]
+        given = envelope["events"][:MAX_EVENTS]
     except (ValueError, KeyError, TypeError, RecursionError):
         return JsonResponse({"code": "parse_error", "detail": "This is no envelope of events."}, status=400)
     take_in([event for event in map(Event.read, given) if event is not None])

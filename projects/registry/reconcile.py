@@ -30,9 +30,9 @@ from projects.token_service.scopes import split_repository
 log = structlog.get_logger(__name__)
 
 #: Known tags that one run compares by HEAD.
-MOST_COMPARED: Final = 1000
+MAX_COMPARED: Final = 1000
 #: A run ends after this long; the next one begins with what waits longest. Seconds.
-MOST_SECONDS: Final = 240.0
+MAX_SECONDS: Final = 240.0
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
 
 
-def reconcile(*, seconds: float = MOST_SECONDS) -> Report:
+def reconcile(*, seconds: float = MAX_SECONDS) -> Report:
     """Compare once. Raises nothing that the registry did; it is in the report and the log."""
     report = Report()
     deadline = time.monotonic() + seconds
@@ -102,7 +102,7 @@ def _compare_digests(report: Report, deadline: float) -> None:
     """Find tags that moved, those first that were not looked at for longest."""
     oldest = Image.objects.select_related("project").order_by(F("checked_at").asc(nulls_first=True), "id")
     grouped: dict[str, list[Image]] = {}
-    for row in oldest[:MOST_COMPARED]:
+    for row in oldest[:MAX_COMPARED]:
         grouped.setdefault(f"{row.project.name}/{row.repository}", []).append(row)
     for name, rows in grouped.items():
         if time.monotonic() > deadline:

@@ -15,7 +15,7 @@ from projects.models import RefusalCount
 #: Where counts go that are older than pages show: their sum is a number that only grows.
 _BEFORE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 #: Projects that one request is counted for; whoever names more asks for no image.
-MOST_PROJECTS: Final = 5
+MAX_PROJECTS: Final = 5
 #: Counts by the hour are kept this long, days.
 KEPT_DAYS: Final = 30
 
@@ -23,7 +23,7 @@ KEPT_DAYS: Final = 30
 def count(projects: Iterable[str], now: dt.datetime | None = None) -> None:
     """One more refusal in each of these projects; the empty name stands for what is no project."""
     hour = (now or timezone.now()).replace(minute=0, second=0, microsecond=0)
-    for name in sorted(set(projects))[:MOST_PROJECTS]:
+    for name in sorted(set(projects))[:MAX_PROJECTS]:
         _add(name, hour, 1)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from projects.token_service.tokens import Access
 
 #: A request with more is not one of a registry's client.
-MOST_SCOPES: Final = 100
+MAX_SCOPES: Final = 100
 _TYPE: Final = re.compile(r"[a-z0-9]+(?:\([a-z0-9]+\))?", re.ASCII)
 _ACTION: Final = re.compile(r"[a-z*]{1,20}", re.ASCII)
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -24,7 +24,7 @@ def parse_scopes(texts: Iterable[str]) -> list[Access]:
     Actions of the same thing are joined, so that each thing is there once.
     """
     found: dict[tuple[str, str], list[str]] = {}
-    for text in islice((part for each in texts for part in each.split()), MOST_SCOPES):
+    for text in islice((part for each in texts for part in each.split()), MAX_SCOPES):
         kind, _, rest = text.partition(":")
         name, _, actions = rest.rpartition(":")
         if not name or not _TYPE.fullmatch(kind) or len(name) > _LONGEST:

@@ -19,7 +19,7 @@ from projects.selectors import visible_projects
 from projects.views.decorators import asked, go, htmx_of, signed_in, user_of
 
 #: More than a person reads; the search finds the others.
-MOST_SHOWN = 200
+MAX_SHOWN = 200
 #: From so many projects on, a search field helps.
 SEARCH_FROM = 7
 
@@ -32,9 +32,9 @@ def home(request: HttpRequest) -> HttpResponse:
     found = visible_projects(request.user).order_by("name")
     if text:
         found = found.filter(Q(name__icontains=text) | Q(description__icontains=text))
-    projects: list[Any] = list(found[: MOST_SHOWN + 1])
-    more = len(projects) > MOST_SHOWN
-    projects = sorted(projects[:MOST_SHOWN], key=lambda project: (project.role is None, project.name))
+    projects: list[Any] = list(found[: MAX_SHOWN + 1])
+    more = len(projects) > MAX_SHOWN
+    projects = sorted(projects[:MAX_SHOWN], key=lambda project: (project.role is None, project.name))
     for project in projects:
         project.role_label = Role(project.role).label if project.role else ""
     context = {

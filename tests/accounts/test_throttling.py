@@ -130,7 +130,7 @@ def test_with_redis_away_each_process_still_counts(
 
 
 def test_a_process_forgets_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttling, "MOST_KEYS", 3)
+    monkeypatch.setattr(throttling, "MAX_KEYS", 3)
     for number in range(10):
         throttling.local.add(f"key{number}")
     assert list(throttling.local.rows) == ["key7", "key8", "key9"]

@@ -11,7 +11,7 @@ import pytest
 
 from oci import limits
 from oci.errors import OciError
-from oci.memory import Documents, weight_of
+from oci.memory import MemoryBudget, weight_of
 from oci.spec.manifest import parse_manifest
 from oci.spec.strict_json import BadJsonError, load
 from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
@@ -51,7 +51,7 @@ def test_many_small_documents_weigh_little() -> None:
 
 
 def test_what_is_held_has_an_end() -> None:
-    documents = Documents(100)
+    documents = MemoryBudget(100)
     documents.hold(60)
     documents.check(100, is_kept=False)
     documents.check(40, is_kept=True)
@@ -74,7 +74,7 @@ def test_children_that_are_too_much_together(source: ScriptedRegistry, target: S
 def test_a_manifest_of_four_mebibytes_is_fine(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     image = large(1, limits.MANIFEST_BYTES - 1000)
     source.add_image("library/app", "v1", image)
-    documents = Documents()
+    documents = MemoryBudget()
     shared = {"documents": documents}
     made = copier(source, target, source_options=shared, target_options=shared, documents=documents)
     assert run(made).digest == image.digest

@@ -329,7 +329,7 @@ def test_tags_are_read_with_the_credentials_of_the_form_and_no_others(
 def test_a_list_of_tags_that_does_not_come_ends_in_time(
     as_: As, team: Team, source: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_tags, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(source_tags, "MAX_SECONDS", 0.5)
     source.add_image("owner/app", "1", random_image([100], seed=7))
     source.rule("GET", "/tags/list", stall(1, 30))
     part = text(htmx(as_("developer"), "post", TAGS, {"image_url": f"{source.server_name}/owner/app:2"}))
@@ -346,4 +346,4 @@ def test_the_nearest_of_many_tags_are_few_and_quickly_found() -> None:
     tags = [f"{number:05}-{'x' * 120}" for number in range(5000)] + ["1.27"]
     found = nearest("1.72", tags)
     assert found[0] == "1.27"
-    assert len(found) == source_tags.MOST_SHOWN
+    assert len(found) == source_tags.MAX_SHOWN

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import Text
 from accounts.labels import check_label
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
-from imageimport.batches.parsing import MOST_CHARS, Entry
+from imageimport.batches.parsing import MAX_CHARS, Entry
 from imageimport.batches.selectors import totals_of, totals_of_all
 from imageimport.batches.services import MOST
 from imageimport.batches.validation import NOTHING
@@ -140,7 +140,7 @@ class BatchResultSerializer(serializers.Serializer[Any]):
 class ListTextSerializer(serializers.Serializer[Any]):
     """Pasted text: references, pull commands, a compose file, Kubernetes or Helm YAML."""
 
-    text = Text(max_length=MOST_CHARS)
+    text = Text(max_length=MAX_CHARS)
 
 
 class ListEntrySerializer(serializers.Serializer[Entry]):

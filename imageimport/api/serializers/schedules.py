@@ -11,7 +11,7 @@ from rest_framework import serializers
 from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.messages import shown
 from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest
-from imageimport.schedules.services import MOST_RULES
+from imageimport.schedules.services import MAX_RULES
 
 
 class ProjectCredentialField(serializers.PrimaryKeyRelatedField):
@@ -34,8 +34,8 @@ class ResultSerializer(serializers.Serializer[Any]):
 class ScheduleSerializer(StrictModelSerializer):
     """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``."""
 
-    tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MOST_RULES)
-    exclude_tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MOST_RULES)
+    tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)
+    exclude_tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)
     platforms = serializers.ListField(child=Text(max_length=100), required=False, max_length=100)
     credential = ProjectCredentialField(queryset=Credential.objects.none(), required=False, allow_null=True)
     last_result = ResultSerializer(read_only=True, allow_null=True)

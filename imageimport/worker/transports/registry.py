@@ -13,7 +13,7 @@ from imageimport.registries.mounts import ProvenMounts
 from imageimport.registries.single_flight import SharedFlights
 from imageimport.worker.transports.base import Arrived, Job
 from oci.copy.image_copier import ImageCopier
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from oci.registry.retry import RetryBudget
 from projects.registry import client as own_registry
 
@@ -23,7 +23,7 @@ class RegistryTransport:
 
     def __init__(self, job: Job) -> None:
         task = job.task
-        budget, documents = RetryBudget(), Documents()
+        budget, documents = RetryBudget(), MemoryBudget()
         self._source = clients.source_client(
             job.source,
             user=task.requested_by,

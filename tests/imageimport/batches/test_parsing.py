@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from imageimport.batches.parsing import MOST_CHARS, Entry, ListError, read_list
+from imageimport.batches.parsing import MAX_CHARS, Entry, ListError, read_list
 from imageimport.messages import parts, shown
 
 
@@ -180,7 +180,7 @@ def test_a_text_without_an_image_is_refused(text: str) -> None:
 
 def test_a_text_that_is_too_long_is_refused() -> None:
     with pytest.raises(ListError, match="characters"):
-        read_list("a" * (MOST_CHARS + 1))
+        read_list("a" * (MAX_CHARS + 1))
 
 
 def test_more_images_than_anyone_means_are_refused() -> None:

@@ -51,9 +51,9 @@ def test_redis_is_not_asked_before_each_request(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_memory_is_bounded() -> None:
-    for number in range(rate_limits.MOST_BELIEVED + 10):
+    for number in range(rate_limits.MAX_BELIEVED + 10):
         LIMITS.blocked_until(f"registry-{number}.example", "")
-    assert len(rate_limits._believed) <= rate_limits.MOST_BELIEVED + 1
+    assert len(rate_limits._believed) <= rate_limits.MAX_BELIEVED + 1
 
 
 def test_what_was_said_last_is_kept_without_the_account_in_clear() -> None:

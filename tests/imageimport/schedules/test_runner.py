@@ -347,7 +347,7 @@ def test_workers_that_are_lost_again_and_again_end_the_run(
 ) -> None:
     schedule = keep(project, source, "1.0")
     made = schedules.run_now(schedule=schedule, user=project.created_by)
-    ScheduleRun.objects.update(tries=runner.MOST_TRIES)
+    ScheduleRun.objects.update(tries=runner.MAX_TRIES)
     schedules.run_due()
     made.refresh_from_db()
     assert (made.error_code, made.ended_at is not None) == ("worker_lost", True)
@@ -379,11 +379,11 @@ def another(source: ScriptedRegistry, *tags: str) -> Schedule:
 
 
 def test_only_so_many_runs_are_compared_at_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
-    for _ in range(turns.MOST_RUNS + 1):
+    for _ in range(turns.MAX_RUNS + 1):
         schedule = another(source)
         schedules.run_now(schedule=schedule, user=schedule.created_by)
-    claimed = [runner.claim() for _ in range(turns.MOST_RUNS + 1)]
-    assert [lease is not None for lease in claimed] == [True] * turns.MOST_RUNS + [False]
+    claimed = [runner.claim() for _ in range(turns.MAX_RUNS + 1)]
+    assert [lease is not None for lease in claimed] == [True] * turns.MAX_RUNS + [False]
 
 
 def test_one_account_has_one_run_at_a_time_in_whatever_projects(

@@ -108,7 +108,7 @@ def test_a_registry_that_hangs_is_given_up(
     target: ScriptedRegistry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(planning, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(planning, "MAX_SECONDS", 0.5)
 
     def hang(_request: Any, _go: Any) -> Reply:
         source._stopping.wait(20)

@@ -12,7 +12,7 @@ from oci import limits
 from oci.copy.blob_sums import blob_sums
 from oci.copy.image_copier import _children
 from oci.copy.manifest_tree import Tree, collect_blobs, everything, read_tree
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError
 from oci.spec.chosen import PlatformChoice
 from oci.spec.manifest import Manifest
@@ -25,7 +25,7 @@ CHEAP = 3.0
 
 def tree_of(manifests: Sequence[Manifest], choose: object = everything) -> Tree:
     known = {each.digest: each for each in manifests}
-    with closing(Crew(1)) as crew:
+    with closing(WorkerPool(1)) as crew:
         return read_tree(manifests[-1], fetch=known.__getitem__, crew=crew, choose=choose)  # type: ignore[arg-type]
 
 

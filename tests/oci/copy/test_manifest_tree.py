@@ -7,7 +7,7 @@ import json
 import pytest
 
 from oci.errors import OciError
-from oci.memory import Documents
+from oci.memory import MemoryBudget
 from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
 from tests.oci.attachments import EMPTY, index
 from tests.oci.copying import copier, run
@@ -93,5 +93,5 @@ def test_a_manifest_beyond_the_memory_for_all_is_refused(
     children = [random_image([2_048], seed=100 + n) for n in range(5)]
     source.add_image("library/app", "v1", index([(child, {}) for child in children]))
     with pytest.raises(OciError) as caught:
-        run(copier(source, target, documents=Documents(10_000)))
+        run(copier(source, target, documents=MemoryBudget(10_000)))
     assert caught.value.code == "limit_exceeded"

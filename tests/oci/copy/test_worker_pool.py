@@ -9,19 +9,19 @@ from contextvars import ContextVar
 
 import pytest
 
-from oci.copy.worker_pool import Crew
+from oci.copy.worker_pool import WorkerPool
 
 NAME: ContextVar[str] = ContextVar("name", default="")
 
 
 def test_results_come_in_order_with_the_callers_context() -> None:
     NAME.set("mine")
-    with closing(Crew(3)) as crew:
+    with closing(WorkerPool(3)) as crew:
         assert list(crew.map(lambda n: (n, NAME.get()), range(9))) == [(n, "mine") for n in range(9)]
 
 
 def test_steps_share_their_threads() -> None:
-    with closing(Crew(2)) as crew:
+    with closing(WorkerPool(2)) as crew:
         names = {
             name for _ in range(5) for name in crew.map(lambda _: threading.current_thread().name, range(8))
         }
@@ -29,7 +29,7 @@ def test_steps_share_their_threads() -> None:
 
 
 def test_the_first_error_is_raised_in_its_place() -> None:
-    with closing(Crew(2)) as crew:
+    with closing(WorkerPool(2)) as crew:
         results = crew.map(lambda n: 1 // n, [1, 0, 1])
         assert next(results) == 1
         with pytest.raises(ZeroDivisionError):
@@ -47,7 +47,7 @@ def test_a_failure_stops_what_runs_and_what_has_not_begun_never_begins() -> None
         assert failed.wait(10)
         return n
 
-    with closing(Crew(2)) as crew:
+    with closing(WorkerPool(2)) as crew:
         first, second, *others = crew.all(work, range(6), failed=failed.set)
     assert isinstance(first.exception(), ValueError)
     assert second.result() == 1
@@ -63,7 +63,7 @@ def test_closing_waits_for_what_runs_and_begins_nothing_more() -> None:
         time.sleep(0.1)
         done.append(n)
 
-    crew = Crew(1)
+    crew = WorkerPool(1)
     results = crew.map(work, range(9))
     next(results)
     crew.close()

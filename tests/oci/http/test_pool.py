@@ -14,7 +14,7 @@ import pytest
 from oci.cancel import CancelToken
 from oci.errors import Canceled
 from oci.http import pool
-from oci.http.pool import MOST_IDLE, IdleConnections
+from oci.http.pool import MAX_IDLE, IdleConnections
 from stack.sample import random_image
 from tests.oci.copying import MADE, client, copier, run
 from tests.support.scripted_http import Reply, Request, ScriptedServer
@@ -98,7 +98,7 @@ def test_no_more_than_a_few_are_kept(kept: IdleConnections) -> None:
         together.wait(10)
         return Reply()
 
-    count = MOST_IDLE + 8
+    count = MAX_IDLE + 8
     together = threading.Barrier(count)
     with ScriptedServer(answer) as server:
         threads = [
@@ -114,7 +114,7 @@ def test_no_more_than_a_few_are_kept(kept: IdleConnections) -> None:
     open_ones = [each for each in left if each is not None]
     for each in open_ones:
         each.close()
-    assert len(open_ones) == MOST_IDLE
+    assert len(open_ones) == MAX_IDLE
 
 
 def test_the_cancel_of_an_import_that_is_over_touches_nothing(

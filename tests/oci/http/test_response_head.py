@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci.http.response_head import MOST_HEADERS, Answer, BadHead
+from oci.http.response_head import MAX_HEADERS, Answer, BadHead
 
 
 class Socket:
@@ -111,7 +111,7 @@ def test_no_body_is_waited_for_where_there_is_none(status: str, method: str) -> 
         head("Transfer-Encoding: gzip, chunked"),
         head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
         head("Transfer-Encoding: identity"),
-        head(*[f"X-{number}: 1" for number in range(MOST_HEADERS + 1)]),
+        head(*[f"X-{number}: 1" for number in range(MAX_HEADERS + 1)]),
         b"HTTP/1.1 200 OK\r\nX: 1",
         b"HTTP/2 200 OK\r\n\r\n",
         b"HTTP/1.1 2000 OK\r\n\r\n",
@@ -142,7 +142,7 @@ def test_no_bytes_do_more_than_raise(content: bytes) -> None:
 
 
 def test_the_most_headers_are_read() -> None:
-    lines = [f"X-{number}: 1" for number in range(MOST_HEADERS)]
-    assert read(head(*lines)).headers.get(f"x-{MOST_HEADERS - 1}") == "1"
+    lines = [f"X-{number}: 1" for number in range(MAX_HEADERS)]
+    assert read(head(*lines)).headers.get(f"x-{MAX_HEADERS - 1}") == "1"
     with pytest.raises(BadHead):
         read(head(*lines, "One-More: 1"))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from oci.errors import OciError
 from oci.reference.parser import (
+    InvalidReference,
     Reference,
-    ReferenceError_,
     connect_host,
     normalise_registry,
     parse_reference,
@@ -36,7 +36,7 @@ def test_a_good_vector_is_normalised(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", [v for v in VECTORS if not v["ok"]], ids=lambda v: v["input"][:60])
 def test_a_bad_vector_is_refused(vector: dict[str, Any]) -> None:
-    with pytest.raises(ReferenceError_) as refused:
+    with pytest.raises(InvalidReference) as refused:
         parse_reference(vector["input"])
     assert refused.value.code == "invalid_reference"
     assert not refused.value.retryable
@@ -93,7 +93,7 @@ def test_parts(text: str, parts: tuple[str, str, str | None, str | None]) -> Non
     ],
 )
 def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:
-    with pytest.raises(ReferenceError_) as refused:
+    with pytest.raises(InvalidReference) as refused:
         parse_reference(text)
     assert sentence in str(refused.value)
 
@@ -102,7 +102,7 @@ def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:
     "text", ["user:s3cret@host/app", "user:s3cret@host", "user:s3/cret@host.com/app:tag"]
 )
 def test_a_password_is_not_repeated(text: str) -> None:
-    with pytest.raises(ReferenceError_) as refused:
+    with pytest.raises(InvalidReference) as refused:
         parse_reference(text)
     assert "s3" not in str(refused.value)
     assert "s3" not in repr(refused.value.params)
@@ -127,7 +127,7 @@ def test_a_password_is_not_repeated(text: str) -> None:
     ],
 )
 def test_matching_is_whole_and_ascii_only(text: str) -> None:
-    with pytest.raises(ReferenceError_):
+    with pytest.raises(InvalidReference):
         parse_reference(text)
 
 
@@ -263,7 +263,7 @@ def test_full_and_familiar_form_parse_to_the_same_again(text: str) -> None:
 def test_any_text_is_a_whole_reference_or_refused(text: str) -> None:
     try:
         ref = parse_reference(text)
-    except ReferenceError_ as refused:
+    except InvalidReference as refused:
         assert str(refused)
         return
     assert isinstance(ref, Reference)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from oci.redaction import scrub
 from oci.reference.command_line import hide_passwords
-from oci.reference.grammar import ReferenceError_
+from oci.reference.grammar import InvalidReference
 from oci.reference.parser import Pasted, parse_reference, read_pasted
 
 
@@ -117,7 +117,7 @@ def test_the_platform_of_a_command_is_handed_on() -> None:
     ],
 )
 def test_a_refusal_says_why(text: str, sentence: str) -> None:
-    with pytest.raises(ReferenceError_) as refused:
+    with pytest.raises(InvalidReference) as refused:
         read_pasted(text)
     assert sentence in str(refused.value)
     assert "s3cret" not in str(refused.value)
@@ -195,7 +195,7 @@ def test_what_holds_none_is_kept_as_it_was_typed(typed: str) -> None:
     ],
 )
 def test_what_is_not_understood_is_not_repeated(typed: str) -> None:
-    with pytest.raises(ReferenceError_) as refused:
+    with pytest.raises(InvalidReference) as refused:
         read_pasted(typed)
     assert PW not in scrub(str(refused.value))
 
@@ -220,7 +220,7 @@ def test_the_passwords_of_any_command_are_hidden(typed: str) -> None:
 def test_what_is_kept_is_understood_as_the_same(text: str) -> None:
     try:
         pasted = read_pasted("docker pull " + text)
-    except ReferenceError_:
+    except InvalidReference:
         return
     again = read_pasted(pasted.kept)
     assert (again.reference, again.platforms, again.kept) == (pasted.reference, pasted.platforms, pasted.kept)
@@ -230,7 +230,7 @@ def test_what_is_kept_is_understood_as_the_same(text: str) -> None:
 def test_any_text_gives_a_reference_or_a_sentence(text: str) -> None:
     try:
         pasted = read_pasted(text)
-    except ReferenceError_ as refused:
+    except InvalidReference as refused:
         assert str(refused)
     else:
         assert parse_reference(str(pasted.reference)) == pasted.reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oci.errors import OciError
-from oci.registry.faults import Again, Answered, ErrorBody, Role, broke, refused, stalled, unreachable
+from oci.registry.faults import Again, ErrorBody, RegistryError, Role, broke, refused, stalled, unreachable
 
 
 def _outcome(fault: Exception) -> tuple[OciError, bool]:
@@ -79,7 +79,7 @@ def test_a_401_says_both_that_it_may_mean() -> None:
 
 def test_a_refusal_keeps_status_and_codes() -> None:
     error = refused("target", "registry.test", 400, ErrorBody(("BLOB_UNKNOWN",), "gone"), what="x")
-    assert isinstance(error, Answered)
+    assert isinstance(error, RegistryError)
     assert (error.status, error.codes) == (400, ("BLOB_UNKNOWN",))
     assert str(error).endswith("gone")
 

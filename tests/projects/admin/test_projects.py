@@ -11,7 +11,7 @@ from accounts.models import Profile
 from accounts.tokens import create_token
 from oci.errors import OciError
 from projects import audit
-from projects.admin.lists import Uncounted
+from projects.admin.lists import EstimatedPaginator
 from projects.admin.projects import ImageAdmin
 from projects.models import AuditEvent, Image, Membership, Project, Robot
 from projects.registry import removal
@@ -61,7 +61,7 @@ def test_who_turns_pages_sees_more_of_them_up_to_a_bound(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageAdmin, "list_per_page", 2)
-    monkeypatch.setattr(Uncounted, "BOUND", 16)
+    monkeypatch.setattr(EstimatedPaginator, "BOUND", 16)
     project = ProjectFactory()
     for _ in range(25):
         ImageFactory(project=project)

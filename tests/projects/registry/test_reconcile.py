@@ -145,7 +145,7 @@ def test_what_was_not_compared_for_longest_goes_first(
         own.push("team/app", tag, sample_image())
     reconcile()
     Image.objects.filter(project=team.project, tag="2").update(checked_at=None)
-    monkeypatch.setattr(module, "MOST_COMPARED", 1)
+    monkeypatch.setattr(module, "MAX_COMPARED", 1)
     assert reconcile().compared == 1
     assert not Image.objects.filter(checked_at=None).exists()
 
@@ -195,7 +195,7 @@ def test_what_breaks_with_one_tag_is_told_and_the_others_are_compared(
         ("zoo", "1"),
     ]
     Image.objects.filter(tag="z").update(tag="bad", checked_at=None)
-    monkeypatch.setattr(module, "MOST_COMPARED", 1)
+    monkeypatch.setattr(module, "MAX_COMPARED", 1)
     assert any("bad" in error for error in reconcile().errors)
     # What can't be compared does not stay the oldest.
     assert Image.objects.get(tag="bad").checked_at is not None

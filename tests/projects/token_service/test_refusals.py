@@ -62,7 +62,7 @@ def test_a_request_names_a_hundred_projects_and_is_counted_for_a_few() -> None:
     for number in range(12):
         Team.make(f"team{number}")
     ask(*(f"repository:team{number}/app:pull" for number in range(12)))
-    assert RefusalCount.objects.count() == refusals.MOST_PROJECTS
+    assert RefusalCount.objects.count() == refusals.MAX_PROJECTS
 
 
 def test_who_is_signed_in_has_a_few_refusals_written_and_the_rest_counted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.token_service.scopes import MOST_SCOPES, parse_scopes, split_repository
+from projects.token_service.scopes import MAX_SCOPES, parse_scopes, split_repository
 from projects.token_service.tokens import Access
 
 
@@ -32,7 +32,7 @@ def test_scopes_are_read(texts: list[str], found: list[Access]) -> None:
 
 
 def test_a_flood_of_scopes_is_cut_off() -> None:
-    assert len(parse_scopes([f"repository:a/b{number}:pull" for number in range(500)])) == MOST_SCOPES
+    assert len(parse_scopes([f"repository:a/b{number}:pull" for number in range(500)])) == MAX_SCOPES
 
 
 @given(st.lists(st.text(max_size=60), max_size=5))
