@@ -55,7 +55,7 @@ class BlobCopier:
         flights: BlobFlights,
         flight_scope: str,
         mounts: MountProof,
-        crew: WorkerPool,
+        workers: WorkerPool,
         stall_seconds: float,
     ) -> None:
         self._source = source
@@ -68,7 +68,7 @@ class BlobCopier:
         self._flights = flights
         self._flight_scope = flight_scope
         self._mounts = mounts
-        self._crew = crew
+        self._workers = workers
         self._stall_seconds = stall_seconds
         self._failed = threading.Event()
         #: Blobs whose other import took too long: moved without waiting any more.
@@ -90,7 +90,7 @@ class BlobCopier:
             self._mounts.look_ahead([blob.digest for blob in todo])
         while todo:
             self._failed.clear()
-            futures = self._crew.all(partial(self._bring_one, anew=anew), todo, failed=self._failed.set)
+            futures = self._workers.all(partial(self._bring_one, anew=anew), todo, failed=self._failed.set)
             errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
             for error in errors:
                 if not isinstance(error, Stopped):

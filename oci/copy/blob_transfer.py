@@ -17,7 +17,7 @@ from oci.http.transport import Sending
 from oci.limits import BUFFER_BYTES, MIB
 from oci.registry.blobs import ByteStream, check_length, head_blob
 from oci.registry.chunked_upload import ChunkedUpload, Gathered, takes_long
-from oci.registry.faults import Again, digest_differs, size_differs
+from oci.registry.faults import RetryableError, digest_differs, size_differs
 from oci.registry.retry import Attempts, Retrier
 from oci.registry.session import Session
 from oci.registry.source import OpensBlobs
@@ -140,7 +140,7 @@ class Transfer:
                     try:
                         self._move(buffer, attempts)
                         return
-                    except Again as again:
+                    except RetryableError as again:
                         self._close_stream()
                         self._gathers = self._gathers or self._silence > _SILENCE_SECONDS
                         attempts.failed(again)
@@ -243,7 +243,7 @@ class Transfer:
                 if count == 0 and size > self._hash.position:
                     raise size_differs(self._stream.host, self._blob.digest, size, self._hash.position)
                 break
-            except Again as again:
+            except RetryableError as again:
                 self._close_stream()
                 self._source.blob_failed(self._blob.digest)
                 attempts.failed(again)
@@ -255,7 +255,7 @@ class Transfer:
         return piece
 
     def _verify(self) -> None:
-        """:raises Again: size or digest is wrong; nothing was committed."""
+        """:raises RetryableError: size or digest is wrong; nothing was committed."""
         stream = self._stream
         host = stream.host if stream is not None else ""
         size = self._blob.size
@@ -265,7 +265,7 @@ class Transfer:
         if self._hash.digest != self._blob.digest:
             raise self._spoil(digest_differs(host, self._blob.digest, self._hash.digest))
 
-    def _spoil(self, fault: Again) -> Again:
+    def _spoil(self, fault: RetryableError) -> RetryableError:
         """What was sent is not the blob: nothing of it is built upon."""
         self._spoiled = True
         self._source.blob_failed(self._blob.digest)
@@ -298,7 +298,7 @@ class Transfer:
         """The answer may have been lost and the blob not."""
         try:
             found = head_blob(self._target, self._target_repository, self._blob.digest, scopes=self._scopes)
-        except (Again, OciError):
+        except (RetryableError, OciError):
             return False
         return found == self._blob.size
 

@@ -126,20 +126,20 @@ class ImageCopier:
         self._cancel = cancel or CancelToken()
         self._confirm = confirm
         self._image: Image | None = None
-        self._crew = WorkerPool(parallel_blobs)
+        self._workers = WorkerPool(parallel_blobs)
         self._reader = ImageReader(
             source=source,
             repository=source_repository,
             wanted=wanted,
             platforms=platforms,
             include_referrers=include_referrers,
-            crew=self._crew,
+            workers=self._workers,
             cancel=self._cancel,
-            near=self._manifest_at_target,
-            near_blob=self._blob_at_target,
+            at_target=self._manifest_at_target,
+            blob_at_target=self._blob_at_target,
             documents=documents,
         )
-        self._ladder = BlobCopier(
+        self._blob_copier = BlobCopier(
             source=source,
             source_repository=source_repository,
             has_at_source=lambda digest: source.head_blob(source_repository, digest) is not None,
@@ -150,19 +150,19 @@ class ImageCopier:
             flights=flights or LocalFlights(),
             flight_scope=flight_scope,
             mounts=mounts or NoMounts(),
-            crew=self._crew,
+            workers=self._workers,
             stall_seconds=stall_seconds,
         )
         self._publisher = Publisher(
-            target, target_repository, self._cancel, self._ladder.bring_again, self._crew
+            target, target_repository, self._cancel, self._blob_copier.bring_again, self._workers
         )
         self._attaching = Attaching(
             target=target,
             repository=target_repository,
             cancel=self._cancel,
-            crew=self._crew,
+            workers=self._workers,
             put=self._publisher.put,
-            bring=self._ladder.bring_again,
+            bring=self._blob_copier.bring_again,
             lost=self._publisher.lost,
             overwrite=overwrite,
             announcements=announcements or announced.LOCAL,
@@ -178,15 +178,15 @@ class ImageCopier:
         anyway: most images are small, and each further question is felt.
         """
         self._reader.resolve()
-        self._reader.look_near()
+        self._reader.check_target()
 
     def pull(self) -> None:
         """Read the manifests, then bring every blob to the target."""
         image = self._image = self._reader.read()
         blobs = image.blobs()
-        self._ladder.contents.update(image.contents)
+        self._blob_copier.contents.update(image.contents)
         self._observer.layers([LayerPlan(each.digest, each.size, each.media_type) for each in blobs.values()])
-        self._ladder.bring(blobs.values())
+        self._blob_copier.bring(blobs.values())
 
     def tag(self) -> None:
         """Fix the target reference.
@@ -228,7 +228,7 @@ class ImageCopier:
         """End all threads, and delete upload sessions that were left open. Always safe to call, also after a
         cancel.
         """
-        self._crew.close()
+        self._workers.close()
         left = self._target.open_uploads.take_all()
         if not left:
             return
@@ -259,7 +259,7 @@ class ImageCopier:
         try:
             found = self._target.head_blob(self._repository, digest)
             if found is None:
-                self._ladder.missing.add(digest)
+                self._blob_copier.missing.add(digest)
             if found != size:
                 return None
             return self._target.read_blob(self._repository, digest, size)

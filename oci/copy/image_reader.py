@@ -42,8 +42,8 @@ class Image:
 class ImageReader:
     """Resolves a reference once, then reads by digest.
 
-    :param near: finds a manifest by digest where it may be already (the target): saves the source's quota.
-    :param near_blob: the same for a small blob, by digest and size.
+    :param at_target: finds a manifest by digest where it may be already (the target): saves the source's quota.
+    :param blob_at_target: the same for a small blob, by digest and size.
     :param documents: counts what is kept.
     """
 
@@ -55,10 +55,10 @@ class ImageReader:
         wanted: str,
         platforms: Sequence[str] = (),
         include_referrers: bool = True,
-        crew: WorkerPool,
+        workers: WorkerPool,
         cancel: CancelToken,
-        near: Callable[[str], Manifest | None] = lambda _digest: None,
-        near_blob: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
+        at_target: Callable[[str], Manifest | None] = lambda _digest: None,
+        blob_at_target: Callable[[str, int], bytes | None] = lambda _digest, _size: None,
         documents: MemoryBudget | None = None,
     ) -> None:
         self._source = source
@@ -66,10 +66,10 @@ class ImageReader:
         self._wanted = wanted
         self._platforms = [Platform.parse(each) for each in platforms]
         self._include_referrers = include_referrers
-        self._crew = crew
+        self._workers = workers
         self._cancel = cancel
-        self._near = near
-        self._near_blob = near_blob
+        self._near = at_target
+        self._near_blob = blob_at_target
         self._documents = documents or MemoryBudget()
         self._lock = threading.Lock()
         self._read: dict[str, Manifest] = {}
@@ -101,14 +101,14 @@ class ImageReader:
         self._keep(manifest.digest, manifest)
         self.digest = manifest.digest
 
-    def look_near(self) -> None:
+    def check_target(self) -> None:
         """Whether the image is near; where its root is missing its parts are too, and need not be asked for.
         :meth:`resolve` comes first.
         """
-        near = self._near(self.digest)
-        self._is_near = near is not None
-        if near is not None:
-            self._keep(self.digest, near)
+        at_target = self._near(self.digest)
+        self._is_near = at_target is not None
+        if at_target is not None:
+            self._keep(self.digest, at_target)
 
     def read(self) -> Image:
         """All manifests, verified. :meth:`resolve` comes first."""
@@ -117,7 +117,7 @@ class ImageReader:
         if self._platforms and not root.is_index:
             choice.check_image(root)
         choose = choice if self._platforms else everything
-        tree = read_tree(root, fetch=self._fetch, choose=choose, crew=self._crew)
+        tree = read_tree(root, fetch=self._fetch, choose=choose, workers=self._workers)
         attached = Referrers()
         if self._include_referrers:
             attached = find_attached(
@@ -126,7 +126,7 @@ class ImageReader:
                 tree.manifests.values(),
                 fetch=self._fetch,
                 keep=self._keep,
-                crew=self._crew,
+                workers=self._workers,
                 note=self._source.note,
             )
         return Image(tree, attached, self._names(tree), self._contents)

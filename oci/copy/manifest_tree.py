@@ -83,14 +83,14 @@ def everything(index: Manifest, _depth: int) -> Sequence[Descriptor]:
     return index.manifests
 
 
-def read_tree(root: Manifest, *, fetch: Fetch, crew: WorkerPool, choose: Choose = everything) -> Tree:
+def read_tree(root: Manifest, *, fetch: Fetch, workers: WorkerPool, choose: Choose = everything) -> Tree:
     """Read what ``root`` points to.
 
     :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
     """
     tree = Tree(root)
     tree.documents.hold(root.weight)
-    _Walk(tree, fetch, choose, crew).visit(root, 1)
+    _Walk(tree, fetch, choose, workers).visit(root, 1)
     return tree
 
 
@@ -104,7 +104,7 @@ class _Walk:
     tree: Tree
     fetch: Fetch
     choose: Choose
-    crew: WorkerPool
+    workers: WorkerPool
     #: How many indexes deep each manifest is below itself: one that several name may be deeper than where it was met.
     heights: dict[str, int] = field(default_factory=dict)
 
@@ -132,6 +132,6 @@ class _Walk:
             raise OciError("limit_exceeded", template, limit=CHILDREN)
         # A batch at a time, so that what is read ahead stays within the limit of size.
         for start in range(0, len(fresh), 16):
-            for child in self.crew.map(self.fetch, fresh[start : start + 16]):
+            for child in self.workers.map(self.fetch, fresh[start : start + 16]):
                 tree.documents.hold(child.weight)
                 self.visit(child, depth + 1)

@@ -71,23 +71,23 @@ def make_plan(
 
     :raises OciError: as an import would.
     """
-    with closing(WorkerPool(parallel)) as crew:
+    with closing(WorkerPool(parallel)) as workers:
         reader = ImageReader(
             source=source,
             repository=source_repository,
             wanted=wanted,
             platforms=platforms,
             include_referrers=include_referrers,
-            crew=crew,
+            workers=workers,
             cancel=cancel or CancelToken(),
-            near=lambda digest: target.find_manifest(target_repository, digest),
+            at_target=lambda digest: target.find_manifest(target_repository, digest),
         )
         digest = reader.resolve()
-        reader.look_near()
+        reader.check_target()
         image = reader.read()
         blobs = list(image.blobs().values())
         presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())
-        present = list(crew.map(presence.has, blobs))
+        present = list(workers.map(presence.has, blobs))
     head = target.head_manifest(target_repository, target_tag)
     return ImportPlan(
         source_digest=digest,

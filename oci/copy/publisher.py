@@ -48,7 +48,7 @@ class Publisher:
     repository: str
     cancel: CancelToken
     bring: Callable[[Iterable[Descriptor]], None]
-    crew: WorkerPool
+    workers: WorkerPool
 
     def put_image(self, tree: Tree) -> Manifest:
         """All manifests of an image by digest; the root that the target took. The tag would bring the root as well,
@@ -186,7 +186,7 @@ class Publisher:
 
     def lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)
-        found = self.crew.map(partial(_is_intact, self.target, self.repository), asked)
+        found = self.workers.map(partial(_is_intact, self.target, self.repository), asked)
         return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
 
 

@@ -59,7 +59,7 @@ def find_attached(
     *,
     fetch: Fetch,
     keep: Callable[[str, Manifest], None],
-    crew: WorkerPool,
+    workers: WorkerPool,
     note: Callable[[Note], None],
 ) -> Referrers:
     """Everything that refers to ``subjects``.
@@ -68,14 +68,14 @@ def find_attached(
     :param note: told of what was left out because it cannot be read.
     :raises OciError: faults that another attempt may cure.
     """
-    finder = _Finder(source, repository, fetch, keep, note, crew, Referrers())
+    finder = _Finder(source, repository, fetch, keep, note, workers, Referrers())
     level = [manifest.digest for manifest in subjects]
     seen = set(level)
-    for tag, manifest in crew.map(finder.by_tag, _cosign_tags(level)):
+    for tag, manifest in workers.map(finder.by_tag, _cosign_tags(level)):
         if manifest is not None and finder.add(manifest.digest, manifest):
             finder.attached.tags[tag] = manifest
     for _ in range(_DEPTH):
-        found = dict(zip(level, crew.map(finder.referrers, level), strict=True))
+        found = dict(zip(level, workers.map(finder.referrers, level), strict=True))
         level = []
         for subject, descriptors in found.items():
             kept = tuple(each for each in descriptors if finder.add(each.digest))
@@ -99,7 +99,7 @@ class _Finder:
     fetch: Fetch
     keep: Callable[[str, Manifest], None]
     note: Callable[[Note], None]
-    crew: WorkerPool
+    workers: WorkerPool
     attached: Referrers
 
     def by_tag(self, tag: str) -> tuple[str, Manifest | None]:
@@ -133,7 +133,7 @@ class _Finder:
             return False
         try:
             self.attached.trees[digest] = read_tree(
-                manifest or self.fetch(digest), fetch=self.fetch, crew=self.crew
+                manifest or self.fetch(digest), fetch=self.fetch, workers=self.workers
             )
         except OciError as error:
             self._skip(error)

@@ -51,7 +51,7 @@ class Attaching:
     target: RegistryClient
     repository: str
     cancel: CancelToken
-    crew: WorkerPool
+    workers: WorkerPool
     put: Callable[[Manifest, str], None]
     bring: Callable[[Iterable[Descriptor]], None]
     lost: Callable[[Iterable[Descriptor]], Sequence[Descriptor]]
@@ -80,7 +80,7 @@ class Attaching:
         deadline = time.monotonic() + limits.READ_BACK_SECONDS
         left = attached.manifests()
         while left:
-            shown = self.crew.map(self._shows, left)
+            shown = self.workers.map(self._shows, left)
             left = [each for each, is_shown in zip(left, shown, strict=True) if not is_shown]
             if left:
                 self._pause(deadline, left[0].digest)
@@ -181,7 +181,7 @@ class Attaching:
             if not _GONE.intersection(refusal.codes):
                 raise
             # What was deleted here is still listed, and the target takes no list with it.
-            there = self.crew.map(self._is_there, list(entries))
+            there = self.workers.map(self._is_there, list(entries))
             kept = [entry for entry, is_there in zip(entries.values(), there, strict=True) if is_there]
             self.target.put_manifest(self.repository, tag, _index(document, kept))
 

@@ -23,7 +23,7 @@ from oci.registry.credentials import (
     merge_scopes,
     split_scopes,
 )
-from oci.registry.endpoint import Site
+from oci.registry.endpoint import Endpoint
 from oci.registry.error_body import read_error
 from oci.registry.faults import ErrorBody, Role, confused, refused
 from oci.urls import Url
@@ -48,13 +48,13 @@ class SignIn:
 
     def __init__(
         self,
-        site: Site,
+        endpoint: Endpoint,
         *,
         credential: Credential | None,
         token_provider: TokenProvider | None,
         trusted_realms: Iterable[str],
     ) -> None:
-        self._site = site
+        self._endpoint = endpoint
         self._credential = credential
         self._provider = token_provider
         self._trusted_realms = tuple(trusted_realms)
@@ -66,7 +66,7 @@ class SignIn:
 
     @property
     def role(self) -> Role:
-        return self._site.role
+        return self._endpoint.role
 
     @property
     def account(self) -> str:
@@ -125,7 +125,7 @@ class SignIn:
         """The Authorization header for a request, None while nothing was asked of us.
 
         :param rejected: a token that the registry just refused.
-        :raises OciError: the token server refuses or cannot be used. :raises Again: it may work later.
+        :raises OciError: the token server refuses or cannot be used. :raises RetryableError: it may work later.
         """
         scopes = self.scopes_for(asked)
         if self._provider is not None:
@@ -143,21 +143,27 @@ class SignIn:
         realm = self._realm(challenge)
         service = challenge.params.get("service", "")
         token = self._tokens.get(
-            (self._site.host, realm.scheme + realm.authority + realm.target, service, scopes, self.account),
+            (
+                self._endpoint.host,
+                realm.scheme + realm.authority + realm.target,
+                service,
+                scopes,
+                self.account,
+            ),
             lambda: self._fetch(realm, service, scopes),
             rejected=rejected,
         )
         return f"Bearer {token.value}"
 
     def _realm(self, challenge: Challenge) -> Url:
-        realm = self._site.read_url(challenge.params.get("realm", ""))
-        self._site.check_hop(realm)
+        realm = self._endpoint.read_url(challenge.params.get("realm", ""))
+        self._endpoint.check_hop(realm)
         return realm
 
     def _fetch(self, realm: Url, service: str, scopes: tuple[str, ...]) -> Token:
         credential = self._credential
-        if credential and not may_see_credential(self._site.base, realm, self._trusted_realms):
-            self._site.note((_NOT_TRUSTED, {"host": realm.authority}))
+        if credential and not may_see_credential(self._endpoint.base, realm, self._trusted_realms):
+            self._endpoint.note((_NOT_TRUSTED, {"host": realm.authority}))
             credential = None
         if credential and credential.is_identity_token:
             response = self._ask_by_post(realm, service, scopes, credential)
@@ -168,7 +174,7 @@ class SignIn:
                 query.append(("account", credential.username))
             url = realm.with_query(urlencode(query, quote_via=quote, safe=":,/*")) if query else realm
             headers = [("Authorization", credential.basic())] if credential else []
-            response = self._site.exchange("GET", url, [("Accept", "application/json"), *headers])
+            response = self._endpoint.exchange("GET", url, [("Accept", "application/json"), *headers])
         if response.status != 200:
             raise self._token_refused(realm, response, signed_in=credential is not None)
         return self._read_token(realm, response)
@@ -184,14 +190,14 @@ class SignIn:
             "refresh_token": credential.password,
         }
         headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
-        return self._site.exchange("POST", realm, headers, urlencode(form).encode())
+        return self._endpoint.exchange("POST", realm, headers, urlencode(form).encode())
 
     def _token_refused(self, realm: Url, response: Response, *, signed_in: bool) -> Exception:
         status, host = response.status, realm.authority
         if 300 <= status < 400:
             response.discard()
             return confused(self.role, host, "its token server redirects, which is not followed")
-        retry_after = self._site.retry_after(response)
+        retry_after = self._endpoint.retry_after(response)
         body = read_error(response)
         if status not in (400, 401, 403, 404):
             return refused(self.role, host, status, body, what="a token", retry_after=retry_after)
@@ -219,7 +225,7 @@ class SignIn:
         try:
             document = json.loads(response.read(TOKEN_BODY_BYTES))
         except (Broken, Malformed) as error:
-            raise self._site.translated(error, realm) from error
+            raise self._endpoint.translated(error, realm) from error
         except (OverflowError, ValueError, RecursionError):
             raise confused(self.role, realm.authority, "its token answer is not readable") from None
         said = document if isinstance(document, dict) else {}

@@ -62,7 +62,7 @@ class BlobStream:
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` as far as the blob goes; 0 at its end.
 
-        :raises Again: the connection broke, stalled, or ended too early.
+        :raises RetryableError: the connection broke, stalled, or ended too early.
         """
         try:
             while self._skip:
@@ -73,7 +73,7 @@ class BlobStream:
                 self._skip -= count
             return self._response.readinto(view)
         except (Broken, Malformed) as error:
-            raise self._session.site.translated(error, self._response.url) from error
+            raise self._session.endpoint.translated(error, self._response.url) from error
 
     def close(self) -> None:
         self._response.close()
@@ -85,16 +85,16 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
     A server that ignores the range, or sends another one than was asked for, is read from the start and the
     first bytes are dropped: only an exact answer is spliced.
 
-    :raises Again: :raises OciError: as :meth:`oci.registry.session.Session.request`.
+    :raises RetryableError: :raises OciError: as :meth:`oci.registry.session.Session.request`.
     """
     url = session.url(f"/v2/{repository}/blobs/{digest}")
     try:
         return _open(session, url, digest, offset, scopes)
     except RegistryError as refusal:
-        if refusal.status != 404 or session.site.role != "source":
+        if refusal.status != 404 or session.endpoint.role != "source":
             raise
         template = gettext_noop("%(host)s does not have %(digest)s, which its own manifest names.")
-        raise OciError("source_error", template, host=session.site.host, digest=digest) from None
+        raise OciError("source_error", template, host=session.endpoint.host, digest=digest) from None
 
 
 def _open(session: Session, url: Url, digest: str, offset: int, scopes: Scopes) -> BlobStream:
@@ -126,7 +126,7 @@ def _starts_at(response: Response, offset: int) -> bool:
 def read_blob(session: Session, repository: str, digest: str, size: int, *, scopes: Scopes) -> bytes:
     """A small blob whole, its size and digest checked.
 
-    :raises Again: also when they differ.
+    :raises RetryableError: also when they differ.
     """
     stream = open_blob(session, repository, digest, 0, scopes=scopes)
     check_length(stream, digest, size)
@@ -152,7 +152,7 @@ def head_blob(session: Session, repository: str, digest: str, *, scopes: Scopes)
     """
     url = session.url(f"/v2/{repository}/blobs/{digest}")
     response = session.ask("HEAD", url, scopes=scopes)
-    elsewhere = response.url.origin != session.site.base.origin
+    elsewhere = response.url.origin != session.endpoint.base.origin
     if response.status in (403, 405) and (elsewhere or response.status == 405):
         response.discard()
         return _probe(session, repository, digest, 0, scopes)
@@ -199,7 +199,7 @@ def as_size(text: str | None) -> int:
 def check_length(stream: ByteStream, digest: str, size: int) -> None:
     """Refuse a stream that announces another length than the manifest says.
 
-    :raises Again:
+    :raises RetryableError:
     """
     if stream.length is not None and stream.length != size - stream.offset:
         stream.close()

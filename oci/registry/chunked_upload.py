@@ -57,7 +57,7 @@ class ChunkedUpload:
         return self._sending.url
 
     def send(self, piece: memoryview) -> None:
-        """:raises Broken: :raises Again: :raises OciError: between two requests."""
+        """:raises Broken: :raises RetryableError: :raises OciError: between two requests."""
         while piece.nbytes:
             if not self._missing:
                 self._sending = self._begin()
@@ -102,7 +102,7 @@ class Gathered:
         self._bytes = bytearray()
 
     def send(self, piece: memoryview) -> None:
-        """:raises Again: :raises OciError: the target does not take what was gathered."""
+        """:raises RetryableError: :raises OciError: the target does not take what was gathered."""
         self._bytes += piece
         if len(self._bytes) >= self._enough:
             self._upload.patch(bytes(self._bytes))

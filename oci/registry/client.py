@@ -19,7 +19,7 @@ from oci.reference.parser import connect_host, normalise_registry
 from oci.registry import blobs, listing, manifests, uploads
 from oci.registry.authenticator import SignIn
 from oci.registry.credentials import Credential, TokenProvider
-from oci.registry.endpoint import USER_AGENT, Site
+from oci.registry.endpoint import USER_AGENT, Endpoint
 from oci.registry.faults import IMAGE_NOT_FOUND, Role
 from oci.registry.manifests import ManifestHead
 from oci.registry.rate_limit import LocalRateLimits, RateLimit, RateLimitStore
@@ -86,12 +86,12 @@ class RegistryClient:
             idle=idle,
         )
         base, self._prefix = _base(registry, base_url, door)
-        site = Site(base, role=role, transport=self._transport, user_agent=user_agent)
+        endpoint = Endpoint(base, role=role, transport=self._transport, user_agent=user_agent)
         sign_in = SignIn(
-            site, credential=credential, token_provider=token_provider, trusted_realms=trusted_realms
+            endpoint, credential=credential, token_provider=token_provider, trusted_realms=trusted_realms
         )
         self.session = Session(
-            site,
+            endpoint,
             sign_in,
             registry=self.registry,
             rate_limits=rate_limits or LocalRateLimits(),
@@ -127,16 +127,16 @@ class RegistryClient:
     @property
     def host(self) -> str:
         """The host for messages."""
-        return self.session.site.host
+        return self.session.endpoint.host
 
     @property
     def notes(self) -> list[Note]:
         """Sentences of the registry and about it that people should see (``Warning`` headers, …)."""
-        return self.session.site.notes
+        return self.session.endpoint.notes
 
     def note(self, note: Note) -> None:
         """Add to :attr:`notes`."""
-        self.session.site.note(note)
+        self.session.endpoint.note(note)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -277,7 +277,7 @@ class RegistryClient:
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> blobs.ByteStream:
         """Begin to read a blob. One try: :mod:`oci.copy.blob_transfer` resumes by itself.
 
-        :raises Again:
+        :raises RetryableError:
         """
         return blobs.open_blob(
             self.session, self.name(repository), digest, offset, scopes=self.scopes(repository)

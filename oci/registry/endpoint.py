@@ -22,7 +22,7 @@ FIRST_CONTACT_TRIES: Final = 3
 _NOTES: Final = 20
 
 
-class Site:
+class Endpoint:
     """Thread-safe.
 
     :param base: scheme, host and port of the registry.
@@ -48,7 +48,7 @@ class Site:
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """One request, one answer, whatever its status.
 
-        :raises Again: the connection failed. :raises OciError: it cannot work.
+        :raises RetryableError: the connection failed. :raises OciError: it cannot work.
         """
         try:
             response = self.transport.exchange(method, url, [*self._fixed, *headers], body)
@@ -68,7 +68,7 @@ class Site:
             raise self.translated(error, url) from error
 
     def translated(self, error: Exception, url: Url) -> Exception:
-        """What a failure of a connection to ``url`` means here: :class:`Again` or the final error."""
+        """What a failure of a connection to ``url`` means here: :class:`RetryableError` or the final error."""
         host = url.authority
         if isinstance(error, Broken):
             return (

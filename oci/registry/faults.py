@@ -1,7 +1,7 @@
 """From what a registry did to what a person is told.
 
 The same event is another error at the source than at the target, so every sentence is made here, where the
-role is known. :class:`Again` marks what another try may cure; only :mod:`oci.registry.retry` catches it.
+role is known. :class:`RetryableError` marks what another try may cure; only :mod:`oci.registry.retry` catches it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RegistryError(OciError):
     codes: tuple[str, ...] = ()
 
 
-class Again(Exception):
+class RetryableError(Exception):
     """What another try may cure.
 
     :param error: what is raised to the outside when no try is left.
@@ -85,26 +85,26 @@ def _code(role: Role) -> Literal["source_error", "target_error"]:
     return "source_error" if role == "source" else "target_error"
 
 
-def broke(role: Role, host: str, cause: str) -> Again:
+def broke(role: Role, host: str, cause: str) -> RetryableError:
     """A reset, a short body, a connection closed without an answer."""
     template = gettext_noop("The connection to %(host)s broke: %(cause)s.")
-    return Again(OciError(_code(role), template, retryable=True, host=host, cause=cause))
+    return RetryableError(OciError(_code(role), template, retryable=True, host=host, cause=cause))
 
 
-def stalled(host: str, seconds: float) -> Again:
+def stalled(host: str, seconds: float) -> RetryableError:
     """No byte, in the direction that matters, for the stall time."""
     template = gettext_noop("%(host)s stood still: no byte for %(seconds)s seconds.")
-    return Again(OciError("stalled", template, retryable=True, host=host, seconds=round(seconds)))
+    return RetryableError(OciError("stalled", template, retryable=True, host=host, seconds=round(seconds)))
 
 
 def unreachable(role: Role, host: str, error: OciError) -> Exception:
-    """The door's ``unreachable`` or ``tls_error``, in the words of the role; :class:`Again` where that may
+    """The door's ``unreachable`` or ``tls_error``, in the words of the role; :class:`RetryableError` where that may
     pass.
     """
     if role == "target" and error.code in ("unreachable", "tls_error"):
         template = gettext_noop("The target registry %(host)s cannot be reached: %(cause)s")
         error = OciError("target_error", template, retryable=error.retryable, host=host, cause=str(error))
-    return Again(error) if error.retryable else error
+    return RetryableError(error) if error.retryable else error
 
 
 def confused(role: Role, host: str, cause: str) -> OciError:
@@ -113,18 +113,18 @@ def confused(role: Role, host: str, cause: str) -> OciError:
     return OciError(code, gettext_noop("%(host)s broke the protocol: %(cause)s."), host=host, cause=cause)
 
 
-def digest_differs(host: str, wanted: str, got: str) -> Again:
+def digest_differs(host: str, wanted: str, got: str) -> RetryableError:
     """Bytes that are not what their name says. Asked for once more, then refused."""
     template = gettext_noop(
         "%(host)s sent bytes that do not match their digest: %(wanted)s was asked for, %(got)s came."
     )
-    return Again(OciError("digest_mismatch", template, host=host, wanted=wanted, got=got), tries=2)
+    return RetryableError(OciError("digest_mismatch", template, host=host, wanted=wanted, got=got), tries=2)
 
 
-def size_differs(host: str, digest: str, wanted: int, got: int) -> Again:
+def size_differs(host: str, digest: str, wanted: int, got: int) -> RetryableError:
     template = gettext_noop("%(host)s sent %(got)s bytes for %(digest)s, its manifest says %(wanted)s.")
     error = OciError("digest_mismatch", template, host=host, digest=digest, wanted=wanted, got=got)
-    return Again(error, tries=2)
+    return RetryableError(error, tries=2)
 
 
 def asked_to_wait(host: str, seconds: float) -> OciError:
@@ -190,7 +190,7 @@ def refused(
     """An answer that is not what was asked for.
 
     :param what: the thing asked for, as a person would name it ("nginx:latest", a digest).
-    :return: :class:`Again` for what may pass, else the final :class:`RegistryError`.
+    :return: :class:`RetryableError` for what may pass, else the final :class:`RegistryError`.
     """
     full = status == 507 or (status >= 500 and body.says_full)
     if status == 429 or role == "source":
@@ -214,4 +214,4 @@ def refused(
     error.status, error.codes = status, body.codes
     if status not in RETRY_STATUSES or (role == "target" and full):
         return error
-    return Again(error, retry_after=retry_after, limited=status == 429)
+    return RetryableError(error, retry_after=retry_after, limited=status == 429)

@@ -63,7 +63,7 @@ def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: st
     if not isinstance(found, list) or not all(
         isinstance(name, str) and len(name) <= REPOSITORY_CHARS for name in found
     ):
-        raise confused(session.site.role, session.site.host, "its list is not a list of names")
+        raise confused(session.endpoint.role, session.endpoint.host, "its list is not a list of names")
     return Page(tuple(found), further)
 
 
@@ -74,7 +74,7 @@ def next_page(session: Session, response: Response) -> Url | None:
     if found is None:
         return None
     further = session.follow(response.url, found)
-    return further if further.origin == session.site.base.origin and further != response.url else None
+    return further if further.origin == session.endpoint.base.origin and further != response.url else None
 
 
 def referrers_page(
@@ -85,7 +85,7 @@ def referrers_page(
     if response.status in _NO_REFERRERS:
         # An API answers in JSON, about this repository; what is not JSON comes from a server that has no such path.
         if response.status in _NO_SUCH_PATH and not _is_json(response):
-            _remember_lack(session.site.base.origin)
+            _remember_lack(session.endpoint.base.origin)
         response.discard()
         return None
     if response.status != 200:
@@ -94,7 +94,7 @@ def referrers_page(
         response.discard()
         return None
     # A source's are kept with what they lead to; a target's are only compared, time and again.
-    is_kept = session.site.role == "source"
+    is_kept = session.endpoint.role == "source"
     with session.documents.reading(is_kept=is_kept) as came:
         body = _read(session, response, came)
         try:
@@ -118,7 +118,7 @@ def _remember_lack(origin: tuple[str, str, int]) -> None:
 
 def lacks_referrers_api(session: Session) -> bool:
     """Whether the registry, asked by anyone in this process lately, had no referrers API at all."""
-    return _lacking.get(session.site.base.origin, 0.0) > time.monotonic()
+    return _lacking.get(session.endpoint.base.origin, 0.0) > time.monotonic()
 
 
 def _is_json(response: Response) -> bool:
@@ -130,9 +130,9 @@ def _read(session: Session, response: Response, came: Callable[[int], None] = la
         return response.read(_PAGE_BYTES, came=came)
     except OverflowError:
         template = gettext_noop("A list at %(host)s is larger than %(limit)d bytes.")
-        raise OciError("limit_exceeded", template, host=session.site.host, limit=_PAGE_BYTES) from None
+        raise OciError("limit_exceeded", template, host=session.endpoint.host, limit=_PAGE_BYTES) from None
     except (Broken, Malformed) as error:
-        raise session.site.translated(error, response.url) from error
+        raise session.endpoint.translated(error, response.url) from error
 
 
 def _read_json(session: Session, response: Response) -> object:
@@ -141,7 +141,7 @@ def _read_json(session: Session, response: Response) -> object:
     except strict_json.BadJsonError as error:
         if error.too_large:
             raise OciError("limit_exceeded", error.template) from None
-        raise confused(session.site.role, session.site.host, "its list is not readable") from None
+        raise confused(session.endpoint.role, session.endpoint.host, "its list is not readable") from None
 
 
 def all_names(
@@ -161,9 +161,9 @@ def all_names(
         fresh = [name for name in dict.fromkeys(page.names) if name not in seen]
         size += sum(map(len, fresh))
         too_many = len(seen) + len(fresh) > LIST_NAMES or size > _NAMES_BYTES
-        if too_many and session.site.role == "source":
+        if too_many and session.endpoint.role == "source":
             template = gettext_noop("A list at %(host)s has more than %(limit)d names.")
-            raise OciError("limit_exceeded", template, host=session.site.host, limit=LIST_NAMES)
+            raise OciError("limit_exceeded", template, host=session.endpoint.host, limit=LIST_NAMES)
         seen.update(fresh)
         yield from fresh
         url = page.next if fresh else None

@@ -11,7 +11,7 @@ from oci.http.connection import Broken, Malformed, Response
 from oci.limits import MANIFEST_BYTES
 from oci.memory import bare, weight_of
 from oci.registry.blobs import as_size
-from oci.registry.faults import Again, digest_differs
+from oci.registry.faults import RetryableError, digest_differs
 from oci.registry.session import Scopes, Session
 from oci.spec.digest import digest_of, is_digest, parse_digest
 from oci.spec.manifest import Manifest, parse_manifest
@@ -35,7 +35,7 @@ def head(session: Session, name: str, wanted: str, *, scopes: Scopes) -> Manifes
     response = _ask(session, "HEAD", name, wanted, scopes)
     if response.status == 404:
         return None
-    elsewhere = response.url.origin != session.site.base.origin
+    elsewhere = response.url.origin != session.endpoint.base.origin
     if response.status in _NO_HEAD or (elsewhere and response.status == 403):
         return ManifestHead(None, "", -1)
     if response.status != 200:
@@ -64,7 +64,7 @@ def shows(session: Session, name: str, wanted: str, body: bytes, *, scopes: Scop
     except OverflowError:
         return False
     except (Broken, Malformed) as error:
-        raise session.site.translated(error, response.url) from error
+        raise session.endpoint.translated(error, response.url) from error
 
 
 def put(session: Session, name: str, wanted: str, manifest: Manifest, *, scopes: Scopes) -> bool:
@@ -88,7 +88,7 @@ def put(session: Session, name: str, wanted: str, manifest: Manifest, *, scopes:
         and is_digest(said)
         and said != digest_of(manifest.body, algorithm=parse_digest(said)[0])
     ):
-        raise digest_differs(session.site.host, manifest.digest, said)
+        raise digest_differs(session.endpoint.host, manifest.digest, said)
     return bool(subject)
 
 
@@ -128,9 +128,9 @@ def _get(session: Session, name: str, wanted: str, scopes: Scopes) -> Response |
 
 def _read(session: Session, response: Response, wanted: str) -> Manifest:
     try:
-        with session.documents.reading(is_kept=session.site.role == "source") as came:
+        with session.documents.reading(is_kept=session.endpoint.role == "source") as came:
             return _read_told(session, response, wanted, came)
-    except Again as again:
+    except RetryableError as again:
         bare(again.error)
         raise bare(again) from None
     except OciError as error:
@@ -139,15 +139,15 @@ def _read(session: Session, response: Response, wanted: str) -> Manifest:
 
 def _read_told(session: Session, response: Response, wanted: str, came: Callable[[int], None]) -> Manifest:
     content_type, said = response.header("Content-Type"), response.header("Docker-Content-Digest")
-    host = session.site.host
+    host = session.endpoint.host
     try:
         body = response.read(MANIFEST_BYTES, came=came)
     except OverflowError:
         template = gettext_noop("The manifest at %(host)s is larger than %(limit)d bytes.")
         raise OciError("limit_exceeded", template, host=host, limit=MANIFEST_BYTES) from None
     except (Broken, Malformed) as error:
-        raise session.site.translated(error, response.url) from error
-    session.documents.check(weight_of(body), is_kept=session.site.role == "source")
+        raise session.endpoint.translated(error, response.url) from error
+    session.documents.check(weight_of(body), is_kept=session.endpoint.role == "source")
     expected = wanted if is_digest(wanted) else None
     if expected is None and said is not None and is_digest(said):
         computed = digest_of(body, algorithm=parse_digest(said)[0])
@@ -157,5 +157,5 @@ def _read_told(session: Session, response: Response, wanted: str, came: Callable
         return parse_manifest(body, content_type, expected_digest=expected)
     except OciError as error:
         if error.code == "digest_mismatch":
-            raise Again(error, tries=2) from error
+            raise RetryableError(error, tries=2) from error
         raise

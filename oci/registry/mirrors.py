@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from oci.errors import Note, OciError
 from oci.registry.blobs import ByteStream
 from oci.registry.client import RegistryClient
-from oci.registry.faults import IMAGE_NOT_FOUND, Again
+from oci.registry.faults import IMAGE_NOT_FOUND, RetryableError
 from oci.registry.manifests import ManifestHead
 from oci.registry.rate_limit import RateLimit
 from oci.spec.manifest import Descriptor, Manifest
@@ -98,8 +98,8 @@ class MirroredSource:
                 continue
             try:
                 return client.open_blob(repository, digest, offset)
-            except (Again, OciError) as error:
-                self._note_down(client, error.error if isinstance(error, Again) else error)
+            except (RetryableError, OciError) as error:
+                self._note_down(client, error.error if isinstance(error, RetryableError) else error)
         return self._clients[-1].open_blob(repository, digest, offset)
 
     def blob_failed(self, digest: str) -> None:

@@ -1,7 +1,7 @@
 """The one place that tries again.
 
-Everything below (connections, sessions, sign-in) makes one try and raises :class:`oci.registry.faults.Again` when
-another may help; everything above sees only final errors. A budget, shared by all threads and both registries
+Everything below (connections, sessions, sign-in) makes one try and raises :class:`~oci.registry.faults.RetryableError`
+when another may help; everything above sees only final errors. A budget, shared by all threads and both registries
 of one attempt, keeps the time spent on retries bounded however many layers fail at once.
 """
 
@@ -24,7 +24,7 @@ from oci.limits import (
     RETRY_MOST_SECONDS,
     TRIES,
 )
-from oci.registry.faults import Again, asked_to_wait
+from oci.registry.faults import RetryableError, asked_to_wait
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Retrier:
         return Attempts(self, stop)
 
     def run(self, operation: Callable[[], T]) -> T:
-        """The result of ``operation``, tried again while it raises :class:`Again` and the budget lasts.
+        """The result of ``operation``, tried again while it raises :class:`RetryableError` and the budget lasts.
 
         :raises OciError: the last failure, when no try is left.
         """
@@ -121,7 +121,7 @@ class Retrier:
             while True:
                 try:
                     return operation()
-                except Again as again:
+                except RetryableError as again:
                     attempts.failed(again)
 
 
@@ -156,7 +156,7 @@ class Attempts:
             self._failures = 0
             self._of_kind = Counter({kind: count for kind, count in self._of_kind.items() if not kind[1]})
 
-    def failed(self, again: Again) -> None:
+    def failed(self, again: RetryableError) -> None:
         """Wait for the next try.
 
         :raises OciError: there is none: too many, too long, or no time left in the budget.
@@ -183,7 +183,7 @@ class Attempts:
             retrier.on_wait(template, {**params, "seconds": round(pause, 1)}, time.time() + pause)
             self._wait(pause)
 
-    def _too_often(self, again: Again) -> bool:
+    def _too_often(self, again: RetryableError) -> bool:
         if again.tries is None:
             return False
         kind = (again.error.template, again.at_once)
@@ -196,18 +196,18 @@ class Attempts:
             self._stop()
             self._retrier.cancel.wait(min(left, CANCEL_POLL_SECONDS))
 
-    def _final(self, again: Again) -> OciError:
+    def _final(self, again: RetryableError) -> OciError:
         if again.limited and again.error.retry_after is None:
             again.error.retry_after = UNSAID_WAIT_SECONDS
         return again.error
 
 
-def _too_long(again: Again, pause: float) -> OciError:
+def _too_long(again: RetryableError, pause: float) -> OciError:
     host = str(again.error.params.get("host", ""))
     return asked_to_wait(host, pause)
 
 
-def _why(again: Again) -> tuple[str, dict[str, str | int | float]]:
+def _why(again: RetryableError) -> tuple[str, dict[str, str | int | float]]:
     host = str(again.error.params.get("host", ""))
     if again.limited or again.retry_after is not None:
         return gettext_noop("%(host)s asks to wait; going on in %(seconds)s seconds."), {"host": host}

@@ -13,9 +13,9 @@ from oci.http.transport import Headers, Sending
 from oci.limits import INLINE_WAIT_SECONDS, REDIRECTS
 from oci.memory import MemoryBudget
 from oci.registry.authenticator import AuthAttempt, SignIn
-from oci.registry.endpoint import Site
+from oci.registry.endpoint import Endpoint
 from oci.registry.error_body import read_error
-from oci.registry.faults import Again, asked_to_wait, confused, refused
+from oci.registry.faults import RetryableError, asked_to_wait, confused, refused
 from oci.registry.rate_limit import RateLimit, RateLimitStore, read_rate_limit
 from oci.registry.retry import OnWait
 from oci.urls import Url, resolve
@@ -32,7 +32,7 @@ class Session:
 
     def __init__(
         self,
-        site: Site,
+        endpoint: Endpoint,
         sign_in: SignIn,
         *,
         registry: str,
@@ -42,7 +42,7 @@ class Session:
         documents: MemoryBudget | None = None,
     ) -> None:
         self.documents = documents or MemoryBudget()
-        self.site = site
+        self.endpoint = endpoint
         self.sign_in = sign_in
         self.registry = registry
         self.cancel = cancel
@@ -52,7 +52,7 @@ class Session:
 
     def url(self, path: str) -> Url:
         """A path of the API as a URL, its query split off."""
-        return resolve(self.site.base, path)
+        return resolve(self.endpoint.base, path)
 
     def request(
         self,
@@ -68,7 +68,7 @@ class Session:
         """The answer, if its status is in ``accept``.
 
         :param what: the thing asked for, for messages.
-        :raises Again: another try may help. :raises OciError: the registry refuses.
+        :raises RetryableError: another try may help. :raises OciError: the registry refuses.
         """
         response = self.ask(method, url, scopes=scopes, headers=headers, body=body)
         if response.status in accept:
@@ -84,12 +84,12 @@ class Session:
         bid = self.sign_in.bid(scopes)
         hops = 0
         while True:
-            own = url.origin == self.site.base.origin
+            own = url.origin == self.endpoint.base.origin
             if own:
                 self._mind_rate_limit()
             authorization = bid.header() if own else None
             sent = [*headers, ("Authorization", authorization)] if authorization else list(headers)
-            response = self.site.exchange(method, url, sent, body)
+            response = self.endpoint.exchange(method, url, sent, body)
             if own:
                 self._note_rate_limit(response)
                 if response.status == 401 and self._answers(bid, response):
@@ -100,17 +100,19 @@ class Session:
             response.discard()
             hops += 1
             if hops > REDIRECTS:
-                raise confused(self.site.role, self.site.host, "it redirects in circles")
+                raise confused(self.endpoint.role, self.endpoint.host, "it redirects in circles")
             if response.status == 303 and method not in ("GET", "HEAD"):
-                raise confused(self.site.role, self.site.host, "it redirects a write to something else (303)")
+                raise confused(
+                    self.endpoint.role, self.endpoint.host, "it redirects a write to something else (303)"
+                )
             url = self.follow(url, location)
 
     def greet(self) -> None:
         """Ask the registry's root how it wants us to sign in; whether that works shows the first request.
 
-        :raises Again: :raises OciError: as :meth:`request`.
+        :raises RetryableError: :raises OciError: as :meth:`request`.
         """
-        response = self.site.exchange("GET", self.url("/v2/"), ())
+        response = self.endpoint.exchange("GET", self.url("/v2/"), ())
         if response.status == 429 or response.status >= 500:
             raise self.refusal(response, "/v2/")
         self.sign_in.greeted(response)
@@ -121,10 +123,10 @@ class Session:
         ``uploads``).
         """
         authorization = None
-        if url.origin == self.site.base.origin:
+        if url.origin == self.endpoint.base.origin:
             authorization = self.sign_in.bid(scopes).header()
         sent = [*headers, ("Authorization", authorization)] if authorization else list(headers)
-        return self.site.begin(method, url, sent, length)
+        return self.endpoint.begin(method, url, sent, length)
 
     def renew(self, response: Response, scopes: Scopes) -> bool:
         """After a 401 to a streamed body: get a new token for the next try; False when there is no other to
@@ -149,27 +151,27 @@ class Session:
 
         :raises OciError: nowhere that we go.
         """
-        goal = self.site.read_url(location, url)
+        goal = self.endpoint.read_url(location, url)
         if url.scheme == "https" and goal.scheme != "https":
             template = gettext_noop("%(host)s leads to %(other)s over plain HTTP, which is not allowed.")
             raise OciError("blocked_address", template, host=url.authority, other=goal.authority)
-        self.site.check_hop(goal)
+        self.endpoint.check_hop(goal)
         return goal
 
     def refusal(self, response: Response, what: str) -> Exception:
         """The error for an answer that nobody wanted; reads its body."""
-        retry_after = self.site.retry_after(response)
+        retry_after = self.endpoint.retry_after(response)
         host = response.url.authority
-        own = response.url.origin == self.site.base.origin
+        own = response.url.origin == self.endpoint.base.origin
         body = read_error(response)
         if own and response.status == 429 and retry_after is not None:
             self._rate_limits.block(self.registry, self.sign_in.account, time.time() + retry_after)
         if own and response.status == 401 and self.sign_in.uses_basic:
             return self.sign_in.rejection(host, body, signed_in=True)
-        fault = refused(self.site.role, host, response.status, body, what=what, retry_after=retry_after)
+        fault = refused(self.endpoint.role, host, response.status, body, what=what, retry_after=retry_after)
         if not own and response.status in _EXPIRED and isinstance(fault, OciError):
             # A presigned URL that ran out: the registry makes a new one.
-            return Again(fault, tries=2, at_once=True)
+            return RetryableError(fault, tries=2, at_once=True)
         return fault
 
     def _mind_rate_limit(self) -> None:
@@ -180,9 +182,9 @@ class Session:
         if seconds <= 0:
             return
         if seconds > INLINE_WAIT_SECONDS:
-            raise asked_to_wait(self.site.host, seconds)
+            raise asked_to_wait(self.endpoint.host, seconds)
         template = gettext_noop("%(host)s asks to wait; going on in %(seconds)s seconds.")
-        self._on_wait(template, {"host": self.site.host, "seconds": round(seconds, 1)}, until)
+        self._on_wait(template, {"host": self.endpoint.host, "seconds": round(seconds, 1)}, until)
         self.cancel.wait(seconds)
 
     def _note_rate_limit(self, response: Response) -> None:

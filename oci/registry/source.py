@@ -16,7 +16,7 @@ class OpensBlobs(Protocol):
     """Where a blob's bytes come from. One try a call: :mod:`oci.copy.blob_transfer` tries again."""
 
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> ByteStream:
-        """:raises Again: :raises OciError:"""
+        """:raises RetryableError: :raises OciError:"""
 
     def blob_failed(self, digest: str) -> None:
         """A stream broke or brought wrong bytes: the next may come from somewhere else."""

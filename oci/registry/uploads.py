@@ -16,7 +16,7 @@ from oci.errors import Canceled, OciError
 from oci.http.connection import Broken, Malformed, Response
 from oci.http.transport import Sending
 from oci.registry.blobs import as_size
-from oci.registry.faults import Again, confused
+from oci.registry.faults import RetryableError, confused
 from oci.registry.session import Scopes, Session
 from oci.spec.digest import parse_digest
 from oci.urls import Url
@@ -90,8 +90,10 @@ class Upload:
         response.discard()
         self.offset += length
         if held is not None and held != self.offset:
-            raise Again(
-                confused(self.session.site.role, self.session.site.host, "it holds another number of bytes")
+            raise RetryableError(
+                confused(
+                    self.session.endpoint.role, self.session.endpoint.host, "it holds another number of bytes"
+                )
             )
 
     def commit(self, digest: str, rest: bytes = b"") -> None:
@@ -112,15 +114,15 @@ class Upload:
         try:
             response = sending.finish(seconds=_EARLY_ANSWER_SECONDS)
         except (Broken, Malformed):
-            return self.session.site.translated(error, sending.url)
+            return self.session.endpoint.translated(error, sending.url)
         if response.status < 300:
             response.close()
-            return self.session.site.translated(error, sending.url)
+            return self.session.endpoint.translated(error, sending.url)
         try:
             self._judge(response, ())
-        except (Again, OciError) as refusal:
+        except (RetryableError, OciError) as refusal:
             return refusal
-        return self.session.site.translated(error, sending.url)
+        return self.session.endpoint.translated(error, sending.url)
 
     def fill_up(self, sending: Sending, missing: int, seconds: float) -> None:
         """End a PATCH in good order whose rest will not come, so that the session can be deleted."""
@@ -139,7 +141,7 @@ class Upload:
         """What the session holds, None when it is lost or nothing worth keeping."""
         try:
             response = self.session.ask("GET", self.location, scopes=self.scopes)
-        except (Again, OciError):
+        except (RetryableError, OciError):
             return None
         held = _held(response) if response.status in (200, 202, 204) else None
         if held is not None:
@@ -152,7 +154,7 @@ class Upload:
         """Drop the session; whether the registry knows of it no more."""
         try:
             response = self.session.ask("DELETE", self.location, scopes=self.scopes)
-        except (Again, OciError, Canceled):
+        except (RetryableError, OciError, Canceled):
             return False
         response.discard()
         return response.status < 500
@@ -164,7 +166,7 @@ class Upload:
         try:
             return sending.finish()
         except (Broken, Malformed) as error:
-            raise self.session.site.translated(error, sending.url) from error
+            raise self.session.endpoint.translated(error, sending.url) from error
 
     def _judge(self, response: Response, accept: tuple[int, ...]) -> Response:
         if response.status in accept:
@@ -173,20 +175,22 @@ class Upload:
         if response.status in (307, 308) and location:
             response.discard()
             if self._redirected is not None:
-                raise confused(self.session.site.role, self.session.site.host, "it redirects an upload twice")
+                raise confused(
+                    self.session.endpoint.role, self.session.endpoint.host, "it redirects an upload twice"
+                )
             self._redirected = self.session.follow(response.url, location)
             self.follows = True
             error = confused(
-                self.session.site.role, self.session.site.host, "it redirects an upload in circles"
+                self.session.endpoint.role, self.session.endpoint.host, "it redirects an upload in circles"
             )
-            raise Again(error, at_once=True)
-        own = response.url.origin == self.session.site.base.origin
+            raise RetryableError(error, at_once=True)
+        own = response.url.origin == self.session.endpoint.base.origin
         if response.status == 401 and own and self.session.renew(response, self.scopes):
-            raise Again(_as_error(self.session.refusal(response, self._what)), at_once=True, tries=3)
+            raise RetryableError(_as_error(self.session.refusal(response, self._what)), at_once=True, tries=3)
         fault = self.session.refusal(response, self._what)
         if response.status in (404, 416) and isinstance(fault, OciError):
             # A lost session: begun again within the budget.
-            raise Again(fault)
+            raise RetryableError(fault)
         raise fault
 
     def _moved(self, response: Response) -> None:
@@ -197,7 +201,7 @@ class Upload:
 
 
 def _as_error(fault: Exception) -> OciError:
-    if isinstance(fault, Again):
+    if isinstance(fault, RetryableError):
         return fault.error
     if isinstance(fault, OciError):
         return fault
@@ -228,7 +232,7 @@ def start_upload(
         return Mounted()
     if not location:
         response.discard()
-        raise confused(session.site.role, session.site.host, "it begins an upload without a Location")
+        raise confused(session.endpoint.role, session.endpoint.host, "it begins an upload without a Location")
     goal = session.follow(response.url, location)
     least = as_size(response.header("OCI-Chunk-Min-Length"))
     distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in goal.query

@@ -40,8 +40,8 @@ def inspect(client: RegistryClient, repository: str, tag: str) -> Inspected | No
     root = client.find_manifest(repository, tag)
     if root is None:
         return None
-    with closing(WorkerPool(2)) as crew:
-        tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), crew=crew)
+    with closing(WorkerPool(2)) as workers:
+        tree = read_tree(root, fetch=lambda digest: client.get_manifest(repository, digest), workers=workers)
     blobs = collect_blobs(tree.manifests.values())
     sums = blob_sums(tree)
     named = dict.fromkeys(

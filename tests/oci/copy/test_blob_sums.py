@@ -25,8 +25,8 @@ CHEAP = 3.0
 
 def tree_of(manifests: Sequence[Manifest], choose: object = everything) -> Tree:
     known = {each.digest: each for each in manifests}
-    with closing(WorkerPool(1)) as crew:
-        return read_tree(manifests[-1], fetch=known.__getitem__, crew=crew, choose=choose)  # type: ignore[arg-type]
+    with closing(WorkerPool(1)) as workers:
+        return read_tree(manifests[-1], fetch=known.__getitem__, workers=workers, choose=choose)  # type: ignore[arg-type]
 
 
 def summed_by_hand(tree: Tree, manifest: Manifest) -> int:

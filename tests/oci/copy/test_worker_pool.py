@@ -16,21 +16,23 @@ NAME: ContextVar[str] = ContextVar("name", default="")
 
 def test_results_come_in_order_with_the_callers_context() -> None:
     NAME.set("mine")
-    with closing(WorkerPool(3)) as crew:
-        assert list(crew.map(lambda n: (n, NAME.get()), range(9))) == [(n, "mine") for n in range(9)]
+    with closing(WorkerPool(3)) as workers:
+        assert list(workers.map(lambda n: (n, NAME.get()), range(9))) == [(n, "mine") for n in range(9)]
 
 
 def test_steps_share_their_threads() -> None:
-    with closing(WorkerPool(2)) as crew:
+    with closing(WorkerPool(2)) as workers:
         names = {
-            name for _ in range(5) for name in crew.map(lambda _: threading.current_thread().name, range(8))
+            name
+            for _ in range(5)
+            for name in workers.map(lambda _: threading.current_thread().name, range(8))
         }
     assert len(names) <= 2
 
 
 def test_the_first_error_is_raised_in_its_place() -> None:
-    with closing(WorkerPool(2)) as crew:
-        results = crew.map(lambda n: 1 // n, [1, 0, 1])
+    with closing(WorkerPool(2)) as workers:
+        results = workers.map(lambda n: 1 // n, [1, 0, 1])
         assert next(results) == 1
         with pytest.raises(ZeroDivisionError):
             next(results)
@@ -47,8 +49,8 @@ def test_a_failure_stops_what_runs_and_what_has_not_begun_never_begins() -> None
         assert failed.wait(10)
         return n
 
-    with closing(WorkerPool(2)) as crew:
-        first, second, *others = crew.all(work, range(6), failed=failed.set)
+    with closing(WorkerPool(2)) as workers:
+        first, second, *others = workers.all(work, range(6), failed=failed.set)
     assert isinstance(first.exception(), ValueError)
     assert second.result() == 1
     # The thread that failed may have taken one more before anyone could say so.
@@ -63,8 +65,8 @@ def test_closing_waits_for_what_runs_and_begins_nothing_more() -> None:
         time.sleep(0.1)
         done.append(n)
 
-    crew = WorkerPool(1)
-    results = crew.map(work, range(9))
+    workers = WorkerPool(1)
+    results = workers.map(work, range(9))
     next(results)
-    crew.close()
+    workers.close()
     assert done in ([0], [0, 1])

@@ -185,7 +185,7 @@ def test_nobody_listening_is_unreachable_and_told_within_seconds() -> None:
 def test_a_black_hole_is_unreachable() -> None:
     with black_hole() as port:
         made = client(_At(port), budget=quick_budget(tries=1))
-        made.session.site.transport._connect_seconds = 0.3
+        made.session.endpoint.transport._connect_seconds = 0.3
         with pytest.raises(OciError) as caught:
             made.ping()
     assert caught.value.code == "unreachable"
@@ -202,7 +202,7 @@ def test_an_unknown_host_is_told_at_once() -> None:
 def test_a_header_of_ours_cannot_break_out_of_its_line() -> None:
     with ScriptedServer(lambda _: Reply()) as server, pytest.raises(ValueError, match="header"):
         made = client(server)
-        made.session.site.exchange("GET", made.session.url("/v2/"), [("X", "a\r\nY: b")])
+        made.session.endpoint.exchange("GET", made.session.url("/v2/"), [("X", "a\r\nY: b")])
 
 
 class _At:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import pytest
 
 from oci.errors import OciError
-from oci.registry.faults import Again, ErrorBody, RegistryError, Role, broke, refused, stalled, unreachable
+from oci.registry.faults import (
+    ErrorBody,
+    RegistryError,
+    RetryableError,
+    Role,
+    broke,
+    refused,
+    stalled,
+    unreachable,
+)
 
 
 def _outcome(fault: Exception) -> tuple[OciError, bool]:
     """The error, and whether it is tried again first."""
-    if isinstance(fault, Again):
+    if isinstance(fault, RetryableError):
         return fault.error, True
     assert isinstance(fault, OciError)
     return fault, False

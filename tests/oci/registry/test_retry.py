@@ -8,7 +8,7 @@ import pytest
 
 from oci.cancel import CancelToken
 from oci.errors import OciError
-from oci.registry.faults import Again
+from oci.registry.faults import RetryableError
 from oci.registry.retry import FORGIVING_BYTES, Retrier, RetryBudget
 from tests.oci.copying import Recorder, quick_budget
 
@@ -23,11 +23,11 @@ class Clock:
         return self.now
 
 
-def _again(**more: object) -> Again:
-    return Again(OciError("source_error", "It broke.", retryable=True), **more)  # type: ignore[arg-type]
+def _again(**more: object) -> RetryableError:
+    return RetryableError(OciError("source_error", "It broke.", retryable=True), **more)  # type: ignore[arg-type]
 
 
-def _failing(times: int, fault: Callable[[], Again] = _again) -> Callable[[], str]:
+def _failing(times: int, fault: Callable[[], RetryableError] = _again) -> Callable[[], str]:
     left = times
 
     def operation() -> str:
