@@ -111,6 +111,9 @@ def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
     """Be ``user`` of the sample rows in this page; empty: nobody."""
     if getattr(page, "_signed_in_as", "") == user:
         return
+    # An open page that polls would be led to the sign-in by itself once the cookies are gone, and cut ours off.
+    page.goto("about:blank")
+    page._signed_in_as = ""  # type: ignore[attr-defined]
     page.context.clear_cookies()
     if user and f"{user}-session" in ids:
         page.context.add_cookies([{"name": "sessionid", "value": ids[f"{user}-session"], "url": url}])
