@@ -16,8 +16,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from imageimport.choices import ACTIVE, OCCUPYING, Status
+from imageimport.exceptions import Refused
 from imageimport.models import ImportTask
-from imageimport.submission.requests import Refused
 from imageimport.worker.progress import Progress
 from oci.copy.observer import LayerPlan, LayerState, Params
 from oci.errors import OciError, gettext_noop

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from imageimport import timeline
+from imageimport.exceptions import Refused
 from imageimport.submission import services
-from imageimport.submission.requests import Refused
 from oci.errors import OciError
 from projects import audit, places
 from projects import services as project_services

@@ -24,7 +24,6 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"^api(?:/(?:.*/)?)?$", slashed),
     re_path(r"^api(?:/|$)", no_such_address),
-    path("", include("projects.token_service.urls")),
     path("", include("accounts.urls")),
     path("", include("projects.urls")),
     path("", include("imageimport.urls")),

@@ -17,10 +17,10 @@ from django.utils.translation import ngettext
 
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from imageimport.search_index import TASKS
 from imageimport.submission import services
-from imageimport.submission.services import FieldErrors, Refused
 from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.templatetags.portal import size
 

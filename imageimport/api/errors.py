@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from rest_framework.exceptions import ValidationError
 
 from accounts.api.errors import ApiError
-from imageimport.submission.requests import FieldErrors
-from imageimport.submission.services import Refused
+from imageimport.exceptions import FieldErrors, Refused
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
+from imageimport.exceptions import Refused
 from imageimport.models import IdempotencyKey
-from imageimport.submission.services import Refused
 
 #: Longer keys are refused, characters.
 MAX_KEY_CHARS = 255

@@ -16,10 +16,11 @@ from imageimport.batches.parsing import Entry, ListError, read_list
 from imageimport.batches.selectors import Totals, totals_of
 from imageimport.batches.validation import NOTHING, BatchErrors, prepare_all
 from imageimport.choices import ACTIVE, Outcome, Priority, Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import english, parts, shown
 from imageimport.models import ImportBatch, ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport
+from imageimport.submission.requests import ImportRequest, ValidatedImport
 from imageimport.worker import completion, dispatch
 from projects import audit
 from projects.models import Project

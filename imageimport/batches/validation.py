@@ -9,7 +9,8 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from imageimport.submission.requests import FieldErrors, ImportRequest, ValidatedImport, prepare
+from imageimport.exceptions import FieldErrors
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from oci.errors import OciError
 from oci.reference.parser import connect_host, read_pasted
 from projects.models import Project

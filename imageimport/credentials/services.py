@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imageimport.choices import ACTIVE
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import of_error, parts, shown
 from imageimport.models import Credential, ImportTask, Schedule
 from imageimport.registries import clients
 from imageimport.registries.rate_limits import SharedRateLimits
-from imageimport.submission.requests import FieldErrors, Refused
 from oci.cancel import CancelToken
 from oci.errors import Note, OciError
 from oci.redaction import remember

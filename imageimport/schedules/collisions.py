@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from imageimport.exceptions import FieldErrors
 from imageimport.models import Schedule
 from imageimport.schedules.tag_rules import RuleError, TagRules
 from imageimport.schedules.tag_sets import common_tag
-from imageimport.submission.requests import FieldErrors, ImportRequest, ValidatedImport, prepare
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 
 
 def refuse(schedule: Schedule, prepared: ValidatedImport) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from imageimport.exceptions import FieldErrors
 from imageimport.models import ImportTask, Schedule, TagDigest
 from imageimport.registries import clients
 from imageimport.registries.source_credentials import source_of
-from imageimport.submission.requests import FieldErrors, ImportRequest, prepare
+from imageimport.submission.requests import ImportRequest, prepare
 from oci.errors import OciError, gettext_noop
 from oci.reference.parser import Reference
 from oci.registry.client import RegistryClient

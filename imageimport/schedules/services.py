@@ -17,11 +17,12 @@ from django.http import HttpRequest
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
 
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import parts, shown
 from imageimport.models import Credential, Schedule, ScheduleRun
 from imageimport.schedules import collisions, cron, runner, turns
 from imageimport.schedules.tag_rules import RuleError, TagRules
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport, prepare
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from imageimport.worker import groups
 from projects import audit
 from projects.locking import locked

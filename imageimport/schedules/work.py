@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imageimport.choices import Priority
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import parts
 from imageimport.models import ScheduleRun
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from oci.reference.parser import Reference
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from imageimport.choices import Transport
+from imageimport.exceptions import FieldErrors
 from imageimport.messages import parts, shown
 from imageimport.models import Credential, ImportTask
 from imageimport.registries import clients
@@ -21,28 +22,6 @@ from projects.models import Project
 
 #: OCI distribution: a repository's whole name is at most this long.
 MAX_REPOSITORY_CHARS = 255
-
-
-class FieldErrors(Exception):
-    """What is wrong with which field: ``{"image_url": ["…"]}``, in the active language."""
-
-    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(errors)
-        self.errors = {name: list(found) for name, found in errors.items()}
-
-
-class Refused(Exception):
-    """A request that is well-formed but can't be done now: a code, a sentence, an HTTP status and more facts."""
-
-    def __init__(
-        self, code: str, detail: str, *, status: int = 409, retry_after: int | None = None, **extra: Any
-    ) -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
-        self.status = status
-        self.retry_after = retry_after
-        self.extra = extra
 
 
 @dataclass(frozen=True, slots=True)

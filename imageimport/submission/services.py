@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 
 from imageimport import quotas
 from imageimport.choices import ACTIVE, RETRYABLE, Outcome, Priority, Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import english, parts
 from imageimport.models import ImportBatch, ImportTask, Schedule, ScheduleRun
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, ValidatedImport, prepare
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from imageimport.worker import completion, dispatch
 from oci.errors import gettext_noop
 from projects import audit

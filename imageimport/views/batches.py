@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from imageimport.batches import selectors
 from imageimport.batches import services as batches
 from imageimport.choices import ACTIVE, Status
+from imageimport.exceptions import Refused
 from imageimport.models import ImportBatch
-from imageimport.submission.requests import Refused
 from projects.models import Project, Role
 from projects.views.decorators import htmx_of, project_view, rights_in, user_of
 from projects.views.pagination import page_of

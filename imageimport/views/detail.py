@@ -18,9 +18,9 @@ from accounts.styled import StyledForm
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
 from imageimport.choices import Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
 from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.preferences import pull_client_of
 from imageimport import restore as restoring
 from imageimport import selectors, timeline
-from imageimport.submission.requests import Refused
+from imageimport.exceptions import Refused
 from oci.errors import OciError
 from projects.models import Project, Role
 from projects.pull_commands import address, kind_of, pull_commands, pull_ways

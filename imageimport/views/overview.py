@@ -16,9 +16,9 @@ from accounts.preferences import pull_client_of
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
 from imageimport.choices import ACTIVE, Status
+from imageimport.exceptions import Refused
 from imageimport.forms.imports import ImportForm
 from imageimport.models import ImportTask
-from imageimport.submission.requests import Refused
 from projects.commands import client_commands, kubernetes_secret
 from projects.models import Project, Role
 from projects.pull_commands import address, kind_of, pull_command

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_POST
 
 from imageimport.credentials import services as credentials
 from imageimport.credentials.services import Tested
+from imageimport.exceptions import FieldErrors
 from imageimport.forms.imports import ImportForm
 from imageimport.submission import planning as planner
 from imageimport.submission import source_tags
-from imageimport.submission.requests import FieldErrors, prepare
+from imageimport.submission.requests import prepare
 from imageimport.submission.source_tags import Tags
 from oci.errors import OciError
 from projects.models import Project, Role

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.schedules import CRON_SAMPLES, ZONE_SAMPLES, ScheduleForm
 from imageimport.messages import parts, shown
 from imageimport.models import Schedule, ScheduleRun
 from imageimport.schedules import services as schedules
-from imageimport.submission.requests import FieldErrors, Refused
 from projects.models import Project, Role
 from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
 from projects.views.pagination import page_of

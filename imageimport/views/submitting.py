@@ -20,12 +20,13 @@ from imageimport.batches import services as batches
 from imageimport.batches.parsing import ListError, read_list
 from imageimport.choices import RETRYABLE
 from imageimport.credentials import services as credentials
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.imports import ImportForm
 from imageimport.messages import parts, shown
 from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.repairs import Repair, repair_of
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused, prepare
+from imageimport.submission.requests import ImportRequest, prepare
 from imageimport.views.overview import cards_of, render_live
 from oci.reference.parser import valid_tag
 from projects.models import Project, Role

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from imageimport.choices import WebhookEvent
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import english, of_error, parts, shown
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.webhooks.deliveries import PAUSES, TRIES, deliver_due
 from imageimport.webhooks.sender import check_url
 from oci.errors import OciError, gettext_noop

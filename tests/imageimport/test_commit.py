@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from imageimport.choices import Outcome, Status
+from imageimport.exceptions import Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import Refused
 from imageimport.worker import leases
 from imageimport.worker.leases import EXTRA_ATTEMPTS, Lease, LeaseLost
 from tests.support.factories import TaskFactory

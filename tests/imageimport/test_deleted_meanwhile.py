@@ -14,10 +14,11 @@ from django.db import connection
 from imageimport.batches import services as batches
 from imageimport.choices import ACTIVE, Status
 from imageimport.credentials import services as credentials
+from imageimport.exceptions import Refused
 from imageimport.models import Credential, ImportAttempt, ImportBatch, ImportTask, Schedule, ScheduleRun
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
-from imageimport.submission.requests import ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from imageimport.worker import attempt, groups, leases
 from projects.models import Project, Role
 from projects.registry import removal

@@ -14,10 +14,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 
 from imageimport.batches import services as batches
+from imageimport.exceptions import FieldErrors
 from imageimport.models import ImportTask, Schedule, Webhook, WebhookDelivery
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest
+from imageimport.submission.requests import ImportRequest
 from imageimport.webhooks import payloads
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import ProjectFactory, TaskFactory, member

@@ -8,9 +8,9 @@ import pytest
 from django.http import Http404
 
 from imageimport.credentials import services as credentials
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import Credential, Schedule, Webhook
 from imageimport.schedules import services as schedules
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.webhooks import services as webhooks
 from projects.models import Role
 from tests.support.factories import CredentialFactory, MembershipFactory, UserFactory, member

@@ -16,9 +16,10 @@ from django.db import connection
 from imageimport import quotas
 from imageimport.batches import services as batches
 from imageimport.choices import Status
+from imageimport.exceptions import Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from imageimport.worker import leases
 from imageimport.worker.progress import Progress
 from oci.copy.observer import LayerPlan

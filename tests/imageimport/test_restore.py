@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from imageimport import restore, timeline
+from imageimport.exceptions import Refused
 from imageimport.models import ImportTask, Schedule
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
-from imageimport.submission.requests import ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from projects.models import AuditEvent, Image, Project, Role
 from stack.sample import random_image
 from tests.support.factories import TaskFactory, member

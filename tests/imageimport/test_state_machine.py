@@ -24,10 +24,11 @@ from hypothesis.stateful import (
 )
 
 from imageimport.choices import ACTIVE, OCCUPYING, Outcome, Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import parts
 from imageimport.models import ImportAttempt, ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from imageimport.worker import completion, dispatch, leases, places
 from imageimport.worker.leases import Lease, LeaseLost
 from projects.models import Project

@@ -16,9 +16,10 @@ import pytest
 import trustme
 
 from imageimport.choices import Status
+from imageimport.exceptions import FieldErrors
 from imageimport.models import Credential, ImportTask
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest
+from imageimport.submission.requests import ImportRequest
 from stack.sample import random_image
 from tests.support.factories import CredentialFactory, ProjectFactory
 from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer

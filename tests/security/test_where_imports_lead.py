@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from imageimport.choices import Status
+from imageimport.exceptions import FieldErrors
 from imageimport.models import ImportTask
 from imageimport.registries.clients import _door
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest
+from imageimport.submission.requests import ImportRequest
 from oci.egress import door
 from projects.models import Project
 from stack.sample import random_image

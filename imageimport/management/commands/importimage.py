@@ -15,12 +15,13 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from imageimport.api.serializers.tasks import TaskDetailSerializer
 from imageimport.choices import Status, Transport
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.management import polling
 from imageimport.management.terminal import display_for, size
 from imageimport.models import Credential, ImportTask
 from imageimport.selectors import render_error, render_message
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from projects.models import Project
 
 #: Waiting longer than this without a worker is worth a word, seconds.

@@ -12,9 +12,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imageimport.credentials import services as credentials
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.settings import CredentialForm
 from imageimport.models import Credential
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
 from projects.places import AllTaken

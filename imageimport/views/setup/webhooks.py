@@ -12,9 +12,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imageimport.choices import WebhookEvent
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.settings import WebhookForm
 from imageimport.models import Webhook
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.views.setup.members import settings_of
 from imageimport.webhooks import services as webhooks
 from projects.models import Project, Role

@@ -12,9 +12,10 @@ from django.contrib.auth.models import User
 from imageimport.batches import services as batches
 from imageimport.batches.selectors import results_of, totals_of
 from imageimport.choices import Priority, Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportBatch, ImportTask, WebhookDelivery
 from imageimport.submission import services
-from imageimport.submission.requests import FieldErrors, ImportRequest, Refused
+from imageimport.submission.requests import ImportRequest
 from projects.models import AuditEvent, Project, Role
 from stack.sample import random_image
 from tests.support.factories import CredentialFactory, ProjectFactory, TaskFactory, member

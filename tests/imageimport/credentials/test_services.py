@@ -8,8 +8,8 @@ import pytest
 
 from imageimport.choices import Status
 from imageimport.credentials import services as credentials
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import Credential
-from imageimport.submission.requests import FieldErrors, Refused
 from projects.models import AuditEvent, Role
 from tests.support.factories import CredentialFactory, TaskFactory, ended_task, member
 from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header

@@ -14,12 +14,12 @@ from django.db import connection
 from django.utils import timezone
 
 from imageimport.choices import Priority, Status
+from imageimport.exceptions import Refused
 from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest, WebhookDelivery
 from imageimport.registries import rate_limits
 from imageimport.schedules import comparison, runner, turns
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
-from imageimport.submission.requests import Refused
 from imageimport.worker import groups
 from projects.models import Image, Project, Role
 from stack.sample import index_of, random_image

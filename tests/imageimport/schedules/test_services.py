@@ -14,10 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from imageimport.exceptions import FieldErrors
 from imageimport.models import Schedule, ScheduleRun
 from imageimport.schedules import runner
 from imageimport.schedules import services as schedules
-from imageimport.submission.requests import FieldErrors
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import CredentialFactory, MembershipFactory, member
 from tests.support.people import bearer, call

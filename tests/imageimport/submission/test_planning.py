@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from imageimport.exceptions import FieldErrors
 from imageimport.models import ImportTask
 from imageimport.submission import planning, services
 from imageimport.submission.planning import Planned, make_plan
-from imageimport.submission.requests import FieldErrors, ImportRequest
+from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
 from projects.models import Project, Role
 from stack.sample import Image, index_of, random_image

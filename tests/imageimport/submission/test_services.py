@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from imageimport.choices import Status
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
-from imageimport.submission.services import FieldErrors, ImportRequest, Refused
+from imageimport.submission.services import ImportRequest
 from imageimport.worker import leases
 from projects.models import AuditEvent, Project, Role
 from tests.support.factories import (

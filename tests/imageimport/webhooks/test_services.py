@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from imageimport.choices import Status, WebhookEvent
+from imageimport.exceptions import FieldErrors, Refused
 from imageimport.messages import parts
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.submission.requests import FieldErrors, Refused
 from imageimport.webhooks import deliveries, outbox, sender
 from imageimport.webhooks import services as webhooks
 from imageimport.worker import completion, leases

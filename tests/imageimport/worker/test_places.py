@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from imageimport.choices import Outcome, Priority, Status
+from imageimport.exceptions import Refused
 from imageimport.messages import parts
 from imageimport.models import AccountTurn, ImportTask
-from imageimport.submission.services import Refused, check_room
+from imageimport.submission.services import check_room
 from imageimport.worker import leases, places
 from imageimport.worker.leases import Lease
 from imageimport.worker.pace import Pace
