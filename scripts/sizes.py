@@ -1,4 +1,4 @@
-"""No file is above 500 lines: what is longer has a cut in it. How many small ones there are is no matter of counting."""
+"""No file is above 500 lines: what is longer has a cut in it. How many small ones there are is not counted."""
 
 from __future__ import annotations
 
