@@ -40,7 +40,7 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
         except FieldErrors as exc:
             context["problem"] = next(iter(exc.errors.values()))[0]
         except AllTaken as exc:
-            context |= {"problem": sentence_of(exc), "again": _again(request), "retry_after": exc.retry_after}
+            context |= {"problem": sentence_of(exc), "tried": _tried(request), "retry_after": exc.retry_after}
         except OciError as exc:
             context |= {"problem": sentence_of(exc), "code": exc.code}
         else:
@@ -54,9 +54,9 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
     return come_back(render(request, "imageimport/import_new.html", whole), seconds)
 
 
-def _again(request: HttpRequest) -> int | None:
+def _tried(request: HttpRequest) -> int | None:
     """The number of the try that the page makes by itself; None: it leaves that to the reader now."""
-    made = request.POST.get("again", "0")
+    made = request.POST.get("tried", "0")
     number = int(made) + 1 if made.isdecimal() and len(made) < 3 else 1
     return number if number <= MAX_TRIES else None
 

@@ -15,7 +15,7 @@ from django.test import Client
 
 from accounts.snippets import VARIABLE, api_snippet, pull_secret_name, sign_in_snippets
 from projects.models import Robot
-from tests.support.people import Team
+from tests.support.people import PASSWORD, Team
 
 HOST = "registry.example.com:5000"
 #: What a shell, YAML, JSON or TOML could make something else of.
@@ -138,7 +138,8 @@ def test_a_new_robot_is_shown_with_its_lines_once(language: str) -> None:
 def test_a_new_token_is_shown_with_its_lines_once() -> None:
     team = Team.make()
     client = Client()
-    client.force_login(team.users["viewer"])
+    signed_in = client.post("/accounts/login/", {"username": "team-viewer", "password": PASSWORD})
+    assert signed_in.status_code == 302
     made = client.post("/accounts/tokens/", {"name": "ci", "scope": "read", "expires_in_days": ""})
     page = made.content.decode()
     assert made.status_code == 201

@@ -193,12 +193,12 @@ def test_a_plan_that_finds_no_place_says_so_and_is_asked_for_again(as_: As, team
         page = first.content.decode()
         assert "Too many registries are being asked at once." in page
         assert f'hx-trigger="load delay:{places.COME_BACK}' in page
-        assert """hx-vals='{"again": "1"}'""" in page
+        assert """hx-vals='{"tried": "1"}'""" in page
         assert (
-            """{"again": "2"}"""
-            in htmx(as_("developer"), "post", path, {**fields, "again": "1"}).content.decode()
+            """{"tried": "2"}"""
+            in htmx(as_("developer"), "post", path, {**fields, "tried": "1"}).content.decode()
         )
-        last = htmx(as_("developer"), "post", path, {**fields, "again": "6"}).content.decode()
+        last = htmx(as_("developer"), "post", path, {**fields, "tried": "6"}).content.decode()
         assert "Too many registries are being asked at once." in last
         assert "hx-trigger" not in last
         plain = as_("developer").post(path, fields)

@@ -96,7 +96,7 @@ def test_testing_a_credential_says_whether_it_works(
 
     saved = CredentialFactory(project=team.project)
     monkeypatch.setattr(
-        credentials, "test", lambda *, credential: credentials.Tested(False, "x", "It refuses.")
+        credentials, "test", lambda *, credential, user: credentials.Tested(False, "x", "It refuses.")
     )
     url = f"{SETTINGS}credentials/{saved.pk}/test/"
     assert "It refuses." in text(htmx(as_("maintainer"), "post", url))
