@@ -136,7 +136,7 @@ def test_a_new_robot_is_shown_with_its_lines_once(language: str) -> None:
 
 @pytest.mark.django_db
 def test_a_new_token_is_shown_with_its_lines_once() -> None:
-    team = Team.make()
+    Team.make()
     client = Client()
     signed_in = client.post("/accounts/login/", {"username": "team-viewer", "password": PASSWORD})
     assert signed_in.status_code == 302
