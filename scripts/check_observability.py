@@ -27,13 +27,13 @@ from django.core.management import call_command
 from registry_portal.wsgi import application
 from registry_portal import observability
 from django.test import Client
-from oci.scrub import remember
+from oci.redaction import remember
 
 secret = os.environ["PLANTED"]
 call_command("migrate", verbosity=0)
 Client(headers={"authorization": "Bearer " + secret}).get("/accounts/login/?next=/%3Ftoken%3D" + secret)
 
-from imageimport import leases, pipeline
+from imageimport.worker import attempt, leases
 from imageimport.models import ImportTask
 from projects.models import Project
 
@@ -43,10 +43,10 @@ task = ImportTask.objects.create(project=project, image_url="x", target_name="x"
 def broken(job):
     raise ValueError("signing in with " + secret)
 
-pipeline.open_transport = broken
+attempt.open_transport = broken
 lease = leases.claim(worker="check")
 with remember(secret, "someone"):
-    pipeline.run(lease)
+    attempt.run(lease)
     observability.flush()
 """
 

@@ -11,7 +11,7 @@ from stack.paths import ROOT
 _TAKE_AND_FREE = """
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from oci.strict_json import load
+from oci.spec.strict_json import load
 from registry_portal.memory import give_back
 
 def resident():

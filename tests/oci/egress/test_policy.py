@@ -134,9 +134,9 @@ def test_names_of_metadata_services_are_never_looked_up(name: str) -> None:
 #: Says of addresses whether a network namespace of its own lets them be contacted.
 _IN_ITS_OWN_NETWORK = """
 import ipaddress, sys
-from oci.egress import EgressPolicy
+from oci.egress.policy import EgressPolicy
 from oci.errors import OciError
-from oci.policy import Rules
+from oci.egress.policy import Rules
 
 def may(host, *listed):
     rules = Rules(EgressPolicy(private_sources=listed), lambda _: [])
