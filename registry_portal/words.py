@@ -29,6 +29,8 @@ MODELS: Final = {
 #: Fields, by the names that Django makes.
 FIELDS: Final = frozenset({
     gettext_noop("action"),
+    gettext_noop("tags failed"),
+    gettext_noop("todo"),
     gettext_noop("actor"),
     gettext_noop("actor name"),
     gettext_noop("address"),

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         found = list(advisories(os.environ.get("ADVISORIES_URL") or URL, packages))
     except (OSError, ValueError, HTTPException) as exc:
         print(
-            f"NOT CHECKED: known vulnerabilities of {len(packages)} packages could not be read: {exc}",
+            f"note: NOT CHECKED: known vulnerabilities of {len(packages)} packages could not be read: {exc}",
             file=sys.stderr,
         )
         return 2 if "--strict" in arguments else 0

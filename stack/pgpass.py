@@ -10,15 +10,19 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from registry_portal.env import secret
+
+_SCHEME: Final = re.compile(r"(postgres|postgresql|psql|pgsql)://")
+_SPECIAL: Final = re.compile(r"([\\:])")
 
 
 def main(arguments: list[str]) -> int:
     """0 if the file is written."""
     url = secret("DATABASE_URL")
-    if len(arguments) != 1 or not re.match(r"(postgres|postgresql|psql|pgsql)://", url):
+    if len(arguments) != 1 or not _SCHEME.match(url):
         print("Usage: DATABASE_URL=postgres://… python -m stack.pgpass FILE", file=sys.stderr)
         return 2
     bare, line = split(url)
@@ -35,7 +39,7 @@ def split(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     userinfo, at, place = parts.netloc.rpartition("@")
     user, _colon, password = userinfo.partition(":")
-    escaped = re.sub(r"([\\:])", r"\\\1", unquote(password))
+    escaped = _SPECIAL.sub(r"\\\1", unquote(password))
     return parts._replace(scheme="postgresql", netloc=f"{user}{at}{place}").geturl(), f"*:*:*:*:{escaped}"
 
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('imageimport', '0010_passwords_in_pasted_text'),
-        ('projects', '0009_internal_visibility_and_tag_notices'),
+        ('projects', '0007_filtered_orders'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -16,7 +16,7 @@ from tests.support.factories import CredentialFactory
 #: Where a secret is opened, and for what; nothing else reads one.
 OPENED = {
     "imageimport/registries/source_credentials.py": "an attempt of an import signs in at its source",
-    "imageimport/webhooks/services.py": "a delivery is signed",
+    "imageimport/webhooks/deliveries.py": "a delivery is signed",
     "imageimport/credentials/services.py": "a person has a saved credential tried at its own registry",
     "imageimport/credentials/rotation.py": "rotate_credentials seals with the new key",
     "accounts/adapters.py": "a second factor's code is compared",

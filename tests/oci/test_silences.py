@@ -57,7 +57,7 @@ def falls_silent(registry: ScriptedRegistry, target: ScriptedRegistry) -> OciErr
         ("GET", "/v2/library/app/manifests/sha256:"),
         ("HEAD", "/v2/library/app/manifests/v1"),
         ("GET", "/v2/library/app/referrers/"),
-        ("GET", "/v2/library/app/manifests/sha256-"),
+        ("HEAD", "/v2/library/app/manifests/sha256-"),
         ("GET", f"/v2/library/app/blobs/{LAYER}"),
     ],
     ids=["manifest", "HEAD", "referrers", "fallback tag", "blob"],

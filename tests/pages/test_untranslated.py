@@ -15,7 +15,21 @@ TEMPLATES = sorted(
 )
 SCRIPTS = sorted((ROOT / "static/js").glob("*.js"))
 #: Read by no person, or the same in every language.
-STAYS = {"OS/ARCH", "URL", "Authorization: Bearer …", "/s", "@", "KiB", "Bearer", "HTTP", "ms", "English"}
+STAYS = {
+    "OS/ARCH",
+    "URL",
+    "Authorization: Bearer …",
+    "/s",
+    "@",
+    "KiB",
+    "Bearer",
+    "HTTP",
+    "ms",
+    "English",
+    "API",
+    "· API",
+    "DELETE",
+}
 #: Attributes that are read out or shown.
 SHOWN = {"title", "placeholder", "aria-label", "alt", "label", "aria-description"}
 #: A reference, a command or a path that one types in every language.

@@ -24,6 +24,8 @@ PATTERNS = pumping.patterns()
 MADE_WHEN_USED = {
     # A glob of at most 200 characters, for tags of at most 128: test_a_glob_takes_no_time.
     "imageimport/schedules/tag_rules.py: re.compile(translate(self.text), re.ASCII)",
+    # A glob of a schedule's rule against the letters of tags, one at a time.
+    "imageimport/schedules/tag_sets.py: re.compile(translate('?' if piece == '*' else piece), re.ASCII)",
     # The operator's own .env, by a name of ours.
     "stack/install_system.py: re.compile(f'^\\\\s*(export\\\\s+)?{name}(_FILE)?\\\\s*=\\\\s*\\\\S', re.MULTILINE)",
 }
