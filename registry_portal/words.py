@@ -29,6 +29,8 @@ MODELS: Final = {
 #: Fields, by the names that Django makes.
 FIELDS: Final = frozenset({
     gettext_noop("action"),
+    gettext_noop("failures"),
+    gettext_noop("resume at"),
     gettext_noop("tags failed"),
     gettext_noop("todo"),
     gettext_noop("actor"),
