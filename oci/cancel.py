@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -19,7 +20,7 @@ class CancelToken:
     """Shared by everything that works for one import attempt. Thread-safe.
 
     :meth:`cancel` may be called from any thread, also before the work begins; the first reason stays.
-    Live sockets are shut down, so whoever waits on one wakes at once and finds out by :meth:`check`.
+    Live sockets are shut down, so anyone who waits on one wakes at once and finds out by :meth:`check`.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,17 @@ class CancelToken:
         self._sockets: set[socket.socket] = set()
         self._spared: set[socket.socket] = set()
         self._shielded = False
+        self._children: weakref.WeakSet[CancelToken] = weakref.WeakSet()
         self.reason = ""
+
+    def child(self) -> CancelToken:
+        """A token for a part of the work: pulled with this one, or alone."""
+        made = CancelToken()
+        with self._lock:
+            self._children.add(made)
+        if self._pulled.is_set():
+            made.cancel(self.reason)
+        return made
 
     @property
     def canceled(self) -> bool:
@@ -42,12 +53,26 @@ class CancelToken:
             self._pulled.set()
             live = [] if self._shielded else list(self._sockets)
             spared = bool(self._spared) and not self._shielded
+            children = list(self._children)
         for sock in live:
             _shut(sock)
+        for each in children:
+            each.cancel(reason)
         if spared:
             timer = threading.Timer(GRACE_SECONDS, self._shut_spared)
             timer.daemon = True
             timer.start()
+
+    @contextmanager
+    def after(self, seconds: float) -> Iterator[None]:
+        """Cancel, with the reason ``timeout``, what within the block takes longer than ``seconds``."""
+        alarm = threading.Timer(seconds, self.cancel, args=["timeout"])
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        finally:
+            alarm.cancel()
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -65,7 +90,10 @@ class CancelToken:
             self._shielded = False
 
     def check(self) -> None:
-        """:raises Canceled: once :meth:`cancel` was called."""
+        """Stop here if it was canceled.
+
+        :raises Canceled: once :meth:`cancel` was called.
+        """
         if self._pulled.is_set() and not self._shielded:
             raise Canceled(self.reason)
 

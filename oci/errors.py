@@ -6,7 +6,7 @@ placeholders (translated where it is shown), and says whether trying again can h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 #: Marks a sentence for translation; extraction finds it by this name, translation happens where it is shown.
@@ -21,6 +21,7 @@ ERROR_CODES: Final = frozenset(
         "not_found",
         "rate_limited",
         "unreachable",
+        "proxy_error",
         "tls_error",
         "digest_mismatch",
         "unsupported_manifest",
@@ -30,12 +31,20 @@ ERROR_CODES: Final = frozenset(
         "target_error",
         "quota_exceeded",
         "tag_exists",
+        "signature_missing",
+        "signature_invalid",
+        "tag_protected",
+        "refused_by_rule",
+        "rejected",
+        "approval_outdated",
         "stalled",
         "timeout",
         "worker_lost",
         "docker_unavailable",
         "no_space",
         "credential_unreadable",
+        "bundle_invalid",
+        "bundle_incomplete",
         "internal_error",
     }
 )
@@ -74,7 +83,7 @@ class OciError(Exception):
 
 
 #: A sentence for people that is no error: template and parameters, as of an :class:`OciError`.
-Note = tuple[str, dict[str, str | int | float]]
+Note = tuple[str, Mapping[str, str | int | float]]
 
 
 class Canceled(Exception):

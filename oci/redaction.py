@@ -3,7 +3,7 @@
 Two nets: secrets that this process holds right now (told by :func:`remember`), and shapes that secrets
 have in HTTP (Authorization values, tokens and passwords in JSON or queries, userinfo, presigned queries).
 
-A held secret is masked in the texts of its own context only (:func:`scope`): somebody's password may be a word
+A held secret is masked in the texts of its own context only (:func:`scope`): someone's password may be a word
 that stands in everybody's lines. A text of no context is masked by all that is held.
 """
 
@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -86,6 +86,15 @@ class _Held:
 
 
 _everywhere: Final = _Held()
+
+
+class _Kept:
+    """The operator's secrets: masked in all texts, for as long as they are configured. The longest first."""
+
+    forms: tuple[str, ...] = ()
+
+
+_kept: Final = _Kept()
 _here: Final[ContextVar[_Held | None]] = ContextVar("oci.redaction", default=None)
 
 
@@ -93,6 +102,15 @@ def _forms(secret: str, username: str) -> set[str]:
     pair = base64.b64encode(f"{username}:{secret}".encode()).decode()
     plain = base64.b64encode(secret.encode()).decode()
     return {form for form in (secret, quote(secret, safe=""), plain, pair) if len(form) >= _SHORTEST}
+
+
+def keep(secrets: Iterable[tuple[str, str]]) -> None:
+    """From now on mask these in every text, and those of the last call no more. For what the operator configured.
+
+    :param secrets: each with the user name that it belongs to, or an empty one.
+    """
+    forms = {form for secret, username in secrets if secret for form in _forms(secret, username)}
+    _kept.forms = tuple(sorted(forms, key=len, reverse=True))
 
 
 @contextmanager
@@ -118,7 +136,7 @@ def begin_scope(**_: object) -> None:
 def remember(secret: str, username: str = "") -> Iterator[None]:
     """While the block runs, ``secret`` (and its URL-quoted, base64 and Basic forms) is masked by :func:`scrub`.
 
-    After an error for :data:`LINGER_SECONDS` more: whoever writes the error down does so outside of the block.
+    After an error for :data:`LINGER_SECONDS` more: anyone who writes the error down does so outside of the block.
     """
     forms = _forms(secret, username) if secret else set()
     mine = _here.get()
@@ -141,6 +159,8 @@ def scrub(text: str, most: int = SCRUBBED_CHARS) -> str:
         in two.
     """
     for form in (_here.get() or _everywhere).forms():
+        text = text.replace(form, MASK)
+    for form in _kept.forms:
         text = text.replace(form, MASK)
     if len(text) > most:
         text = text[:most]

@@ -49,6 +49,11 @@ class Url:
         """What the request line says."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    @property
+    def whole(self) -> str:
+        """What the request line says to a proxy, which fetches for us. It may hold a signature: not for messages."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
     def with_query(self, extra: str) -> Url:
         """The same with ``extra`` added to its own query."""
         return replace(self, query=f"{self.query}&{extra}" if self.query else extra)

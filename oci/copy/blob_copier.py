@@ -1,5 +1,8 @@
 """Every blob up the ladder: is it at the target, can it be mounted, does another import move it, else stream
 it.
+
+A target is asked as little as the ladder allows: a blob that it hardly has is asked for by the question that begins its
+upload, and one that it must have, since it has the image, by the question that reads it back.
 """
 
 from __future__ import annotations
@@ -7,28 +10,40 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
-from oci.cancel import CancelToken
-from oci.copy.blob_transfer import Transfer
-from oci.copy.observer import BlobFlights, CopyObserver, Flight, LayerState, MountProof
-from oci.copy.worker_pool import WorkerPool
+from oci.copy.blob_transfer import RESUME_BYTES, BlobTransfer
+from oci.copy.context import CopyContext
+from oci.copy.observer import Flight, LayerState
+from oci.copy.ranges.ranged_blob import RangedBlob
+from oci.copy.turns import CountedSource, Turns
 from oci.errors import Canceled, gettext_noop
-from oci.registry import uploads
+from oci.limits import BUFFER_BYTES, RANGED_BYTES
 from oci.registry.blobs import ByteStream, MemoryStream
-from oci.registry.client import RegistryClient
-from oci.registry.source import OpensBlobs
+from oci.registry.faults import RegistryError
+from oci.registry.repository import Repository
+from oci.registry.source import OpensBlobs, Source
+from oci.registry.uploads import Upload, reopen_upload
 from oci.spec.manifest import Descriptor
 
-#: A wait for another import looks so often whether this one was canceled.
+#: A wait for another import looks this often whether this one was canceled.
 _FLIGHT_LOOK_SECONDS: Final = 0.5
 #: Bytes a second that the other import has to move on average to be waited for longer than the stall time. A line that
-#: is slower is filled twice by who goes ahead; one that drips holds nobody.
+#: is slower is filled twice by who goes ahead; one that drips holds no one.
 _FLIGHT_RATE: Final = 256 * 1024
 #: So many transfers of one blob are waited for, if they fail one after the other.
 _FLIGHTS_AWAITED: Final = 3
+#: A blob that was read back so lately is not read back once more before the tag. Seconds.
+_SEEN_SECONDS: Final = 10.0
+#: Answers of registries that mount nothing within one repository.
+_NO_SUCH_MOUNT: Final = frozenset({400, 404, 405, 409, 422, 501})
+
+
+#: Held while the target is asked or sent something.
+Turn = AbstractContextManager[object]
 
 
 class Stopped(Exception):
@@ -38,59 +53,42 @@ class Stopped(Exception):
 class BlobCopier:
     """Brings blobs to one repository. Used for one image, from several threads.
 
-    :param has_at_source: whether the source, asked with this import's rights, has a blob.
-    :param flight_scope: which imports may wait for each other: those that read the same content by the same right.
+    :param source: asked with this import's rights.
     """
 
-    def __init__(
-        self,
-        *,
-        source: OpensBlobs,
-        source_repository: str,
-        has_at_source: Callable[[str], bool],
-        target: RegistryClient,
-        target_repository: str,
-        observer: CopyObserver,
-        cancel: CancelToken,
-        flights: BlobFlights,
-        flight_scope: str,
-        mounts: MountProof,
-        workers: WorkerPool,
-        stall_seconds: float,
-    ) -> None:
+    def __init__(self, source: Source, target: Repository, context: CopyContext) -> None:
         self._source = source
-        self._source_repository = source_repository
-        self._has_at_source = has_at_source
         self._target = target
-        self._repository = target_repository
-        self._observer = observer
-        self._cancel = cancel
-        self._flights = flights
-        self._flight_scope = flight_scope
-        self._mounts = mounts
-        self._workers = workers
-        self._stall_seconds = stall_seconds
+        self._context = context
+        self._turns = Turns(context.parallel_blobs, context.workers.size, context.workers.share)
         self._failed = threading.Event()
-        #: Blobs whose other import took too long: moved without waiting any more.
+        #: Blobs whose other import took too long: moved without waiting anymore.
         self._overdue: set[str] = set()
         self._awaited: Counter[str] = Counter()
-        #: Blobs that the target, asked a moment ago, did not have.
+        #: Blobs that the target, asked a moment ago, did not have; and when those that it showed were read back.
         self.missing: set[str] = set()
-        #: Blobs that are in memory already.
+        self._seen: dict[str, float] = {}
+        #: Whether the target has the image, and so must have its blobs.
+        self.has_image = False
+        #: Blobs that are in memory already, and what waits for one that is being read.
         self.contents: dict[str, bytes] = {}
+        self.await_content: Callable[[str], None] = lambda _digest: None
 
-    def bring(self, blobs: Iterable[Descriptor], *, anew: bool = False) -> None:
+    def bring(self, blobs: Iterable[Descriptor], *, force: bool = False) -> None:
         """Until the target has all of them.
 
-        :param anew: upload even what the target says it has: it lost it.
-        :raises OciError: the first failure; what is under way then stops. :raises Canceled:
+        :param force: upload even what the target says it has: it lost it.
+        :raises OciError: the first failure; what is under way then stops.
+        :raises Canceled:
         """
-        todo = sorted(blobs, key=lambda blob: -blob.size)
-        if not anew:
-            self._mounts.look_ahead([blob.digest for blob in todo])
+        todo = sorted(blobs, key=self._context.order)
+        if not force:
+            self._context.mounts.look_ahead([blob.digest for blob in todo])
         while todo:
             self._failed.clear()
-            futures = self._workers.all(partial(self._bring_one, anew=anew), todo, failed=self._failed.set)
+            futures = self._context.workers.all(
+                partial(self._bring_one, force=force), todo, failed=self._failed.set
+            )
             errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
             for error in errors:
                 if not isinstance(error, Stopped):
@@ -102,142 +100,210 @@ class BlobCopier:
 
     def bring_again(self, blobs: Iterable[Descriptor]) -> None:
         """Upload blobs that the target lost, whatever it says."""
-        self.bring(blobs, anew=True)
+        self.bring(blobs, force=True)
 
     def _stop(self) -> None:
-        self._cancel.check()
+        self._context.cancel.check()
         if self._failed.is_set():
             raise Stopped
 
     def _tell(self, blob: Descriptor, state: LayerState, done: int) -> None:
-        self._observer.layer(blob.digest, state, done)
+        self._context.observer.layer(blob.digest, state, done)
 
-    def _bring_one(self, blob: Descriptor, *, anew: bool) -> bool:
+    def _bring_one(self, blob: Descriptor, *, force: bool) -> bool:
         """False when another import moves it: to be looked at again later."""
-        self._stop()
+        self.await_content(blob.digest)
         try:
-            if anew:
-                self._stream(blob, None, lambda _done: None)
-                return True
-            return self._climb(blob)
+            with self._turns.of(blob.size) as turn:
+                self._stop()
+                if force:
+                    self._stream(blob, None, turn, lambda _done: None)
+                    return True
+                return self._copy(blob, turn)
         except (Canceled, Stopped):
             raise
         except BaseException:
-            self._tell(blob, "failed", 0)
+            self._tell(blob, LayerState.FAILED, 0)
             raise
 
-    def _climb(self, blob: Descriptor) -> bool:
-        if blob.digest in self.missing:
-            self.missing.discard(blob.digest)  # True once: another import may bring it.
-        elif self._is_here(blob):
-            self._arrived(blob, "exists")
-            return True
-        flight = self._flights.begin(self._flight_of(blob))
+    def was_seen(self, digest: str) -> bool:
+        """Whether the target has shown a blob to its end a moment ago."""
+        return time.monotonic() - self._seen.get(digest, -_SEEN_SECONDS) < _SEEN_SECONDS
+
+    def _copy(self, blob: Descriptor, turn: Turn) -> bool:
+        asked = blob.digest in self.missing
+        self.missing.discard(blob.digest)  # True once: another import may bring it.
+        if not asked and self._may_be_here(blob.digest):
+            asked = True
+            if self._found_here(blob, turn):
+                return True
+        flight = self._context.flights.begin(self._flight_of(blob))
         if flight is None and blob.digest not in self._overdue:
-            return False
+            # The other may move it elsewhere, while it is here.
+            return not asked and self._found_here(blob, turn)
         try:
-            self._fetch(blob, flight)
+            self._fetch(blob, turn, flight, asked=asked)
         except BaseException:
             if flight is not None:
                 flight.end(False)
             raise
         return True
 
+    def _may_be_here(self, digest: str) -> bool:
+        """Whether the target is worth a question of its own before it is asked to begin an upload."""
+        if self.has_image or digest in self._context.kept_uploads or not self._target.mounts_as_told:
+            return True
+        known = self._context.mounts.candidates(digest, refresh=False)
+        return any(each.repository == self._target.name for each in known)
+
+    def _found_here(self, blob: Descriptor, turn: Turn) -> bool:
+        with turn:
+            is_here = self._is_here(blob)
+        if is_here:
+            self._tell(blob, LayerState.EXISTS, blob.size)
+        return is_here
+
     def _flight_of(self, blob: Descriptor) -> str:
-        return f"{self._target.host}/{self._flight_scope}/{blob.digest}"
+        return f"{self._target.host}/{self._context.flight_scope}/{blob.digest}"
 
     def _is_here(self, blob: Descriptor) -> bool:
-        return self._target.head_blob(self._repository, blob.digest) in (blob.size, -1)
+        if not self.has_image:
+            return self._target.head_blob(blob.digest) in (blob.size, -1)
+        is_intact = self._target.is_intact(blob.digest, blob.size)
+        if is_intact:
+            self._seen[blob.digest] = time.monotonic()
+        return is_intact
 
-    def _arrived(self, blob: Descriptor, state: LayerState) -> None:
-        """Without a byte of it moved by us."""
-        self._tell(blob, state, blob.size)
-        self._observer.reused(blob.size)
-
-    def _fetch(self, blob: Descriptor, flight: Flight | None) -> None:
+    def _fetch(self, blob: Descriptor, turn: Turn, flight: Flight | None, *, asked: bool) -> None:
         """Mount or stream. Asked for only with the right to move it: what another import brought between our look
         and our turn is seen now. The flight ends once others can find the blob.
         """
 
-        def land() -> None:
+        def completed() -> None:
             if flight is not None:
                 flight.end(True)
 
-        upload = self._mount(blob, anew=flight is None or flight.news)
-        if upload == "exists":
-            self._arrived(blob, "exists")
-            land()
+        with self._asking(blob), turn:
+            upload = self._mount(blob, refresh=flight is None or flight.stale, asked=asked)
+        if upload is LayerState.EXISTS:
+            self._tell(blob, upload, blob.size)
+            completed()
             return
-        if isinstance(upload, uploads.Mounted):
-            self._arrived(blob, "mounted")
+        if isinstance(upload, LayerState):
+            self._tell(blob, upload, blob.size)
         else:
-            self._stream(blob, upload, flight.progress if flight else lambda _done: None)
-        self._mounts.copied(blob.digest, blob.size, land)
+            self._stream(blob, upload, turn, flight.progress if flight else lambda _done: None)
+        self._context.mounts.copied(blob.digest, blob.size, completed)
 
-    def _mount(
-        self, blob: Descriptor, *, anew: bool
-    ) -> uploads.Mounted | uploads.Upload | Literal["exists"] | None:
-        """Mounted, or there by now; or the session that a registry begins instead; or nothing to mount from."""
-        left: uploads.Upload | None = None
-        for candidate in self._mounts.candidates(blob.digest, anew=anew):
-            if candidate.repository == self._repository:
+    @contextmanager
+    def _asking(self, blob: Descriptor) -> Iterator[None]:
+        """With a connection to the source, where a question to it stands before a mount. It is had before the turn at
+        the target: who has a turn never waits for one.
+        """
+        share = self._context.workers.share
+        known = self._context.mounts.candidates(blob.digest, refresh=False)
+        asks = blob.size <= BUFFER_BYTES and any(each.needs_source_check for each in known)
+        with share.one() if asks and share is not None else nullcontext():
+            yield
+
+    def _mount(self, blob: Descriptor, *, refresh: bool, asked: bool) -> LayerState | Upload | None:
+        """Mounted, or there by now; or the session that a registry begins instead; or nothing to mount from.
+
+        :param asked: the target was asked for the blob a moment ago, and did not have it.
+        """
+        left: Upload | None = None
+        for candidate in self._context.mounts.candidates(blob.digest, refresh=refresh):
+            if candidate.repository == self._target.name:
+                asked = True
                 if self._is_here(blob):
                     self._drop(left)
-                    return "exists"
+                    return LayerState.EXISTS
+            elif candidate.needs_source_check and self._source.head_blob(blob.digest) is None:
                 continue
-            if candidate.needs_source_check and not self._has_at_source(blob.digest):
-                continue
+            else:
+                self._drop(left)
+                left = None
+                left = self._target.mount_blob(blob.digest, self._target.sibling(candidate.repository))
+                if left is None:
+                    return LayerState.MOUNTED
+            self._context.mounts.refused(blob.digest, candidate.repository)
+        if left is None and not asked:
+            return self._found_or_begun(blob)
+        if left is not None and not asked and self._is_here(blob):
             self._drop(left)
-            scopes = self._target.scopes(self._repository, f"repository:{candidate.repository}:pull")
-            left = None
-            start = partial(
-                uploads.start_upload,
-                self._target.session,
-                self._repository,
-                blob.digest,
-                scopes=scopes,
-                mount_from=candidate.repository,
-            )
-            started = self._target.retrier.run(start)
-            if isinstance(started, uploads.Mounted):
-                return started
-            left = started
+            return LayerState.EXISTS
         return left
 
-    def _drop(self, upload: uploads.Upload | None) -> None:
+    def _found_or_begun(self, blob: Descriptor) -> LayerState | Upload | None:
+        """Asks for the blob and for an upload session at once: mounts it from where it is to be, at a registry that
+        :attr:`~oci.registry.repository.Repository.mounts_as_told`.
+        """
+        try:
+            upload = self._target.mount_blob(blob.digest, self._target)
+        except RegistryError as refusal:
+            if refusal.status not in _NO_SUCH_MOUNT:
+                raise
+            return LayerState.EXISTS if self._is_here(blob) else None
+        return LayerState.EXISTS if upload is None else upload
+
+    def _drop(self, upload: Upload | None) -> None:
         if upload is not None:
             upload.delete()
 
     def _stream(
-        self, blob: Descriptor, upload: uploads.Upload | None, on_progress: Callable[[int], None]
+        self, blob: Descriptor, upload: Upload | None, turn: Turn, on_progress: Callable[[int], None]
     ) -> None:
         def on_bytes(done: int) -> None:
-            self._tell(blob, "copying", done)
+            self._tell(blob, LayerState.COPYING, done)
             on_progress(done)
 
+        kept = self._context.kept_uploads.pop(blob.digest, None)
+        if kept is not None and upload is None:
+            upload = self._target.client.retrier.run(
+                lambda: self._target.once(reopen_upload, blob.digest, kept)
+            )
+        with self._opened(blob) as source:
+            gathers = self._context.keeps_uploads and blob.size > RESUME_BYTES
+            BlobTransfer(blob, source, self._target, turn=turn, on_bytes=on_bytes, stop=self._stop).run(
+                upload, gathers=gathers
+            )
+        self._tell(blob, LayerState.DONE, blob.size)
+
+    @contextmanager
+    def _opened(self, blob: Descriptor) -> Iterator[OpensBlobs]:
+        """Where the blob's bytes come from, for one transfer."""
         content = self.contents.get(blob.digest, blob.data)
-        source = self._source if content is None else _InMemory(content, self._target.host)
-        Transfer(
-            blob=blob,
-            source=source,
-            source_repository=self._source_repository,
-            target=self._target.session,
-            target_repository=self._repository,
-            target_scopes=self._target.scopes(self._repository),
-            open_uploads=self._target.open_uploads,
-            retrier=self._target.retrier,
-            on_bytes=on_bytes,
+        if content is not None:
+            yield _InMemory(content, self._target.host)
+            return
+        share = self._context.workers.share
+        if blob.size <= BUFFER_BYTES and share is not None:
+            with CountedSource(self._source, share) as counted:
+                yield counted
+            return
+        if blob.size < RANGED_BYTES:
+            yield self._source
+            return
+        ranged = RangedBlob(
+            self._source,
+            blob,
+            self._context.reading,
+            cancel=self._context.cancel,
             stop=self._stop,
-        ).run(upload)
-        self._tell(blob, "done", blob.size)
+            on_connections=partial(self._context.observer.connections, blob.digest),
+        )
+        try:
+            yield ranged
+        finally:
+            ranged.end()
 
     def _wait_for_other(self, blob: Descriptor) -> None:
         """Until the other import's transfer ended: for the stall time, and longer only while it is quick.
 
         Its bytes count up to the size that this import's own manifest names, so the wait is bounded by that.
         """
-        template = gettext_noop("Another import is moving %(digest)s; waiting for it.")
-        self._observer.waiting(template, {"digest": blob.digest}, None)
+        template = gettext_noop("Another import is transferring %(digest)s; waiting for it to finish.")
+        self._context.observer.waiting(template, {"digest": blob.digest}, None)
         self._awaited[blob.digest] += 1
         began, first, seen = time.monotonic(), -1, -1
 
@@ -247,12 +313,12 @@ class BlobCopier:
             first = done if first < 0 else min(first, done)
             if done != seen:
                 seen = done
-                self._tell(blob, "waiting", done)
+                self._tell(blob, LayerState.WAITING, done)
 
-        while not self._flights.wait(self._flight_of(blob), _FLIGHT_LOOK_SECONDS, on_progress):
-            self._cancel.check()
+        while not self._context.flights.wait(self._flight_of(blob), _FLIGHT_LOOK_SECONDS, on_progress):
+            self._context.cancel.check()
             waited = time.monotonic() - began
-            if waited > self._stall_seconds and seen - first < _FLIGHT_RATE * waited:
+            if waited > self._context.stall_seconds and seen - first < _FLIGHT_RATE * waited:
                 self._overdue.add(blob.digest)
                 return
         if self._awaited[blob.digest] >= _FLIGHTS_AWAITED:
@@ -264,8 +330,8 @@ class _InMemory:
         self._content = content
         self._host = host
 
-    def open_blob(self, repository: str, digest: str, offset: int = 0) -> ByteStream:
+    def open_blob(self, digest: str, offset: int = 0) -> ByteStream:
         return MemoryStream(self._content, offset, self._host)
 
-    def blob_failed(self, digest: str) -> None:
+    def blob_failed(self, digest: str, *, lied: bool = False) -> None:
         """Memory does not fail."""

@@ -8,7 +8,8 @@ from oci.copy.manifest_tree import Tree
 
 
 def blob_sums(tree: Tree) -> Mapping[str, int]:
-    """Of each manifest by its digest: the sum of the distinct blobs of itself and of all that was kept below it, bytes.
+    """The bytes of each manifest, by its digest: the sum of the distinct blobs of itself and of all that was kept below
+    it.
 
     Sets of blobs are numbers with a bit for each blob, each made once from those of the children. A thousand indexes
     that all name the same thousand images are joined in as many steps as there are names in them, and the sizes of a

@@ -20,7 +20,7 @@ Choose = Callable[[Manifest, int], Sequence[Descriptor]]
 @dataclass(slots=True)
 class Tree:
     """``manifests`` by digest, each after everything it points to; ``kept`` are the wanted children of each
-    index.
+    index, each once.
     """
 
     root: Manifest
@@ -55,8 +55,15 @@ class Tree:
         return self._cut[manifest.digest]
 
     def children(self) -> list[Descriptor]:
-        """The wanted children of all indexes, outermost first."""
-        return [child for digest in reversed(self.kept) for child in self.kept[digest]]
+        """All entries that name wanted children, of all indexes, outermost first. One child may have several, each for
+        another platform.
+        """
+        return [child for digest in reversed(self.kept) for child in self.entries(self.manifests[digest])]
+
+    def entries(self, index: Manifest) -> list[Descriptor]:
+        """Those of one index that name its wanted children; none of an image."""
+        kept = {child.digest for child in self.kept.get(index.digest, ())}
+        return [child for child in index.manifests if child.digest in kept]
 
 
 def collect_blobs(manifests: Iterable[Manifest]) -> dict[str, Descriptor]:
@@ -70,7 +77,7 @@ def collect_blobs(manifests: Iterable[Manifest]) -> dict[str, Descriptor]:
         for blob in manifest.blobs:
             known = found.setdefault(blob.digest, blob)
             if known.size != blob.size:
-                template = gettext_noop("The image gives %(digest)s two different sizes.")
+                template = gettext_noop("The image declares two different sizes for %(digest)s.")
                 raise OciError("unsupported_manifest", template, digest=blob.digest)
             if blob.data is not None and known.data is None:
                 found[blob.digest] = blob
@@ -83,19 +90,27 @@ def everything(index: Manifest, _depth: int) -> Sequence[Descriptor]:
     return index.manifests
 
 
-def read_tree(root: Manifest, *, fetch: Fetch, workers: WorkerPool, choose: Choose = everything) -> Tree:
+def read_tree(
+    root: Manifest,
+    *,
+    fetch: Fetch,
+    workers: WorkerPool,
+    choose: Choose = everything,
+    asked: Callable[[Sequence[str]], None] = lambda _digests: None,
+) -> Tree:
     """Read what ``root`` points to.
 
+    :param asked: told of digests that are wanted and asked for already.
     :raises OciError: ``limit_exceeded`` for too many, too deep or too large; whatever ``fetch`` raises.
     """
     tree = Tree(root)
-    tree.documents.hold(root.weight)
-    _Walk(tree, fetch, choose, workers).visit(root, 1)
+    tree.documents.reserve(root.cost)
+    _Walk(tree, fetch, choose, workers, asked).visit(root, 1)
     return tree
 
 
 def _too_deep() -> OciError:
-    template = gettext_noop("The image has indexes within indexes, more than %(limit)d deep.")
+    template = gettext_noop("The image nests indexes more than %(limit)d levels deep.")
     return OciError("limit_exceeded", template, limit=INDEX_DEPTH)
 
 
@@ -105,6 +120,7 @@ class _Walk:
     fetch: Fetch
     choose: Choose
     workers: WorkerPool
+    asked: Callable[[Sequence[str]], None]
     #: How many indexes deep each manifest is below itself: one that several name may be deeper than where it was met.
     heights: dict[str, int] = field(default_factory=dict)
 
@@ -132,6 +148,9 @@ class _Walk:
             raise OciError("limit_exceeded", template, limit=CHILDREN)
         # A batch at a time, so that what is read ahead stays within the limit of size.
         for start in range(0, len(fresh), 16):
-            for child in self.workers.map(self.fetch, fresh[start : start + 16]):
-                tree.documents.hold(child.weight)
+            batch = fresh[start : start + 16]
+            children = self.workers.map(self.fetch, batch)
+            self.asked(batch)
+            for child in children:
+                tree.documents.reserve(child.cost)
                 self.visit(child, depth + 1)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Any, Final, Protocol
 
-LayerState = Literal["waiting", "exists", "mounted", "copying", "done", "failed"]
 Params = dict[str, str | int | float]
+#: An entry of an index, as JSON has it.
+Entry = Mapping[str, Any]
+
+#: What was announced is remembered for this long, seconds: longer than anyone takes from reading a list to putting it.
+REMEMBERED_SECONDS: Final = 600.0
+
+
+class LayerState(StrEnum):
+    """The states of a blob on its way to the target."""
+
+    WAITING = "waiting"
+    EXISTS = "exists"
+    MOUNTED = "mounted"
+    COPYING = "copying"
+    DONE = "done"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +36,7 @@ class LayerPlan:
 
 
 class CopyObserver(Protocol):
-    """Told what happens. Calls come from several threads, never two at once, and should return quickly."""
+    """Told what happens. Calls come from several threads, also at once, and should return quickly."""
 
     def layers(self, layers: Sequence[LayerPlan]) -> None:
         """All blobs of the image and its referrers, once, before the first moves."""
@@ -29,52 +44,14 @@ class CopyObserver(Protocol):
     def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
         """A blob's state. ``bytes_done`` goes back where a blob has to begin again."""
 
-    def reused(self, count: int) -> None:
-        """``count`` bytes that need not be moved: the target has them, or got them without us."""
+    def connections(self, digest: str, count: int) -> None:
+        """A blob comes over so many connections now."""
 
     def waiting(self, template: str, params: Params, until: float | None) -> None:
-        """A pause; ``until`` is seconds since the epoch, None when nobody knows."""
+        """A pause; ``until`` is seconds since the epoch, None when no one knows."""
 
     def retried(self) -> None:
         """Something is tried again."""
-
-
-class Silent:
-    """For callers without an audience."""
-
-    def layers(self, layers: Sequence[LayerPlan]) -> None: ...
-    def layer(self, digest: str, state: LayerState, bytes_done: int) -> None: ...
-    def reused(self, count: int) -> None: ...
-    def waiting(self, template: str, params: Params, until: float | None) -> None: ...
-    def retried(self) -> None: ...
-
-
-class OneAtATime:
-    """Passes calls of many threads on to an observer, one after the other."""
-
-    def __init__(self, observer: CopyObserver) -> None:
-        self._observer = observer
-        self._lock = threading.Lock()
-
-    def layers(self, layers: Sequence[LayerPlan]) -> None:
-        with self._lock:
-            self._observer.layers(layers)
-
-    def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
-        with self._lock:
-            self._observer.layer(digest, state, bytes_done)
-
-    def reused(self, count: int) -> None:
-        with self._lock:
-            self._observer.reused(count)
-
-    def waiting(self, template: str, params: Params, until: float | None) -> None:
-        with self._lock:
-            self._observer.waiting(template, params, until)
-
-    def retried(self) -> None:
-        with self._lock:
-            self._observer.retried()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +66,29 @@ class MountCandidate:
 
 
 class MountProof(Protocol):
-    """Knows from where a blob may be mounted, and by whose right."""
+    """Knows from where a blob may be mounted, and with whose rights."""
 
     def look_ahead(self, digests: Sequence[str]) -> None:
-        """Of these :meth:`candidates` will be asked: it may look all of them up at once."""
+        """Say of which digests :meth:`candidates` will be asked: it may look all of them up at once."""
 
-    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
-        """``anew`` False: what was found by :meth:`look_ahead` is still true."""
+    def candidates(self, digest: str, *, refresh: bool = True) -> Sequence[MountCandidate]:
+        """``refresh`` False: what was found by :meth:`look_ahead` is still true."""
 
-    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
+    def refused(self, digest: str, repository: str) -> None:
+        """The target has lost the blob there, or gives it away no more: :meth:`candidates` need not name it again."""
+
+    def copied(self, digest: str, size: int, on_saved: Callable[[], None]) -> None:
         """This import brought the blob to its target repository, and was allowed to read it at the source.
 
-        :param then: called, from any thread, once :meth:`candidates` of other imports know of it.
+        :param on_saved: called, from any thread, once :meth:`candidates` of other imports know of it.
         """
-
-
-class NoMounts:
-    """Nothing may be mounted."""
-
-    def look_ahead(self, digests: Sequence[str]) -> None: ...
-
-    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
-        return ()
-
-    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
-        then()
 
 
 class Flight(Protocol):
     """The right to move one blob while others wait for it."""
 
     @property
-    def news(self) -> bool:
+    def stale(self) -> bool:
         """Whether another may have brought the blob somewhere lately: what was known before is out of date."""
 
     def progress(self, done: int) -> None: ...
@@ -138,48 +106,17 @@ class BlobFlights(Protocol):
         """Wait up to ``timeout`` seconds for the other; whether its flight has ended (well or not)."""
 
 
-class LocalFlights:
-    """Of one process. Thread-safe."""
+class Announcements(Protocol):
+    """What imports say to one another before they change the list under a stand-in tag: entries by digest, of each
+    list.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._done: dict[str, int] = {}
+    That tag (OCI distribution spec 1.1, "Referrers Tag Schema") is read, merged and put, and no registry makes one step
+    of it. Of two that do so at once the later one loses the other's entries, and the other may have ended by then. So
+    each says beforehand what it adds, and each looks afterwards whether all of that is in.
+    """
 
-    def begin(self, key: str) -> Flight | None:
-        with self._changed:
-            if key in self._done:
-                return None
-            self._done[key] = 0
-        return _LocalFlight(self, key)
+    def add(self, key: str, entries: Mapping[str, Entry]) -> None:
+        """These are about to be added to the list ``key``; what they name is at the target already."""
 
-    def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
-        with self._changed:
-            ended = self._changed.wait_for(lambda: key not in self._done, timeout)
-            done = self._done.get(key, 0)
-        if not ended:
-            on_progress(done)
-        return ended
-
-    def progress(self, key: str, done: int) -> None:
-        with self._changed:
-            self._done[key] = done
-
-    def end(self, key: str) -> None:
-        with self._changed:
-            self._done.pop(key, None)
-            self._changed.notify_all()
-
-
-class _LocalFlight:
-    #: Which flights landed is not remembered here.
-    news = True
-
-    def __init__(self, flights: LocalFlights, key: str) -> None:
-        self._flights = flights
-        self._key = key
-
-    def progress(self, done: int) -> None:
-        self._flights.progress(self._key, done)
-
-    def end(self, ok: bool) -> None:
-        self._flights.end(self._key)
+    def get(self, key: str) -> dict[str, Entry]:
+        """All that was added to it lately."""

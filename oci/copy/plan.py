@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Final
 
-from oci.cancel import CancelToken
 from oci.copy.blob_sums import blob_sums
-from oci.copy.image_reader import Image, ImageReader
-from oci.copy.observer import MountProof, NoMounts
+from oci.copy.context import CopyOptions, ReadContext
+from oci.copy.image_reader import ImageReader, SourceImage
+from oci.copy.observer import MountProof
 from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError
-from oci.registry.client import RegistryClient
+from oci.memory import MemoryBudget
 from oci.registry.rate_limit import RateLimit
+from oci.registry.repository import Repository
 from oci.registry.source import Source
 from oci.spec.manifest import Descriptor
+
+#: Questions that are asked at once.
+_THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +56,44 @@ class ImportPlan:
 
 
 def make_plan(
-    *,
     source: Source,
-    source_repository: str,
-    wanted: str,
-    target: RegistryClient,
-    target_repository: str,
-    target_tag: str,
-    platforms: Sequence[str] = (),
-    include_referrers: bool = True,
-    mounts: MountProof | None = None,
-    parallel: int = 4,
-    cancel: CancelToken | None = None,
+    reference: str,
+    target: Repository,
+    tag: str,
+    *,
+    options: CopyOptions,
+    mounts: MountProof,
 ) -> ImportPlan:
     """Read the manifests and ask by HEAD for everything else.
 
     Manifests that the target has already are read there, so that the source's quota is spared.
 
+    :param reference: tag or digest at the source.
+    :param tag: at the target.
     :raises OciError: as an import would.
     """
-    with closing(WorkerPool(parallel)) as workers:
-        reader = ImageReader(
-            source=source,
-            repository=source_repository,
-            wanted=wanted,
-            platforms=platforms,
-            include_referrers=include_referrers,
-            workers=workers,
-            cancel=cancel or CancelToken(),
-            at_target=lambda digest: target.find_manifest(target_repository, digest),
-        )
-        digest = reader.resolve()
-        reader.check_target()
-        image = reader.read()
-        blobs = list(image.blobs().values())
-        presence = _Presence(source, source_repository, target, target_repository, mounts or NoMounts())
-        present = list(workers.map(presence.has, blobs))
-    head = target.head_manifest(target_repository, target_tag)
+    with closing(WorkerPool(_THREADS)) as workers:
+        context = ReadContext(cancel=target.client.cancel, workers=workers, documents=MemoryBudget())
+        reader = ImageReader(source, reference, options, context, at_target=target.find_manifest)
+        with closing(reader):
+            digest = reader.resolve()
+            reader.check_target()
+            image = reader.read()
+            blobs = list(image.blobs().values())
+            presence = _Presence(source, target, mounts)
+            present = list(workers.map(presence.has, blobs))
+            late = reader.late_mirror()
+    head = target.head_manifest(tag)
     return ImportPlan(
         source_digest=digest,
         media_type=image.tree.root.media_type,
         target_digest=head.digest if head is not None else None,
-        platforms=_platforms(image),
+        platforms=planned_platforms(image),
         bytes_total=sum(blob.size for blob in blobs),
         bytes_present=sum(blob.size for blob, there in zip(blobs, present, strict=True) if there),
         referrers=len(image.attached.trees),
         rate_limit=source.rate_limit,
-        notes=tuple(source.notes),
+        notes=(*filter(None, [late]), *source.notes),
         blobs_total=len(blobs),
         blobs_present=sum(present),
     )
@@ -109,31 +104,29 @@ class _Presence:
     """Whether the import would get a blob without reading it from the source, by its own rights."""
 
     source: Source
-    source_repository: str
-    target: RegistryClient
-    target_repository: str
+    target: Repository
     mounts: MountProof
 
     def has(self, blob: Descriptor) -> bool:
-        if self.target.head_blob(self.target_repository, blob.digest) in (blob.size, -1):
+        if self.target.head_blob(blob.digest) in (blob.size, -1):
             return True
         return any(
             self._may_mount(blob.digest, needs_source_check=candidate.needs_source_check)
-            and self._is_in(candidate.repository, blob)
+            and self._is_in(self.target.sibling(candidate.repository), blob)
             for candidate in self.mounts.candidates(blob.digest)
         )
 
     def _may_mount(self, digest: str, *, needs_source_check: bool) -> bool:
-        return not needs_source_check or self.source.head_blob(self.source_repository, digest) is not None
+        return not needs_source_check or self.source.head_blob(digest) is not None
 
-    def _is_in(self, repository: str, blob: Descriptor) -> bool:
+    def _is_in(self, repository: Repository, blob: Descriptor) -> bool:
         try:
-            return self.target.head_blob(repository, blob.digest) in (blob.size, -1)
+            return repository.head_blob(blob.digest) in (blob.size, -1)
         except OciError:
             return False  # Not ours to look at, so not ours to mount from either.
 
 
-def _platforms(image: Image) -> tuple[PlannedPlatform, ...]:
+def planned_platforms(image: SourceImage) -> tuple[PlannedPlatform, ...]:
     root, sums = image.tree.root, blob_sums(image.tree)
     if not root.is_index:
         name = image.platforms[0] if image.platforms else ""
@@ -141,9 +134,9 @@ def _platforms(image: Image) -> tuple[PlannedPlatform, ...]:
     found = []
     for child in image.tree.children():
         manifest = image.tree.manifests[child.digest]
-        if child.is_attestation or manifest.is_index:
+        if child.runs_nowhere or manifest.is_index:
             continue
         platform = child.platform
         name = platform.detailed if platform is not None and not platform.is_unknown else ""
         found.append(PlannedPlatform(name, child.digest, sums[child.digest]))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))

@@ -8,24 +8,20 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 from typing import Final
 
-from oci.cancel import CancelToken
+from oci.copy.context import CopyContext
 from oci.copy.manifest_tree import Tree
-from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError, gettext_noop
 from oci.limits import READ_BACK_SECONDS
-from oci.registry import manifests
-from oci.registry.client import RegistryClient
 from oci.registry.faults import RegistryError
+from oci.registry.repository import Repository
 from oci.spec.manifest import Descriptor, Manifest
 
 log: Final = logging.getLogger(__name__)
 
 _READ_BACK_PAUSE: Final = 0.5
-#: So long a blob may be hidden from reading before it is brought again.
+#: This long a blob may be hidden from reading before it is brought again.
 _LAG_SECONDS: Final = 1.5
 #: Codes by which a registry says that something a manifest names is not there.
 _UNKNOWN: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
@@ -44,11 +40,9 @@ class Publisher:
     ``bring`` uploads blobs again that the target lost.
     """
 
-    target: RegistryClient
-    repository: str
-    cancel: CancelToken
+    target: Repository
+    context: CopyContext
     bring: Callable[[Iterable[Descriptor]], None]
-    workers: WorkerPool
 
     def put_image(self, tree: Tree) -> Manifest:
         """All manifests of an image by digest; the root that the target took. The tag would bring the root as well,
@@ -63,8 +57,8 @@ class Publisher:
         partial_ones = [manifest for manifest in tree.manifests.values() if not tree.is_whole(manifest)]
         try:
             for manifest in partial_ones:
-                self.cancel.check()
-                self.target.put_manifest(self.repository, manifest.digest, manifest)
+                self.context.cancel.check()
+                self.target.put_manifest(manifest.digest, manifest)
         except RegistryError as refusal:
             if refusal.status not in _SPARSE_REFUSED:
                 raise
@@ -84,42 +78,37 @@ class Publisher:
         self.bring(lost)
         lost = self._lost_for(READ_BACK_SECONDS, lost)
         if lost:
-            template = gettext_noop("The target registry %(host)s lost %(digest)s right after it was put.")
+            template = gettext_noop(
+                "The target registry %(host)s lost %(digest)s right after it was uploaded."
+            )
             raise OciError(
                 "target_error", template, retryable=True, host=self.target.host, digest=lost[0].digest
             )
 
     def _lost_for(self, seconds: float, blobs: Iterable[Descriptor]) -> list[Descriptor]:
-        """What the target does not show for so long: reading may lag behind writing."""
+        """What the target does not show for this long: reading may lag behind writing."""
         deadline = time.monotonic() + seconds
         lost = self.lost(blobs)
         while lost and time.monotonic() < deadline:
-            self.cancel.wait(_READ_BACK_PAUSE)
+            self.context.cancel.wait(_READ_BACK_PAUSE)
             lost = self.lost(lost)
         return lost
 
-    def put_tag(self, tag: str, root: Manifest, confirm: Callable[[], None]) -> None:
+    def put_tag(self, tag: str, root: Manifest) -> None:
         """The commit point: put the tag, then see that it names what was put.
 
-        Once it began it is carried through, whatever is canceled meanwhile: who is told of a failure finds the
-        tag as it was.
+        Once it began it is carried through, whatever is canceled in the meantime: who is told of a failure finds the
+        tag as it was. The lease is confirmed before each try; the first time outside of the shield, where a cancel
+        that came in time still counts.
 
-        :param confirm: called before each try; raises when this attempt has lost its right to put the tag, or when it
-            was canceled in time: the first time therefore outside of the shield.
-        :raises TagNotKept: :raises OciError: ``target_error``.
+        :raises TagNotKept:
+        :raises OciError: ``target_error``.
         """
+        confirm = self.context.confirm_lease
         confirm()
-        tries = count()
-
-        def once() -> None:
-            if next(tries):
-                confirm()
-            name, scopes = self.target.name(self.repository), self.target.scopes(self.repository)
-            manifests.put(self.target.session, name, tag, root, scopes=scopes)
-
-        with self.cancel.shielded():
+        with self.context.cancel.shielded():
             try:
-                self._see_through(root, lambda: self.target.retrier.run(once))
+                self._see_through(root, tag, before_retry=confirm)
             except OciError:
                 # The answer may have been lost and the tag not.
                 if not self._shows(tag, root):
@@ -127,12 +116,15 @@ class Publisher:
             self._await_tag(tag, root)
 
     def _await_tag(self, tag: str, root: Manifest) -> None:
-        """:raises TagNotKept: the target says so; any other :class:`OciError` leaves it open what the tag names."""
-        template = gettext_noop("The target registry %(host)s does not show the tag %(tag)s as it was put.")
+        """Wait until the target shows the tag at the new root.
+
+        :raises TagNotKept: the target says so; any other :class:`OciError` leaves it open what the tag names.
+        """
+        template = gettext_noop("On the target registry %(host)s, the tag %(tag)s is not what was pushed.")
         deadline = time.monotonic() + READ_BACK_SECONDS
         while True:
             try:
-                if self.target.shows_manifest(self.repository, tag, root.body):
+                if self.target.shows_manifest(tag, root.body):
                     return
                 kind: type[OciError] = TagNotKept
             except OciError as error:
@@ -140,25 +132,22 @@ class Publisher:
                 kind = OciError
             if time.monotonic() > deadline:
                 raise kind("target_error", template, retryable=True, host=self.target.host, tag=tag)
-            self.cancel.wait(_READ_BACK_PAUSE)
+            self.context.cancel.wait(_READ_BACK_PAUSE)
 
     def _shows(self, tag: str, root: Manifest) -> bool:
         try:
-            return self.target.shows_manifest(self.repository, tag, root.body)
+            return self.target.shows_manifest(tag, root.body)
         except OciError as error:
             log.warning("%s does not show the tag that was put: %s", self.target.host, error)
             return False
 
     def put(self, manifest: Manifest, name: str = "") -> None:
         """By digest, or under this tag."""
+        check = self.context.cancel.check
+        check()
+        self._see_through(manifest, name or manifest.digest, before_retry=check)
 
-        def once() -> None:
-            self.cancel.check()
-            self.target.put_manifest(self.repository, name or manifest.digest, manifest)
-
-        self._see_through(manifest, once)
-
-    def _see_through(self, manifest: Manifest, put: Callable[[], None]) -> None:
+    def _see_through(self, manifest: Manifest, reference: str, *, before_retry: Callable[[], None]) -> None:
         """Put it although the target misses what it names: what is lost is brought once more, what the target only
         does not see yet is waited for.
 
@@ -169,7 +158,7 @@ class Publisher:
         brought = False
         while True:
             try:
-                put()
+                self.target.put_manifest(reference, manifest, before_retry=before_retry)
             except RegistryError as refusal:
                 if not _UNKNOWN.intersection(refusal.codes) or time.monotonic() > deadline:
                     raise
@@ -180,15 +169,15 @@ class Publisher:
                     self.bring(lost)
                     brought = True
                 else:
-                    self.cancel.wait(_READ_BACK_PAUSE)
+                    self.context.cancel.wait(_READ_BACK_PAUSE)
+                before_retry()
             else:
                 return
 
     def lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)
-        found = self.workers.map(partial(_is_intact, self.target, self.repository), asked)
+        found = self.context.workers.map(self._is_intact, asked, at_source=False)
         return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
 
-
-def _is_intact(target: RegistryClient, repository: str, blob: Descriptor) -> bool:
-    return target.is_intact(repository, blob.digest, blob.size)
+    def _is_intact(self, blob: Descriptor) -> bool:
+        return self.target.is_intact(blob.digest, blob.size)

@@ -9,78 +9,69 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from oci import limits
-from oci.cancel import CancelToken
-from oci.copy.announcements import Announcements, Entry
+from oci.copy.context import CopyContext
 from oci.copy.cosign_tags import merged
+from oci.copy.observer import Entry
+from oci.copy.publisher import Publisher
 from oci.copy.referrers import Referrers
-from oci.copy.worker_pool import WorkerPool
 from oci.errors import Note, OciError, gettext_noop
-from oci.registry.client import RegistryClient, referrers_tag
 from oci.registry.faults import RegistryError
-from oci.spec.manifest import Descriptor, Manifest, parse_manifest
+from oci.registry.repository import Repository, referrers_tag
+from oci.spec.manifest import Manifest, parse_manifest
 from oci.spec.media_types import OCI_INDEX
 
 #: Between two looks at what does not show yet, seconds; of two that put the same list one comes first.
 _PAUSE: Final = (0.1, 0.5)
 #: Codes by which a registry says that something a list names is not there.
 _GONE: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-_KEPT: Final = gettext_noop("The tag %(tag)s names something else in the project and stays as it is.")
+_KEPT: Final = gettext_noop("The tag %(tag)s points to something else in the project and was not changed.")
 _REPLACED: Final = gettext_noop(
-    "The tag %(tag)s named %(digest)s before; it now names what came with the image."
+    "The tag %(tag)s pointed to %(digest)s before; it now points to what came with the image."
 )
-_LOST: Final = gettext_noop(
-    "The target registry %(host)s does not show %(what)s, which is attached to the image."
-)
+_LOST: Final = gettext_noop("The target registry %(host)s doesn't show %(what)s, which belongs to the image.")
 
 
 @dataclass(slots=True)
-class Attaching:
+class ReferrersPublisher:
     """For one target repository.
 
-    :param put: puts a manifest by its digest, or under a tag, whatever the target misses.
-    :param bring: uploads blobs; of a descriptor with ``data`` that.
-    :param lost: which blobs the target does not show.
+    :param publisher: of the image, to the same repository.
     :param overwrite: whether cosign's tags that name something else may be changed.
     """
 
-    target: RegistryClient
-    repository: str
-    cancel: CancelToken
-    workers: WorkerPool
-    put: Callable[[Manifest, str], None]
-    bring: Callable[[Iterable[Descriptor]], None]
-    lost: Callable[[Iterable[Descriptor]], Sequence[Descriptor]]
+    target: Repository
+    publisher: Publisher
+    context: CopyContext
     overwrite: bool
-    announcements: Announcements
     notes: list[Note] = field(default_factory=list)
 
     def attach(self, attached: Referrers) -> None:
         """Manifests by digest, then cosign's tags, then the lists of a target without the referrers API."""
         for manifest in attached.manifests():
-            self.put(manifest, "")
+            self.publisher.put(manifest)
         for tag, manifest in attached.tags.items():
             self._put_tag(tag, manifest)
         for subject, entries in _entries(attached).items():
-            self.announcements.add(self._key(subject), entries)
+            self.context.announcements.add(self._key(subject), entries)
             absent = self._absent(subject)
             if absent and not self.target.has_referrers_api:
                 self._list(subject, absent)
 
     def check(self, attached: Referrers) -> None:
         """See that the target really has all of it, and has it in its lists; what another import's list took away
-        meanwhile is put back.
+        in the meantime is put back.
 
         :raises OciError: ``target_error``, it does not show it within the read-back time.
         """
         deadline = time.monotonic() + limits.READ_BACK_SECONDS
         left = attached.manifests()
         while left:
-            shown = self.workers.map(self._shows, left)
+            shown = self.context.workers.map(self._shows, left, at_source=False)
             left = [each for each, is_shown in zip(left, shown, strict=True) if not is_shown]
             if left:
                 self._pause(deadline, left[0].digest)
@@ -94,30 +85,30 @@ class Attaching:
                     self._list(subject, absent)
 
     def _shows(self, manifest: Manifest) -> bool:
-        return self.target.shows_manifest(self.repository, manifest.digest, manifest.body)
+        return self.target.shows_manifest(manifest.digest, manifest.body)
 
     def _pause(self, deadline: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise OciError("target_error", _LOST, retryable=True, host=self.target.host, what=what)
-        self.cancel.wait(random.uniform(*_PAUSE))
+        self.context.cancel.wait(random.uniform(*_PAUSE))
 
     # --- cosign's tags -------------------------------------------------------------------------------------
 
     def _put_tag(self, tag: str, ours: Manifest) -> bool:
         """Whether the tag says already what it is to say; else it was put."""
         theirs = self._named(tag, ours)
-        wanted = ours if theirs is None else self._beside(tag, theirs, ours)
-        if theirs is not None and wanted.digest == theirs.digest:
+        both = ours if theirs is None else self._beside(tag, theirs, ours)
+        if theirs is not None and both.digest == theirs.digest:
             return True
-        self.put(wanted, tag)
+        self.publisher.put(both, tag)
         return False
 
     def _named(self, tag: str, ours: Manifest) -> Manifest | None:
         """What the tag names now."""
-        head = self.target.head_manifest(self.repository, tag)
+        head = self.target.head_manifest(tag)
         if head is None:
             return None
-        return ours if head.digest == ours.digest else self.target.find_manifest(self.repository, tag)
+        return ours if head.digest == ours.digest else self.target.find_manifest(tag)
 
     def _beside(self, tag: str, theirs: Manifest, ours: Manifest) -> Manifest:
         """What the tag is to name where it names something already.
@@ -132,11 +123,11 @@ class Attaching:
         both = None if tag.endswith(".sbom") else merged(theirs, ours)
         if both is not None and both.manifest.digest in (theirs.digest, ours.digest):
             return both.manifest
-        if both is None or self.lost(theirs.blobs):
+        if both is None or self.publisher.lost(theirs.blobs):
             self._note((_REPLACED, {"tag": tag, "digest": theirs.digest}))
             return ours
         if both.config is not None:
-            self.bring([both.config])
+            self.publisher.bring([both.config])
         return both.manifest
 
     def _note(self, note: Note) -> None:
@@ -146,15 +137,15 @@ class Attaching:
     # --- lists of referrers --------------------------------------------------------------------------------
 
     def _key(self, subject: str) -> str:
-        return f"{self.target.host}/{self.target.name(self.repository)}@{subject}"
+        return f"{self.target.host}/{self.target.path}@{subject}"
 
     def _absent(self, subject: str) -> dict[str, Entry]:
         """What imports have announced and the target's list of a subject lacks."""
-        known = {each.digest for each in self.target.referrers(self.repository, subject)}
+        known = {each.digest for each in self.target.referrers(subject)}
         if self.target.has_referrers_api and len(known) >= limits.CHILDREN:
             return {}  # We read no more of it.
-        wanted = list(self.announcements.get(self._key(subject)).items())[-limits.CHILDREN :]
-        return {digest: entry for digest, entry in wanted if digest not in known}
+        announced = list(self.context.announcements.get(self._key(subject)).items())[-limits.CHILDREN :]
+        return {digest: entry for digest, entry in announced if digest not in known}
 
     def _unlisted(self, subject: str, attached: Referrers) -> dict[str, Entry]:
         """As :meth:`_absent`; a registry with the API lists only what says itself that it refers to the subject."""
@@ -171,22 +162,22 @@ class Attaching:
     def _list(self, subject: str, absent: Mapping[str, Entry]) -> None:
         """Add to the list under the stand-in tag; what others wrote there stays as they wrote it."""
         tag = referrers_tag(subject)
-        found = self.target.find_manifest(self.repository, tag)
+        found = self.target.find_manifest(tag)
         document: dict[str, Any] = json.loads(found.body) if found is not None and found.is_index else {}
         entries: dict[str, Entry] = {each["digest"]: each for each in document.get("manifests") or ()}
         entries.update(absent)
         try:
-            self.target.put_manifest(self.repository, tag, _index(document, entries.values()))
+            self.target.put_manifest(tag, _index(document, entries.values()))
         except RegistryError as refusal:
             if not _GONE.intersection(refusal.codes):
                 raise
             # What was deleted here is still listed, and the target takes no list with it.
-            there = self.workers.map(self._is_there, list(entries))
+            there = self.context.workers.map(self._is_there, list(entries), at_source=False)
             kept = [entry for entry, is_there in zip(entries.values(), there, strict=True) if is_there]
-            self.target.put_manifest(self.repository, tag, _index(document, kept))
+            self.target.put_manifest(tag, _index(document, kept))
 
     def _is_there(self, digest: str) -> bool:
-        return self.target.head_manifest(self.repository, digest) is not None
+        return self.target.head_manifest(digest) is not None
 
 
 def _entries(attached: Referrers) -> dict[str, dict[str, Entry]]:

@@ -18,19 +18,21 @@ from oci.errors import gettext_noop
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# The sentences name the host and not the address: what a name means inside is nobody's business outside.
-_LOOPBACK: Final = gettext_noop("%(host)s leads to this machine itself, which is not allowed.")
-_PRIVATE: Final = gettext_noop("%(host)s leads into a private network, which is not allowed.")
-_LINK_LOCAL: Final = gettext_noop("%(host)s leads to an address of one network link, which is not allowed.")
-_SHARED: Final = gettext_noop("%(host)s leads into a provider's shared network, which is not allowed.")
-_MULTICAST: Final = gettext_noop("%(host)s leads to a multicast address, which is not allowed.")
-_DOCUMENTATION: Final = gettext_noop("%(host)s leads to an address reserved for examples and tests.")
-_RESERVED: Final = gettext_noop("%(host)s leads to a reserved address, which is not allowed.")
-_UNSPECIFIED: Final = gettext_noop("%(host)s leads to an address that names no machine.")
-_TRANSLATED: Final = gettext_noop(
-    "%(host)s leads to an address that wraps another one, which is not allowed."
+# The sentences name the host and not the address: what a name means inside is no one's business outside.
+_LOOPBACK: Final = gettext_noop("%(host)s points to this machine, which is not allowed.")
+_PRIVATE: Final = gettext_noop("%(host)s points to a private network, which is not allowed.")
+_LINK_LOCAL: Final = gettext_noop("%(host)s points to a link-local address, which is not allowed.")
+_SHARED: Final = gettext_noop("%(host)s points to a provider's shared network, which is not allowed.")
+_MULTICAST: Final = gettext_noop("%(host)s points to a multicast address, which is not allowed.")
+_DOCUMENTATION: Final = gettext_noop(
+    "%(host)s points to an address reserved for examples and tests, which is not allowed."
 )
-METADATA: Final = gettext_noop("%(host)s leads to a cloud's metadata service, which is never allowed.")
+_RESERVED: Final = gettext_noop("%(host)s points to a reserved address, which is not allowed.")
+_UNSPECIFIED: Final = gettext_noop("%(host)s points to the unspecified address, which is not allowed.")
+_TRANSLATED: Final = gettext_noop(
+    "%(host)s points to an address that contains another address, which is not allowed."
+)
+METADATA: Final = gettext_noop("%(host)s points to a cloud metadata service, which is never allowed.")
 
 #: Everything of IPv4 that is not a public host.
 _NON_PUBLIC_V4: Final = tuple(
@@ -136,7 +138,7 @@ def non_public_reason(address: IpAddress) -> str | None:
             return reason
     if address not in _PUBLIC_V6:
         return _RESERVED
-    # A public prefix may still end in the tunnel of somebody's private address (ISATAP).
+    # A public prefix may still end in the tunnel of someone's private address (ISATAP).
     return _TRANSLATED if any(non_public_reason(inner) for inner in wrapped(address)) else None
 
 

@@ -38,7 +38,8 @@ def look_up(resolver: Resolver, host: str, *, timeout: float, check: Check) -> S
 
     :raises OSError: no such name, no answer in time, or too many look-ups that hang.
     """
-    if not _lookups.acquire(blocking=False):
+    places = _lookups
+    if not places.acquire(blocking=False):
         raise TimeoutError(errno.ETIMEDOUT, "too many name look-ups hang")
     done = threading.Event()
     answer: list[Sequence[str]] = []
@@ -50,7 +51,7 @@ def look_up(resolver: Resolver, host: str, *, timeout: float, check: Check) -> S
         except Exception as error:  # noqa: BLE001 - raised again by the one who waits
             failure.append(error)
         finally:
-            _lookups.release()
+            places.release()
             done.set()
 
     threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
@@ -133,6 +134,14 @@ def _go_on_shaking(secure: ssl.SSLSocket) -> int | None:
     except ssl.SSLWantWriteError:
         return select.POLLOUT
     return None
+
+
+def wait_for(sock: socket.socket, *, writing: bool, deadline: float, check: Check) -> None:
+    """Until a non-blocking socket can be written or read; ``deadline`` is on the monotonic clock.
+
+    :raises TimeoutError: it could not in time.
+    """
+    _await(sock, select.POLLOUT if writing else select.POLLIN, deadline, check)
 
 
 def _await(sock: socket.socket, events: int, deadline: float, check: Check) -> None:

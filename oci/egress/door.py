@@ -3,6 +3,10 @@
 A name is looked up once, every address that it leads to is judged, the connection goes to a judged address,
 and the peer is judged again. So a name that changes between check and connect, or leads to a good and a bad
 address, gains nothing.
+
+Where the operator named a proxy, the connection goes to that. All that can be judged here still is: literals, ports,
+own services, and the addresses that a ``socks5`` proxy is given. A *name* that a proxy looks up can't be, so only
+operators name proxies.
 """
 
 from __future__ import annotations
@@ -19,9 +23,11 @@ from typing import Final, Literal
 
 from oci import limits
 from oci.egress.dial import Check, Resolver, dial, look_up, shake_hands, system_resolver
-from oci.egress.hosts import IpAddress, literal_address, normalise_host, split_host_port
+from oci.egress.hosts import DOCKER_HUB_HOSTS, IpAddress, literal_address, normalise_host, split_host_port
 from oci.egress.policy import EgressPolicy, Rules
+from oci.egress.proxies import Proxy, proxy_for
 from oci.egress.tls import make_context, tls_failure
+from oci.egress.tunnel import ABSENT, Wire, open_tunnel, proxy_error
 from oci.errors import OciError, gettext_noop
 from oci.urls import DEFAULT_PORTS, Url, parse_url, resolve
 
@@ -29,8 +35,8 @@ __all__ = ["Door", "EgressPolicy", "Resolver", "normalise_host", "split_host_por
 
 log: Final = logging.getLogger(__name__)
 
-_NO_SUCH_HOST: Final = gettext_noop("There is no host with the name %(host)s.")
-#: Of a name that is not the operator's: whether it does not exist or leads inside is nobody's business outside.
+_NO_SUCH_HOST: Final = gettext_noop("The host %(host)s was not found.")
+#: Of a name that is not the operator's: whether it does not exist or leads inside is no one's business outside.
 NO_PUBLIC: Final = gettext_noop(
     "Can't reach %(host)s: this server finds no public address for this name. Check the spelling."
 )
@@ -38,15 +44,14 @@ NO_PUBLIC: Final = gettext_noop(
 _NO_DOCKER_HUB: Final = gettext_noop(
     "Can't reach Docker Hub: this server can't look up %(host)s. It may have no internet access or DNS."
 )
-_DOCKER_HUB: Final = frozenset({"docker.io", "registry-1.docker.io", "auth.docker.io"})
-_NO_ANSWER: Final = gettext_noop("The name %(host)s could not be looked up: %(reason)s.")
-_UNREACHABLE: Final = gettext_noop("%(host)s could not be reached on port %(port)d: %(reason)s.")
+_NO_ANSWER: Final = gettext_noop("Can't look up %(host)s: %(reason)s.")
+_UNREACHABLE: Final = gettext_noop("Can't connect to %(host)s on port %(port)d: %(reason)s.")
 _TIMED_OUT: Final = gettext_noop("%(host)s did not answer on port %(port)d in time.")
 _REFUSED: Final = gettext_noop("%(host)s refused the connection on port %(port)d.")
 
 
 def _go_on() -> None:
-    """The check of a wait that nobody cancels."""
+    """The check of a wait that no one cancels."""
 
 
 class Door:
@@ -92,27 +97,37 @@ class Door:
         """
         return self._rules.allows_plain_http(normalise_host(host), port)
 
+    def proxy_for(self, host: str, port: int, *, tls: bool) -> Proxy | None:
+        """The proxy by which a host is reached; None: directly.
+
+        :raises OciError: ``blocked_address`` when the host is malformed.
+        """
+        rules = self.policy.proxies
+        return proxy_for(rules, normalise_host(host), port, tls=tls) if rules else None
+
     def connect(
         self, host: str, port: int, *, tls: bool, timeout: float, check: Check | None = None
     ) -> socket.socket:
         """A connected socket, blocking, with ``timeout`` as its time-out.
 
+        Behind an HTTP proxy, without ``tls``, the other side is the proxy, which wants whole URLs
+        (:meth:`proxy_for` tells); behind every other it is the host.
+
         :param timeout: seconds for looking up, connecting and the TLS handshake together.
         :param check: called a few times a second while waiting, raises to give up.
-        :raises OciError: ``blocked_address``, ``unreachable`` or ``tls_error``.
+        :raises OciError: ``blocked_address``, ``unreachable``, ``tls_error`` or ``proxy_error``.
         """
         host = normalise_host(host)
         check = check or _go_on
         self._rules.check_name(host, port)
         self._rules.check_scheme(host, port, "https" if tls else "http")
         deadline = time.monotonic() + timeout
-        addresses = self._judged(host, port, timeout, check)
+        proxy = self.proxy_for(host, port, tls=tls)
+        if proxy is None:
+            sock = self._directly(host, port, deadline, check)
+        else:
+            sock = self._by_proxy(proxy, host, port, tls=tls, deadline=deadline, check=check)
         try:
-            sock = dial(addresses, port, timeout=deadline - time.monotonic(), check=check)
-        except OSError as error:
-            raise _unreachable(host, port, error) from error
-        try:
-            self._judge_peer(sock, host, port, addresses)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if tls:
@@ -122,6 +137,67 @@ class Door:
             sock.close()
             raise
         return sock
+
+    def _directly(self, host: str, port: int, deadline: float, check: Check) -> socket.socket:
+        addresses = self._judged(host, port, deadline - time.monotonic(), check)
+        try:
+            sock = dial(addresses, port, timeout=deadline - time.monotonic(), check=check)
+        except OSError as error:
+            raise _unreachable(host, port, error) from error
+        try:
+            self._judge_peer(sock, host, port, addresses)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _by_proxy(
+        self, proxy: Proxy, host: str, port: int, *, tls: bool, deadline: float, check: Check
+    ) -> socket.socket:
+        """Connected to the host through the proxy, or to the proxy where that fetches plain HTTP itself."""
+        literal = literal_address(host)
+        if literal is not None or not proxy.resolves:
+            addresses: Sequence[IpAddress | None] = self._judged(
+                host, port, deadline - time.monotonic(), check
+            )
+        else:
+            addresses = (None,)
+        failure: OciError | None = None
+        for address in addresses[: limits.ADDRESSES_TRIED]:
+            sock = self._to_proxy(proxy, host, deadline, check)
+            try:
+                if proxy.scheme != "http" or tls:
+                    open_tunnel(Wire(sock, deadline, check), proxy, host, port, address)
+                return sock
+            except OciError as error:
+                sock.close()
+                failure = error
+                if not error.retryable:
+                    break
+            except BaseException:
+                sock.close()
+                raise
+        raise failure or OciError("unreachable", _NO_SUCH_HOST, host=host)
+
+    def _to_proxy(self, proxy: Proxy, host: str, deadline: float, check: Check) -> socket.socket:
+        """Connected to the proxy itself, which is looked up here and may be anywhere but at a metadata service."""
+        self._rules.check_proxy(proxy.host, proxy.port)
+        literal = literal_address(proxy.host)
+        try:
+            addresses = (
+                [literal]
+                if literal is not None
+                else self._addresses(proxy.host, deadline - time.monotonic(), check)
+            )
+            for address in addresses:
+                self._rules.check_proxy(proxy.host, proxy.port, address)
+            return dial(addresses, proxy.port, timeout=deadline - time.monotonic(), check=check)
+        except OSError as error:
+            raise proxy_error(ABSENT, proxy, host, retryable=True, reason=_reason(error)) from error
+        except OciError as error:
+            if error.code == "blocked_address":
+                raise
+            raise proxy_error(ABSENT, proxy, host, retryable=True, reason=str(error).rstrip(".")) from error
 
     def _judged(self, host: str, port: int, timeout: float, check: Check) -> Sequence[IpAddress]:
         """The addresses of a host, all of them allowed."""
@@ -147,7 +223,7 @@ class Door:
         """
         if literal_address(host) is not None or self._rules.is_named(host, port):
             return error
-        if host in _DOCKER_HUB:
+        if host in DOCKER_HUB_HOSTS:
             template = _NO_DOCKER_HUB
         elif error.retryable:  # Nothing was learned of the name.
             return error
@@ -167,7 +243,9 @@ class Door:
         if peer not in judged:
             raise OciError(
                 "blocked_address",
-                gettext_noop("%(host)s led to another address than was allowed."),
+                gettext_noop(
+                    "The connection to %(host)s reached a different address than the one that was checked."
+                ),
                 host=host,
             )
 
@@ -210,9 +288,7 @@ def split_url(url: str, base: Url | None = None) -> Url:
     except ValueError:
         raise OciError(
             "protocol_error",
-            gettext_noop(
-                "This is not a plain address that begins with https:// or http://, without a password in it."
-            ),
+            gettext_noop("Enter an address that begins with https:// or http:// and contains no password."),
         ) from None
     return replace(found, host=normalise_host(found.host))
 
@@ -226,7 +302,7 @@ def _address(text: str, host: str) -> IpAddress:
     if address is None or getattr(address, "scope_id", None) is not None:
         raise OciError(
             "blocked_address",
-            gettext_noop("%(host)s leads to an address of one network link, which is not allowed."),
+            gettext_noop("%(host)s points to a link-local address, which is not allowed."),
             host=host,
         )
     return address

@@ -22,6 +22,8 @@ _DOTTED_QUAD: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]
 
 #: Spellings of this machine that operators use for one another.
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Where Docker Hub is: itself, its registry, its token server.
+DOCKER_HUB_HOSTS: Final = frozenset({"docker.io", "registry-1.docker.io", "auth.docker.io"})
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -114,7 +116,7 @@ def same_host(one: str, other: str) -> bool:
 
 def _refuse(text: str) -> str:
     raise OciError(
-        "blocked_address", gettext_noop("%(host)s is not the name or address of a host."), host=shown(text)
+        "blocked_address", gettext_noop("%(host)s is not a valid host name or address."), host=shown(text)
     )
 
 
@@ -136,7 +138,10 @@ def _check_dotted_quad(host: str, text: str) -> None:
         return
     raise OciError(
         "blocked_address",
-        gettext_noop("%(host)s is an address in an unusual spelling. Write it as four decimal numbers."),
+        gettext_noop(
+            "%(host)s is an IP address in an unusual form. Write it as four decimal numbers, for example"
+            " 192.0.2.1."
+        ),
         host=shown(text),
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from oci.egress.addresses import wrapped
 from oci.egress.hosts import IpAddress, literal_address, normalise_host, same_host
 from oci.errors import OciError
+from oci.expiring import ExpiringSet
 
 #: How long the addresses of an own service's name are believed.
 _REMEMBER_SECONDS: Final = 30.0
@@ -32,7 +33,8 @@ class OwnEndpoints:
         on_network = ((host, port) for host, port in endpoints if host and not host.startswith("/"))
         self._endpoints = tuple((normalise_host(host), port) for host, port in on_network)
         self._resolve = resolve
-        self._known: dict[str, tuple[float, tuple[IpAddress, ...]]] = {}
+        self._known: dict[str, tuple[IpAddress, ...]] = {}
+        self._fresh = ExpiringSet[str](_REMEMBER_SECONDS)
 
     def has_name(self, host: str, port: int) -> bool:
         """Whether a normalised host is written as one of them."""
@@ -54,15 +56,11 @@ class OwnEndpoints:
         literal = literal_address(host)
         if literal is not None:
             return (literal,)
-        now = time.monotonic()
-        at, addresses = self._known.get(host, (0.0, ()))
-        if host not in self._known or now - at > _REMEMBER_SECONDS:
-            try:
-                addresses = tuple(self._resolve(host))
-            except OciError:
-                return addresses  # Away for the moment: what it was is the best guess.
-            self._known[host] = (now, addresses)
-        return addresses
+        if host not in self._fresh:
+            with suppress(OciError):  # Away for the moment: what it was is the best guess.
+                self._known[host] = tuple(self._resolve(host))
+                self._fresh.add(host)
+        return self._known.get(host, ())
 
 
 def is_this_machine(address: IpAddress) -> bool:

@@ -9,14 +9,14 @@ from oci.errors import OciError, gettext_noop
 
 _EXPIRED: Final = gettext_noop("The certificate of %(host)s has expired or is not valid yet.")
 _UNKNOWN_ISSUER: Final = gettext_noop(
-    "The certificate of %(host)s is signed by nobody whom this portal trusts."
+    "The certificate of %(host)s is not signed by a trusted certificate authority."
 )
-_OTHER_NAME: Final = gettext_noop("The certificate of %(host)s is for another name.")
-_CERTIFICATE: Final = gettext_noop("The certificate of %(host)s is not accepted: %(reason)s.")
+_OTHER_NAME: Final = gettext_noop("The certificate of %(host)s is for a different host name.")
+_CERTIFICATE: Final = gettext_noop("The certificate of %(host)s was not accepted: %(reason)s.")
 _NOT_TLS: Final = gettext_noop(
-    "%(host)s does not speak TLS on port %(port)d. The operator has to allow plain HTTP for it."
+    "%(host)s doesn't use TLS on port %(port)d. The administrator has to allow plain HTTP for it."
 )
-_HANDSHAKE: Final = gettext_noop("No secure connection to %(host)s on port %(port)d: %(reason)s.")
+_HANDSHAKE: Final = gettext_noop("Can't open a secure connection to %(host)s on port %(port)d: %(reason)s.")
 
 #: OpenSSL's verification results (X509_V_ERR_*).
 _BY_VERIFY_CODE: Final = {
@@ -55,7 +55,7 @@ def tls_failure(error: ssl.SSLError, host: str, port: int) -> OciError:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return OciError(
             "unreachable",
-            gettext_noop("%(host)s ended the connection on port %(port)d."),
+            gettext_noop("%(host)s closed the connection on port %(port)d."),
             retryable=True,
             host=host,
             port=port,

@@ -18,19 +18,21 @@ from types import TracebackType
 from typing import Any, Final
 
 from oci.cancel import CancelToken
-from oci.http.response_head import Answer
-from oci.limits import DISCARD_SECONDS, DOCUMENT_RATE, HEADER_BYTES
+from oci.egress.proxies import Proxy
+from oci.http.patience import Patience
+from oci.http.response_head import ResponseHead
+from oci.limits import DISCARD_SECONDS, HEADER_BYTES
 from oci.urls import Url
 
 _HEADER_LINE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*", re.ASCII)
 
 
-#: For so long more bytes are gathered before those that came are passed on.
+#: For this long more bytes are gathered before those that came are passed on.
 _MOMENT_SECONDS: Final = 0.05
 
 
-class Broken(Exception):
-    """The connection cannot be used any more. ``cause`` is for people; ``unanswered``: not one byte of answer
+class ConnectionBroken(Exception):
+    """The connection cannot be used anymore. ``cause`` is for people; ``unanswered``: not one byte of answer
     came.
     """
 
@@ -41,7 +43,7 @@ class Broken(Exception):
         self.unanswered = unanswered
 
 
-class Malformed(Exception):
+class ProtocolError(Exception):
     """The other side does not speak HTTP as we know it; the text says how."""
 
 
@@ -65,7 +67,7 @@ class _Raw(io.RawIOBase):
 
     def expect_piece(self, size: int) -> None:
         """The next read is of a chunked body, whose framing is headers again: bounded like those, or a server could go
-        on with trailers for ever.
+        on with trailers forever.
         """
         self._deadline = time.monotonic() + self._stall_seconds
         self._most = self.received + size + HEADER_BYTES
@@ -79,7 +81,7 @@ class _Raw(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError
             if self.received > self._most:
-                raise Malformed("its headers are too large")
+                raise ProtocolError("its headers are too large")
             self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
         self.received += count
@@ -87,7 +89,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Translated:
-    """Turns what sockets and ``http.client`` raise into :class:`Broken` and :class:`Malformed`; a cancel
+    """Turns what sockets and ``http.client`` raise into :class:`ConnectionBroken` and :class:`ProtocolError`; a cancel
     comes first.
     """
 
@@ -109,15 +111,15 @@ class _Translated:
         self._connection.cancel.check()
         unanswered = self._raw is not None and self._raw.received == 0
         if isinstance(error, TimeoutError):
-            raise Broken("no byte came in time", stalled=True) from error
+            raise ConnectionBroken("no byte came in time", stalled=True) from error
         if isinstance(error, http.client.IncompleteRead):
-            raise Broken("the body ended too early") from error
+            raise ConnectionBroken("the body ended too early") from error
         if isinstance(error, http.client.RemoteDisconnected):
-            raise Broken("closed without an answer", unanswered=unanswered) from error
+            raise ConnectionBroken("closed without an answer", unanswered=unanswered) from error
         if isinstance(error, http.client.HTTPException):
-            raise Malformed(f"not a readable HTTP answer ({type(error).__name__})") from error
+            raise ProtocolError(f"not a readable HTTP answer ({type(error).__name__})") from error
         if isinstance(error, OSError):
-            raise Broken(_words(error), unanswered=unanswered) from error
+            raise ConnectionBroken(_words(error), unanswered=unanswered) from error
 
 
 def _words(error: OSError) -> str:
@@ -129,16 +131,22 @@ def _words(error: OSError) -> str:
 class Response:
     """One answer. It ends when its body was read by :meth:`readinto` or :meth:`read`, or by :meth:`close`."""
 
-    def __init__(self, answer: Answer, raw: _Raw, connection: Connection, url: Url, method: str) -> None:
+    def __init__(
+        self, answer: ResponseHead, raw: _Raw, connection: Connection, url: Url, method: str
+    ) -> None:
         self._answer = answer
         self._raw = raw
-        self._patience = connection.stall_seconds
+        self._stall_seconds = connection.stall_seconds
+        #: Of a document; None: as slowly as it likes, as long as it does not stall.
+        self._patience: Patience | None = None
         self._connection: Connection | None = connection
         self.url = url
         self.status = answer.status
         #: Body bytes that the server promised; None when it did not say, or for HEAD.
         self.length: int | None = answer.length
         self._left = answer.length
+        #: What ended the body after the bytes that the last read still gave.
+        self._broke: ConnectionBroken | ProtocolError | None = None
         if method == "HEAD" or answer.length == 0:
             self._finish()
 
@@ -149,14 +157,31 @@ class Response:
     def header_values(self, name: str) -> list[str]:
         return list(self._answer.headers.get_all(name) or ())
 
+    def as_document(self) -> None:
+        """What comes from here on may not drip (:class:`Patience`)."""
+        if self._patience is None:
+            self._patience = Patience(self._stall_seconds)
+
     def readinto(self, view: memoryview) -> int:
         """Read some bytes, as many as come in a moment; 0 at the body's end.
 
         Waits for the first bytes only: what came is passed on while the rest is under way, however slow.
 
-        :raises Broken: the connection broke, stalled, or ended before the promised length.
+        :raises ConnectionBroken: the connection broke, stalled, or ended before the promised length; or a document
+            drips.
         """
+        if self._patience is None:
+            return self._read_moment(view)
+        count = self._patience.read(self._read_moment, view)
+        if count and self._patience.is_over:
+            self.close()
+            raise ConnectionBroken("the body drips", stalled=True)
+        return count
+
+    def _read_moment(self, view: memoryview) -> int:
         connection = self._connection
+        if self._broke is not None:
+            raise self._broke
         if connection is None or not view.nbytes:
             return 0
         if self._left is not None:
@@ -164,8 +189,14 @@ class Response:
         enough, until = view.nbytes // 2, time.monotonic() + _MOMENT_SECONDS
         count = 0
         while count <= enough and (count == 0 or time.monotonic() < until):
-            with _Translated(connection):
-                got = self._read_some(view[count:])
+            try:
+                with _Translated(connection):
+                    got = self._read_some(view[count:])
+            except (ConnectionBroken, ProtocolError) as error:
+                if not count:
+                    raise
+                self._broke = error  # What came before it is not lost.
+                return count
             count += got
             if self._left is not None:
                 self._left -= got
@@ -173,7 +204,7 @@ class Response:
                 break
         if count == 0 and self._left:
             self.close()
-            raise Broken("the body ended before its announced length")
+            raise ConnectionBroken("the body ended before its announced length")
         if count == 0 or self._left == 0:
             self._finish()
         return count
@@ -191,31 +222,26 @@ class Response:
         """The whole body, if it has at most ``limit`` bytes.
 
         :param came: told after each piece how many bytes there are; may wait, or raise to take in no more.
-        :raises Broken: as :meth:`readinto`; also when it drips: a document that comes at all comes within the stall
-            time, larger ones at :data:`DOCUMENT_RATE` at least.
+        :raises ConnectionBroken: as :meth:`readinto` of a document.
         :raises OverflowError: there is more.
         """
         if self.length is not None and self.length > limit:
             self.close()
             raise OverflowError
+        self.as_document()
         body = bytearray()
-        total, began = 0, time.monotonic()
+        total = 0
         view = memoryview(bytearray(min(64 * 1024, limit + 1)))
         while count := self.readinto(view):
             total += count
-            at = time.monotonic()
             try:
                 came(total)
             except BaseException:
                 self.close()
                 raise
-            began += time.monotonic() - at
             if total > limit:
                 self.close()
                 raise OverflowError
-            if time.monotonic() - began > self._patience + total / DOCUMENT_RATE:
-                self.close()
-                raise Broken("the body drips", stalled=True)
             body += view[:count]
         return bytes(body)
 
@@ -224,9 +250,9 @@ class Response:
         try:
             if self._connection is not None:
                 self._connection.sock.settimeout(DISCARD_SECONDS)
-            self._patience = DISCARD_SECONDS
+            self._patience = Patience(DISCARD_SECONDS)
             self.read(HEADER_BYTES)
-        except (OverflowError, Broken, Malformed):
+        except (OverflowError, ConnectionBroken, ProtocolError):
             self.close()
 
     def close(self) -> None:
@@ -252,8 +278,11 @@ class Connection:
         cancel: CancelToken,
         stall_seconds: float,
         give_back: Callable[[Connection], None],
+        forwarded_by: Proxy | None = None,
     ) -> None:
+        """:param forwarded_by: the other side is this proxy, which fetches what it is asked for over plain HTTP."""
         self.origin = url.origin
+        self.forwarded_by = forwarded_by
         self.cancel = cancel
         self.opened_at = time.monotonic()
         self.idle_since = 0.0
@@ -285,21 +314,26 @@ class Connection:
     def send_head(self, method: str, url: Url, headers: Iterable[tuple[str, str]]) -> None:
         """Request line and headers.
 
-        :raises Broken:
+        :raises ConnectionBroken:
         :raises ValueError: a header would break out of its line.
         """
         lines = [f"{name}: {value}" for name, value in headers]
+        target = url.target
+        if self.forwarded_by is not None:
+            target = url.whole
+            if shown := self.forwarded_by.authorization:
+                lines.append(f"Proxy-Authorization: {shown}")
         for line in lines:
             if not _HEADER_LINE.fullmatch(line):
                 raise ValueError(f"header {line.partition(':')[0]!r} cannot be sent")
-        first = (f"{method} {url.target} HTTP/1.1", f"Host: {url.authority}")
+        first = (f"{method} {target} HTTP/1.1", f"Host: {url.authority}")
         self.sock.settimeout(self.stall_seconds)
         self.send("\r\n".join([*first, *lines, "", ""]).encode("ascii"))
 
     def send(self, piece: bytes | memoryview) -> None:
-        """All of ``piece``; every part of it that the other side takes starts the stall time anew.
+        """All of ``piece``; with every part of it that the other side takes the stall time starts again.
 
-        :raises Broken: the connection stays open, because an answer may say why.
+        :raises ConnectionBroken: the connection stays open, because an answer may say why.
         """
         view = memoryview(piece)
         whole, self._whole = self._whole, False
@@ -311,12 +345,12 @@ class Connection:
     def answer(self, method: str, url: Url, *, seconds: float) -> Response:
         """Wait up to ``seconds`` for status and headers.
 
-        :raises Broken: none came.
-        :raises Malformed:
+        :raises ConnectionBroken: none came.
+        :raises ProtocolError:
         """
         raw = _Raw(self.sock, seconds=seconds, stall_seconds=self.stall_seconds)
         with _Translated(self, raw):
-            answer = Answer(raw, method=method)  # type: ignore[arg-type]
+            answer = ResponseHead(raw, method=method)  # type: ignore[arg-type]
             answer.begin()
             raw.headers_done()
         return Response(answer, raw, self, url, method)

@@ -10,7 +10,7 @@ from typing import Final
 
 from oci.http.connection import Connection
 
-#: Idle connections are used again for so long; servers close theirs after a minute or more.
+#: Idle connections are used again for this long; servers close theirs after a minute or more.
 IDLE_SECONDS: Final = 30.0
 #: None is kept for longer than this: its host's name may lead elsewhere by now, and the door judges only at the dial.
 OLDEST_SECONDS: Final = 300.0
@@ -21,7 +21,8 @@ Origin = tuple[str, str, int]
 
 
 class IdleConnections:
-    """Of any number of hosts, all reached through one door. Thread-safe; a forked process begins with none.
+    """Idle connections to any number of hosts, all reached through one door. Thread-safe; a forked process begins with
+    none.
 
     No request or answer is under way on any of them, and none knows of a credential: those are in each request.
     """
@@ -41,6 +42,12 @@ class IdleConnections:
                 return connection
             connection.close()
         return None
+
+    def count(self, origin: Origin) -> int:
+        """How many there are for a host."""
+        with self._lock:
+            self._mind_fork()
+            return sum(each.origin == origin for each in self._kept)
 
     def keep(self, connection: Connection) -> None:
         """An answer ended well on it."""
@@ -64,7 +71,7 @@ class IdleConnections:
             each.close()
 
     def __del__(self) -> None:
-        """Nobody uses its door any more: a setting was changed."""
+        """No one uses its door anymore: a setting was changed."""
         self.close()
 
     def _pop(self, origin: Origin) -> Connection | None:

@@ -49,7 +49,7 @@ class Headers:
         return self._values.get(name.lower(), default)
 
 
-class Answer(http.client.HTTPResponse):
+class ResponseHead(http.client.HTTPResponse):
     """An answer whose head is read here."""
 
     headers: Headers  # type: ignore[assignment]
@@ -74,9 +74,13 @@ class Answer(http.client.HTTPResponse):
         length = self._length()
         bodiless = status in _NO_BODY or self._method == "HEAD"  # type: ignore[attr-defined]
         self.length = 0 if bodiless else None if self.chunked else length
-        # Both a coding and a length: the connection may be out of step with whoever stands between (section 6.1).
+        # Both a coding and a length: the connection may be out of step with a proxy in between (section 6.1).
         in_doubt = bool(codings) and length is not None
         self.will_close = self._closes() or in_doubt or (not self.chunked and self.length is None)
+
+    def flush(self) -> None:
+        """Nothing is written to an answer. The standard library would flush the socket's file, which may be closed
+        before the answer is; Python 3.13 tells standard error of each."""
 
     def _status(self) -> tuple[int, int]:
         line = self.fp.readline(_LINE_BYTES + 1)
@@ -92,8 +96,8 @@ class Answer(http.client.HTTPResponse):
         if not values:
             return None
         # Several that agree may stand for one (RFC 9110, section 8.6).
-        said = {each.strip() for value in values for each in value.split(",")}
-        (length, *others) = said
+        lengths = {each.strip() for value in values for each in value.split(",")}
+        (length, *others) = lengths
         if others or not _DIGITS.fullmatch(length):
             raise BadHead("no usable Content-Length")
         return int(length)

@@ -1,17 +1,21 @@
 """Requests over pooled connections: one try each, no redirects, no sign-in (those are :mod:`oci.registry.session`'s).
 
-No proxies, cookies, netrc or decoding: what a registry sends is what the caller gets.
+No cookies, netrc or decoding: what a registry sends is what the caller gets. Proxies are the door's
+(:mod:`oci.egress.proxies`); only one that fetches plain HTTP for us is talked to here.
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 
 from oci.cancel import CancelToken
 from oci.egress.door import Door
+from oci.egress.proxies import Proxy
+from oci.egress.tunnel import refused_by_proxy
 from oci.errors import Canceled
-from oci.http.connection import Broken, Connection, Malformed, Response
+from oci.http.connection import Connection, ConnectionBroken, ProtocolError, Response
 from oci.http.pool import IdleConnections
 from oci.limits import BUFFER_BYTES, CONNECT_SECONDS, HEADERS_SECONDS, STALL_SECONDS
 from oci.urls import Url
@@ -19,10 +23,10 @@ from oci.urls import Url
 Headers = Sequence[tuple[str, str]]
 
 
-class Transport:
+class HttpTransport:
     """Connections to any number of hosts for one registry client. Thread-safe.
 
-    :param idle: where connections are left for whoever comes next through the same door; else they are closed with this
+    :param idle: where connections are left for the next user of the same door; else they are closed with this
         transport.
     """
 
@@ -43,15 +47,18 @@ class Transport:
         self._connect_seconds = connect_seconds
         self._idle = IdleConnections() if idle is None else idle
         self._closes_idle = idle is None
+        self._idle_at_first: int | None = None
+        #: Names of the proxies that were used, the first one first.
+        self.proxies: dict[str, None] = {}
 
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """Send a request that fits in memory, wait for its answer's headers.
 
-        A kept connection that the server closed meanwhile is replaced by a fresh one, once: nothing was
+        A kept connection that the server closed in the meantime is replaced by a fresh one, once: nothing was
         answered, so nothing was done.
 
-        :raises Broken: the connection broke or stalled.
-        :raises Malformed: the answer is not HTTP.
+        :raises ConnectionBroken: the connection broke or stalled.
+        :raises ProtocolError: the answer is not HTTP.
         :raises OciError: the door does not open (``blocked_address``, ``unreachable``, ``tls_error``).
         """
         if body is not None:
@@ -60,10 +67,16 @@ class Transport:
             connection = self._take(url)
             try:
                 connection.send_head(method, url, headers)
+                if method == "PATCH":
+                    # Of an upload: what is broken off in the middle can neither be gone on with nor deleted.
+                    connection.cancel.spare(connection.sock)
                 if body:
                     connection.send(body)
-                return connection.answer(method, url, seconds=self.headers_seconds)
-            except Broken as broken:
+                response = connection.answer(method, url, seconds=self.headers_seconds)
+                connection.cancel.spare_no_more(connection.sock)
+                _check_forwarded(response, connection.forwarded_by)
+                return response
+            except ConnectionBroken as broken:
                 connection.close()
                 if not (connection.reused and not broken.stalled):
                     raise
@@ -74,7 +87,8 @@ class Transport:
     def begin(self, method: str, url: Url, headers: Headers, length: int) -> Sending:
         """Begin a request whose body of ``length`` bytes follows in pieces.
 
-        :raises Broken: :raises OciError: as :meth:`exchange`.
+        :raises ConnectionBroken:
+        :raises OciError: as :meth:`exchange`.
         """
         connection = self._take(url)
         try:
@@ -84,6 +98,12 @@ class Transport:
             raise
         return Sending(connection, method, url, seconds=max(self.headers_seconds, self.stall_seconds))
 
+    def under(self, cancel: CancelToken) -> HttpTransport:
+        """The same, idle connections too, for a part of the work that ``cancel`` can end alone."""
+        twin = copy.copy(self)
+        twin.cancel, twin._closes_idle = cancel, False
+        return twin
+
     def close(self) -> None:
         """Close what is idle, unless others may use it; what is in use closes when it ends."""
         if self._closes_idle:
@@ -91,20 +111,61 @@ class Transport:
 
     def _take(self, url: Url) -> Connection:
         self.cancel.check()
+        proxy = self.proxy_for(url)
+        if proxy is not None:
+            self.proxies.setdefault(proxy.name)
         kept = self._idle.take(url.origin)
         if kept is not None:
             kept.serve(self.cancel, self.stall_seconds, self._idle.keep)
             return kept
+        return self._open(url, proxy)
+
+    def open_ahead(self, url: Url, most: int) -> None:
+        """Open an idle connection to the host of ``url``, unless there are ``most``.
+
+        Nor where half of them were there when this was asked first, left by an earlier import: where many imports run,
+        each that is opened costs the others time.
+
+        :raises OciError: the door does not open.
+        :raises Canceled:
+        """
+        count = self._idle.count(url.origin)
+        if self._idle_at_first is None:
+            self._idle_at_first = count
+        if count < most and self._idle_at_first < most // 2:
+            self._open(url, self.proxy_for(url)).done(reusable=True)
+
+    def _open(self, url: Url, proxy: Proxy | None) -> Connection:
+        tls = url.scheme == "https"
         sock = self.door.connect(
-            url.host,
-            url.port,
-            tls=url.scheme == "https",
-            timeout=self._connect_seconds,
-            check=self.cancel.check,
+            url.host, url.port, tls=tls, timeout=self._connect_seconds, check=self.cancel.check
         )
         return Connection(
-            sock, url=url, cancel=self.cancel, stall_seconds=self.stall_seconds, give_back=self._idle.keep
+            sock,
+            url=url,
+            cancel=self.cancel,
+            stall_seconds=self.stall_seconds,
+            give_back=self._idle.keep,
+            forwarded_by=proxy if proxy is not None and proxy.scheme == "http" and not tls else None,
         )
+
+    def proxy_for(self, url: Url) -> Proxy | None:
+        """The proxy by which a URL is asked, None where it is asked directly."""
+        return self.door.proxy_for(url.host, url.port, tls=url.scheme == "https")
+
+
+def _check_forwarded(response: Response, proxy: Proxy | None) -> None:
+    """A proxy that fetches for us may answer itself: 407 always is its own, 403 where it says who it is.
+
+    :raises OciError: ``proxy_error``; the answer is closed.
+    """
+    if proxy is None or response.status not in (403, 407):
+        return
+    server = (response.header("Server") or "").lower()
+    says_so = response.header("X-Squid-Error") or response.header("Proxy-Status") or "proxy" in server
+    if response.status == 407 or says_so:
+        response.close()
+        raise refused_by_proxy(proxy, response.url.authority, response.status)
 
 
 class Sending:
@@ -118,7 +179,10 @@ class Sending:
         self.url = url
 
     def send(self, piece: memoryview) -> None:
-        """:raises Broken:"""
+        """Send one piece of the body.
+
+        :raises ConnectionBroken:
+        """
         self._connection.send(piece)
 
     def spare(self) -> None:
@@ -136,13 +200,14 @@ class Sending:
                 self.send(anything[:missing])
                 missing -= min(missing, anything.nbytes)
             return None if missing else self.finish(seconds=max(0.05, deadline - time.monotonic()))
-        except (Broken, Malformed, Canceled):
+        except (ConnectionBroken, ProtocolError, Canceled):
             return None
 
     def finish(self, *, seconds: float | None = None) -> Response:
         """The answer, once all bytes are sent or :meth:`send` failed: servers say why before they close.
 
-        :raises Broken: there is none. :raises Malformed:
+        :raises ConnectionBroken: there is none.
+        :raises ProtocolError:
         """
         try:
             wait = self._seconds if seconds is None else seconds

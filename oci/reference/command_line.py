@@ -13,34 +13,38 @@ from typing import Final
 
 from oci.errors import gettext_noop
 from oci.redaction import MASK, scrub
-from oci.reference.grammar import InvalidReference, valid_tag
+from oci.reference.grammar import InvalidReference, tag_of, valid_tag
 
-NOTE_COMMAND: Final = gettext_noop("Understood as the command “%(command)s”.")
-NOTE_OPTION: Final = gettext_noop("The option %(option)s was left out.")
-NOTE_PLATFORM: Final = gettext_noop("Only the platform %(platform)s was asked for.")
-NOTE_VERSION: Final = gettext_noop("The version %(version)s of the chart is its tag.")
+NOTE_COMMAND: Final = gettext_noop("Read from the command “%(command)s”.")
+NOTE_OPTION: Final = gettext_noop("Ignored option: %(option)s")
+NOTE_PLATFORM: Final = gettext_noop("Only the platform %(platform)s is imported.")
+ONE_AT_A_TIME: Final = gettext_noop("Enter one image at a time. For a list of images, use a batch.")
+NOTE_VERSION: Final = gettext_noop("The chart version %(version)s is used as the tag.")
 
 _COMMANDS: Final = re.compile(
     r"(?P<before>(?:\$ |# )?(?:sudo )?"
-    r"(?P<command>(?:docker|podman|nerdctl|buildah|crane|img) (?:image )?pull"
+    r"(?P<command>(?:docker|podman|nerdctl|buildah|crane|img) (?:(?:-n|--namespace|--context)[ =][a-z0-9._-]+ )?"
+    r"(?:image )?pull"
     r"|(?:ctr|crictl) (?:-n [a-z0-9.]+ )?(?:images? )?pull|helm pull|FROM|from|(?:- )?image:) )(?P<rest>.*)",
     re.ASCII,
 )
-_SPACES: Final = re.compile(r"[ \t]+")
-#: A word as a shell reads it, in its quotes; a quote that nobody closed goes to the end.
-_WORD: Final = re.compile(r"""(?:[^ '"\\]|\\.?|'[^']*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z))+""")
+SPACES: Final = re.compile(r"[ \t]+")
+#: A word as a shell reads it, in its quotes; a quote that no one closed goes to the end.
+WORD: Final = re.compile(r"""(?:[^ '"\\]|\\.?|'[^']*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z))+""")
 _LONG: Final = re.compile(r"--[A-Za-z][A-Za-z0-9-]*")
 _STAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 #: Options whose value says what is wanted, and nothing else.
-_TELLING: Final = frozenset({"--platform", "--arch", "--os", "--variant", "--version"})
+_TELLING: Final = frozenset({"--platform", "--arch", "--os", "--variant", "--version", "--repo"})
+#: A repository of charts, without what could be a password.
+_REPO: Final = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._~%-]+)*/?", re.ASCII | re.IGNORECASE)
 #: Other options that take their value from the next word; all the rest stand alone or carry it after ``=``.
 _WITH_VALUE: Final = frozenset(
     {
         "--address", "--auth", "--authfile", "--ca-file", "--cert-dir", "--cert-file", "--config", "--creds",
         "--decryption-key", "--destination", "--dest-creds", "--host", "--hosts-dir", "--identity-token", "--key-file",
         "--keyring", "--label", "--max-concurrent-downloads", "--namespace", "--pass", "--passphrase-file",
-        "--password", "--pod-config", "--registry-token", "--repo", "--retry", "--retry-delay", "--snapshotter",
+        "--password", "--pod-config", "--registry-token", "--retry", "--retry-delay", "--snapshotter",
         "--src-creds", "--tlscacert", "--tlscert", "--tlskey", "--token", "--untardir", "--user", "--username",
         "-H", "-d", "-n", "-p", "-u",
     }
@@ -73,6 +77,7 @@ class _Reading:
     notes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     platforms: list[str] = field(default_factory=list)
     version: str = ""
+    repo: str = ""
     changed: bool = False
 
 
@@ -81,12 +86,12 @@ def read_command(text: str) -> Command | None:
 
     :raises InvalidReference: it names no image, or several.
     """
-    match = _COMMANDS.fullmatch(_SPACES.sub(" ", text))
+    match = _COMMANDS.fullmatch(SPACES.sub(" ", text))
     if match is None:
         return None
     read = _Reading()
     read.notes.append((NOTE_COMMAND, {"command": match["command"].removeprefix("- ").rstrip(":")}))
-    words = iter(_WORD.findall(match["rest"]))
+    words = iter(WORD.findall(match["rest"]))
     for word in words:
         if word.startswith("#"):
             read.changed = True  # A remark may say anything.
@@ -100,11 +105,11 @@ def read_command(text: str) -> Command | None:
             read.images.append(len(read.words))
             read.words.append(word)
     if len(read.images) != 1:
-        raise InvalidReference(gettext_noop("Paste one image at a time; a list of images goes into a batch."))
+        raise InvalidReference(ONE_AT_A_TIME)
     at = read.images[0]
     image = read.words[at].strip("`'\"")
     return Command(
-        image=_with_version(image, read) if match["command"] == "helm pull" else image,
+        image=_chart(image, read) if match["command"] == "helm pull" else image,
         before=match["before"] + "".join(f"{word} " for word in read.words[:at]),
         after="".join(f" {word}" for word in read.words[at + 1 :]),
         changed=read.changed,
@@ -139,26 +144,41 @@ def _take_option(read: _Reading, word: str, words: Iterator[str]) -> None:
         read.notes.append((NOTE_PLATFORM, {"platform": plain}))
     elif name == "--version" and plain:
         read.version = plain
+    elif name == "--repo" and plain:
+        if not _REPO.fullmatch(plain):
+            raise InvalidReference(
+                gettext_noop(
+                    "What follows --repo must be the address of a chart repository, without username and password."
+                )
+            )
+        read.repo = plain
     else:
         read.notes.append((NOTE_OPTION, {"option": name}))
 
 
 def _name_of(word: str) -> str:
-    """Of an option that may have its value glued to it."""
+    """The name of an option that may have its value glued to it."""
     if _FLAGS.fullmatch(word):
         return word
     match = _LONG.match(word)
     return match[0] if match else word[:2]
 
 
+def _chart(image: str, read: _Reading) -> str:
+    """What ``helm pull`` pulls: from a registry, or the chart of a repository that an option names."""
+    if read.repo and "://" not in image:
+        image = f"helm+{read.repo.rstrip('/')}/{image}"
+    return _with_version(image, read)
+
+
 def _with_version(image: str, read: _Reading) -> str:
-    """A chart's version is its tag in a registry, with ``_`` for ``+`` (helm.sh/docs/topics/registries)."""
+    """A chart's version is its tag in a registry."""
     if not read.version:
         return image
-    tag = read.version.replace("+", "_")
+    tag = tag_of(read.version)
     if not valid_tag(tag):
         raise InvalidReference(
-            gettext_noop("%(version)s is not one version of a chart. Name one, for example 6.5.0."),
+            gettext_noop("%(version)s is not an exact chart version. Enter one, for example 6.5.0."),
             version=scrub(read.version[:100]),
         )
     if ":" in image.rpartition("/")[2] or "@" in image:
@@ -178,6 +198,6 @@ _VARIABLE: Final = re.compile(r"(?<![^\s;&|'\"])([A-Za-z][A-Za-z0-9_]{0,63})=(?!
 
 
 def hide_passwords(text: str) -> str:
-    """A text that names no image that we understand, for the person who typed it and for nobody's records."""
+    """A text that names no image that we understand, for the person who typed it and for no one's records."""
     text = _OPTION.sub(rf"\1 {MASK}", text)
     return scrub(_VARIABLE.sub(rf"\1={MASK}", text))

@@ -36,14 +36,16 @@ def valid_repository(text: object) -> bool:
     )
 
 
-def valid_target_name(text: object) -> bool:
-    """Whether ``text`` may name an image inside a project: a repository's path."""
-    return valid_repository(text)
-
-
 def valid_tag(text: object) -> bool:
     """Whether ``text`` is a whole tag."""
     return isinstance(text, str) and _TAG.fullmatch(text) is not None
+
+
+def tag_of(version: str) -> str:
+    """A chart's version as Helm writes it in registries: a tag can't have the plus of a version
+    (https://helm.sh/docs/topics/registries/).
+    """
+    return version.replace("+", "_")
 
 
 def looks_like_registry(segment: str) -> bool:

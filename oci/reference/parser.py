@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oci import limits
-from oci.errors import gettext_noop
+from oci.errors import Note, gettext_noop
 from oci.reference.grammar import (
     IMAGE_ID,
     REGISTRY,
     InvalidReference,
     looks_like_registry,
+    tag_of,
     valid_repository,
     valid_tag,
-    valid_target_name,
 )
-from oci.reference.pasted import Note, unwrap
+from oci.reference.pasted import unwrap
 from oci.spec.digest import is_digest
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "read_pasted",
     "valid_repository",
     "valid_tag",
-    "valid_target_name",
 ]
 
 DOCKER_HUB: Final = "docker.io"
@@ -42,32 +42,44 @@ DOCKER_HUB_HOST: Final = "registry-1.docker.io"
 _DOCKER_HUB_NAMES: Final = frozenset({DOCKER_HUB, "index.docker.io", DOCKER_HUB_HOST})
 _OFFICIAL: Final = "library/"
 DEFAULT_TAG: Final = "latest"
+#: Before a chart of a Helm repository. Which hosts are reached by plain HTTP, the operators say, as of registries.
+CHART_SCHEME: Final = "helm+https://"
+_CHART: Final = re.compile(r"helm\+https?://", re.ASCII | re.IGNORECASE)
+#: The path of a Helm repository, any case: it is a web server's.
+_CHART_PATH: Final = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._~%-]+/)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A whole, normalised reference. ``tag`` is None only where a digest was given without one."""
+    """A whole, normalised reference. ``tag`` is None only where a digest was given without one.
+
+    :ivar is_chart: the last part of ``repository`` is a chart of the Helm repository at ``registry`` with the rest as
+        its path; ``tag`` is a version.
+    """
 
     registry: str
     repository: str
     tag: str | None
     digest: str | None
+    is_chart: bool = False
 
     def __str__(self) -> str:
         """The full form, which parses to the same reference again."""
-        return f"{self.registry}/{self.repository}{self._suffix}"
+        return f"{self.name}{self._suffix}"
 
     @property
-    def familiar(self) -> str:
-        """The short form that people know, which parses to the same reference again."""
-        if self.registry != DOCKER_HUB:
-            return str(self)
-        first, slash, rest = self.repository.partition("/")
-        if first == "library" and rest and "/" not in rest and (self._suffix or not IMAGE_ID.fullmatch(rest)):
-            return rest + self._suffix
-        if not slash or looks_like_registry(first):
-            return str(self)
-        return self.repository + self._suffix
+    def name(self) -> str:
+        """The full form without tag and digest."""
+        return f"{CHART_SCHEME if self.is_chart else ''}{self.registry}/{self.repository}"
+
+    @property
+    def lower_repository(self) -> str:
+        """In lower case, as names here and patterns of rules have it: the path of a Helm repository may be in any."""
+        return self.repository.lower() if self.is_chart else self.repository
+
+    def with_tag(self, tag: str) -> Reference:
+        """Another tag of the same repository."""
+        return replace(self, tag=tag, digest=None)
 
     @property
     def host(self) -> str:
@@ -75,14 +87,23 @@ class Reference:
         return connect_host(self.registry)
 
     @property
-    def wanted(self) -> str:
+    def identifier(self) -> str:
         """What to ask the registry for: the digest where there is one, else the tag."""
         return self.digest or self.tag or DEFAULT_TAG
 
     @property
     def default_target_name(self) -> str:
-        """The name inside a project when the user gives none: the repository without ``library/``."""
+        """The name inside a project when the user gives none: the repository without ``library/``, or the chart."""
+        if self.is_chart:
+            return self.repository.rpartition("/")[2]
         return self.repository.removeprefix(_OFFICIAL)
+
+    @property
+    def full_target_name(self) -> str:
+        """The name inside a project that says where the image is from: registry and repository, a port's colon
+        written ``__``.
+        """
+        return f"{self.registry.lower().replace(':', '__')}/{self.lower_repository}"
 
     @property
     def default_target_tag(self) -> str:
@@ -133,21 +154,17 @@ def parse_reference(text: str) -> Reference:
     :raises InvalidReference: with a sentence that says what is wrong and, where known, what was meant.
     """
     _refuse_at_sight(text)
-    named, at, digest = text.partition("@")
+    scheme = _CHART.match(text)
+    named, at, digest = text[scheme.end() if scheme else 0 :].partition("@")
     if at and not is_digest(digest):
         raise _bad_digest(digest)
-    registry, remainder = _split_registry(named)
-    repository, colon, tag = remainder.partition(":")
-    if colon and not valid_tag(tag):
-        raise _bad_tag(tag)
-    if registry == DOCKER_HUB and repository and "/" not in repository:
-        repository = _OFFICIAL + repository
-    _check_repository(repository)
+    registry, repository, tag = _read_chart(named) if scheme else _read_image(named)
     return Reference(
         registry=registry,
         repository=repository,
-        tag=tag if colon else (None if at else DEFAULT_TAG),
+        tag=tag if tag or at else DEFAULT_TAG,
         digest=digest if at else None,
+        is_chart=scheme is not None,
     )
 
 
@@ -156,7 +173,8 @@ def _refuse_at_sight(text: str) -> None:
         raise InvalidReference(gettext_noop("Enter an image reference, for example nginx:latest."))
     if len(text) > limits.REFERENCE_CHARS:
         raise InvalidReference(
-            gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
+            gettext_noop("An image reference can have at most %(limit)d characters."),
+            limit=limits.REFERENCE_CHARS,
         )
     if any(char.isspace() for char in text):
         raise InvalidReference(
@@ -166,26 +184,68 @@ def _refuse_at_sight(text: str) -> None:
         )
     if not text.isascii() or not text.isprintable():
         raise InvalidReference(
-            gettext_noop("An image reference has only plain letters, digits and . _ - / : @.")
+            gettext_noop("An image reference can contain only ASCII letters, digits and . _ - / : @.")
         )
     if IMAGE_ID.fullmatch(text):
         raise InvalidReference(
-            gettext_noop("This is an image ID, which no registry knows. Give the image's name.")
+            gettext_noop("This is an image ID, which registries don't know. Enter the image name.")
         )
     if is_digest(text):
         raise InvalidReference(
-            gettext_noop("This is a digest without a name. Give the image's name before it: name@%(digest)s"),
+            gettext_noop("This is a digest without a name. Put the image name before it: name@%(digest)s"),
             digest=text,
         )
+
+
+def _read_image(named: str) -> tuple[str, str, str | None]:
+    """Registry, repository and tag; None where it names no tag."""
+    registry, rest = _split_registry(named)
+    repository, tag = _split_tag(rest)
+    if registry == DOCKER_HUB and repository and "/" not in repository:
+        repository = _OFFICIAL + repository
+    _check_repository(repository)
+    return registry, repository, tag
+
+
+def _read_chart(named: str) -> tuple[str, str, str | None]:
+    """As :func:`_read_image`. A host always comes first, whatever it looks like; that of a web server has one name in
+    any case.
+    """
+    first, _, rest = named.partition("/")
+    _check_registry(first)
+    repository, tag = _split_tag(rest, is_version=True)
+    _check_chart(repository)
+    return first.lower(), repository, tag
+
+
+def _split_tag(rest: str, *, is_version: bool = False) -> tuple[str, str | None]:
+    repository, colon, tag = rest.partition(":")
+    if is_version:
+        tag = tag_of(tag)
+    if colon and not valid_tag(tag):
+        raise _bad_tag(tag)
+    return repository, tag if colon else None
 
 
 def _split_registry(named: str) -> tuple[str, str]:
     first, slash, rest = named.partition("/")
     if not slash or not looks_like_registry(first):
         return DOCKER_HUB, named
+    _check_registry(first)
+    return normalise_registry(first), rest
+
+
+def _check_chart(repository: str) -> None:
+    path, _, chart = repository.rpartition("/")
+    if len(repository) > limits.REPOSITORY_CHARS or not _CHART_PATH.fullmatch(f"{path}/" if path else ""):
+        raise InvalidReference(gettext_noop("%(path)s is not the path of a chart repository."), path=path)
+    _check_repository(chart)
+
+
+def _check_registry(first: str) -> None:
     match = REGISTRY.fullmatch(first)
     if match is None:
-        raise InvalidReference(gettext_noop("%(registry)s is not the address of a registry."), registry=first)
+        raise InvalidReference(gettext_noop("%(registry)s is not a registry address."), registry=first)
     port = match["port"]
     if port is not None and not _valid_port(port):
         raise InvalidReference(
@@ -195,9 +255,8 @@ def _split_registry(named: str) -> tuple[str, str]:
         _check_ipv6(match["host"])
     elif len(match["host"]) > limits.HOST_CHARS:
         raise InvalidReference(
-            gettext_noop("The name of a registry has at most %(limit)d characters."), limit=limits.HOST_CHARS
+            gettext_noop("A registry name can have at most %(limit)d characters."), limit=limits.HOST_CHARS
         )
-    return normalise_registry(first), rest
 
 
 def _valid_port(digits: str) -> bool:
@@ -210,28 +269,28 @@ def _check_ipv6(bracketed: str) -> None:
         ipaddress.IPv6Address(bracketed[1:-1])
     except ValueError:
         raise InvalidReference(
-            gettext_noop("%(registry)s is not the address of a registry."), registry=bracketed
+            gettext_noop("%(registry)s is not a registry address."), registry=bracketed
         ) from None
 
 
 def _check_repository(repository: str) -> None:
     if len(repository) > limits.REPOSITORY_CHARS:
         raise InvalidReference(
-            gettext_noop("The name of an image has at most %(limit)d characters."),
+            gettext_noop("An image name can have at most %(limit)d characters."),
             limit=limits.REPOSITORY_CHARS,
         )
     if valid_repository(repository):
         return
     if valid_repository(repository.lower()):
         raise InvalidReference(
-            gettext_noop("The name of an image is written in lower case: %(name)s"), name=repository.lower()
+            gettext_noop("Write the image name in lowercase: %(name)s"), name=repository.lower()
         )
     if not repository:
-        raise InvalidReference(gettext_noop("The name of the image is missing after the registry."))
+        raise InvalidReference(gettext_noop("The image name is missing after the registry."))
     raise InvalidReference(
         gettext_noop(
-            "%(name)s is not the name of an image: between slashes it has lower-case letters and digits, "
-            "joined by single dots, one or two underscores, or dashes."
+            "%(name)s is not a valid image name. Between slashes, use lowercase letters and digits, joined by "
+            "single dots, one or two underscores, or hyphens."
         ),
         name=repository,
     )
@@ -241,14 +300,14 @@ def _bad_digest(digest: str) -> InvalidReference:
     if digest.lower().startswith(("sha256:", "sha512:")):
         return InvalidReference(
             gettext_noop(
-                "The digest after @ is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits."
+                "The digest after @ must be sha256: and 64, or sha512: and 128 lowercase hexadecimal digits."
             )
         )
     if "/" in digest:
         # What stands before the @ may be a password: it is not repeated.
         return InvalidReference(
             gettext_noop(
-                "Leave the username and password out of the image reference; there are fields for them."
+                "Don't put a username and password in the image reference. Enter them in their own fields."
             )
         )
     return InvalidReference(
@@ -261,7 +320,7 @@ def _bad_tag(tag: str) -> InvalidReference:
         return InvalidReference(gettext_noop("The tag after the colon is missing."))
     return InvalidReference(
         gettext_noop(
-            "%(tag)s is not a tag: it has at most 128 letters, digits and . _ -, and begins with none of . -"
+            "%(tag)s is not a valid tag: use at most 128 letters, digits and . _ -, and don't begin with . or -"
         ),
         tag=tag,
     )

@@ -6,26 +6,26 @@ Text in, text out: the reference found is parsed strictly elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from oci import limits
-from oci.errors import gettext_noop
+from oci.errors import Note, gettext_noop
 from oci.reference.command_line import read_command
 from oci.reference.grammar import InvalidReference, looks_like_registry
+from oci.reference.run_commands import read_run
 
-#: A sentence template and its parameters.
-Note = tuple[str, Mapping[str, str]]
+NOTE_PAGE: Final = gettext_noop("Read from the page of %(reference)s on %(site)s.")
+NOTE_PREFIX: Final = gettext_noop("Ignored prefix: %(prefix)s")
 
-NOTE_PAGE: Final = gettext_noop("Understood as the page of %(reference)s at %(site)s.")
-NOTE_PREFIX: Final = gettext_noop("The prefix %(prefix)s was left out.")
-
-NO_IMAGE_PAGE: Final = gettext_noop("This page of %(site)s shows no single image.")
+NO_IMAGE_PAGE: Final = gettext_noop(
+    "This page on %(site)s doesn't show a single image. Open the page of one image."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PastedReference:
     """The text of a reference, how it was found, and the platforms that a command named.
 
     :ivar kept: the pasted text without what it held of passwords, for records; it is understood as the same.
@@ -37,35 +37,36 @@ class Found:
     platforms: tuple[str, ...] = ()
 
 
-def unwrap(text: str) -> Found:
+def unwrap(text: str) -> PastedReference:
     """Find the reference in pasted text.
 
     :raises InvalidReference: when the text is a URL or command that names no image.
     """
     if len(text) > limits.PASTED_CHARS:
         raise InvalidReference(
-            gettext_noop("An image reference has at most %(limit)d characters."), limit=limits.REFERENCE_CHARS
+            gettext_noop("An image reference can have at most %(limit)d characters."),
+            limit=limits.REFERENCE_CHARS,
         )
     typed, text = text, text.strip(" \t\r\n").strip("`'\"")
-    command = read_command(text)
+    command = read_command(text) or read_run(text)
     if command is None:
         inner = _read_url(text)
-        return Found(inner.reference, typed if inner.kept == text else inner.kept, inner.notes)
+        return PastedReference(inner.reference, typed if inner.kept == text else inner.kept, inner.notes)
     inner = _read_url(command.image)
     changed = command.changed or inner.kept != command.image
     kept = command.before + inner.kept + command.after if changed else typed
-    return Found(inner.reference, kept, command.notes + inner.notes, command.platforms)
+    return PastedReference(inner.reference, kept, command.notes + inner.notes, command.platforms)
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------
 _NAME: Final = re.compile(r"(?:\A|&)name=([^&]*)")
-#: Of a page's query, what says which image or how it is shown. The rest may be anybody's session.
+#: Of a page's query, what says which image or how it is shown. The rest may be anyone's session.
 _SHOWING: Final = re.compile(r"(?:context|name|ordering|page|page_size|tab)=[A-Za-z0-9_.-]{0,128}", re.ASCII)
 _FRAGMENT: Final = re.compile(r"[A-Za-z-]{0,32}", re.ASCII)
 _SCHEME: Final = re.compile(r"(?P<scheme>https?|docker|oci)://(?P<rest>.*)", re.ASCII | re.IGNORECASE)
 
 
-def _read_url(text: str) -> Found:
+def _read_url(text: str) -> PastedReference:
     match = _SCHEME.fullmatch(text)
     rest = match["rest"] if match else text
     for read_page in _PAGES:
@@ -73,20 +74,20 @@ def _read_url(text: str) -> Found:
         if found is not None:
             return replace(found, kept=_without_query(text))
     if match is None:
-        return Found(text, text)
+        return PastedReference(text, text)
     scheme = match["scheme"].lower()
     note: Note = (NOTE_PREFIX, {"prefix": f"{scheme}://"})
     if scheme in ("docker", "oci"):
-        return Found(rest, text, (note,))
+        return PastedReference(rest, text, (note,))
     rest = rest.removesuffix("/")
     first, slash, _ = rest.partition("/")
     if not slash or not looks_like_registry(first):
         raise InvalidReference(
             gettext_noop(
-                "This address names no image. An image has a registry and a name: ghcr.io/owner/name:tag"
+                "This address names no image. Enter a registry and a name, for example ghcr.io/owner/name:tag"
             )
         )
-    return Found(rest, text, (note,))
+    return PastedReference(rest, text, (note,))
 
 
 def _without_query(text: str) -> str:
@@ -102,8 +103,8 @@ def _without_query(text: str) -> str:
     )
 
 
-def _page(site: str, reference: str) -> Found:
-    return Found(reference, "", ((NOTE_PAGE, {"reference": reference, "site": site}),))
+def _page(site: str, reference: str) -> PastedReference:
+    return PastedReference(reference, "", ((NOTE_PAGE, {"reference": reference, "site": site}),))
 
 
 def _path_of(text: str, host: str) -> tuple[list[str], str] | None:
@@ -115,7 +116,7 @@ def _path_of(text: str, host: str) -> tuple[list[str], str] | None:
     return [segment for segment in path.split("/") if segment], query
 
 
-def _docker_hub(text: str) -> Found | None:
+def _docker_hub(text: str) -> PastedReference | None:
     parts = _path_of(text, "hub.docker.com")
     if parts is None:
         return None
@@ -136,7 +137,7 @@ def _docker_hub(text: str) -> Found | None:
     raise InvalidReference(NO_IMAGE_PAGE, site="Docker Hub")
 
 
-def _quay(text: str) -> Found | None:
+def _quay(text: str) -> PastedReference | None:
     parts = _path_of(text, "quay.io")
     if parts is None or parts[0][:1] != ["repository"]:
         return None
@@ -148,7 +149,7 @@ def _quay(text: str) -> Found | None:
     raise InvalidReference(NO_IMAGE_PAGE, site="Quay")
 
 
-def _github(text: str) -> Found | None:
+def _github(text: str) -> PastedReference | None:
     parts = _path_of(text, "github.com")
     if parts is None:
         return None
@@ -165,4 +166,35 @@ def _github(text: str) -> Found | None:
     return _page("GitHub", f"ghcr.io/{owner}/{name}".lower().replace("%2f", "/"))
 
 
-_PAGES: Final[tuple[Callable[[str], Found | None], ...]] = (_docker_hub, _quay, _github)
+def _amazon(text: str) -> PastedReference | None:
+    parts = _path_of(text, "gallery.ecr.aws")
+    if parts is None:
+        return None
+    match parts[0]:
+        case [alias, *names] if names:
+            return _page("Amazon ECR", "/".join(("public.ecr.aws", alias, *names)))
+    raise InvalidReference(NO_IMAGE_PAGE, site="Amazon ECR")
+
+
+def _gitlab(text: str) -> PastedReference | None:
+    """The list of a project's images; with a number behind it the page is of one whose name it doesn't tell."""
+    parts = _path_of(text, "gitlab.com")
+    if parts is None or "container_registry" not in parts[0]:
+        return None
+    match parts[0]:
+        case [*names, "-", "container_registry"] if len(names) > 1:
+            pass
+        case [*names, "container_registry"] if len(names) > 1:
+            pass
+        case _:
+            raise InvalidReference(NO_IMAGE_PAGE, site="GitLab")
+    return _page("GitLab", "/".join(("registry.gitlab.com", *names)).lower())
+
+
+_PAGES: Final[tuple[Callable[[str], PastedReference | None], ...]] = (
+    _docker_hub,
+    _quay,
+    _github,
+    _amazon,
+    _gitlab,
+)

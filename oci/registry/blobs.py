@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, Protocol
 
+from oci.cancel import CancelToken
 from oci.errors import OciError, gettext_noop
-from oci.http.connection import Broken, Malformed, Response
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
 from oci.registry.faults import RegistryError, digest_differs, size_differs
 from oci.registry.session import Scopes, Session
 from oci.spec.digest import digest_of, parse_digest
@@ -14,6 +16,19 @@ from oci.urls import Url
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/(?:([0-9]{1,19})|\*)", re.ASCII)
 _SKIP_BYTES: Final = 256 * 1024
+
+
+class NoRangesError(Exception):
+    """The source does not send exactly the range that it was asked for; the text says what it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes ``start`` to ``end`` (which is not one of them) of a blob of ``size`` bytes."""
+
+    start: int
+    end: int
+    size: int
 
 
 class ByteStream(Protocol):
@@ -55,6 +70,8 @@ class BlobStream:
         self._response = response
         self._skip = skip
         self.host = response.url.authority
+        #: What the server calls these bytes, empty where it does not; a weak name says nothing about bytes.
+        self.etag = (response.header("ETag") or "").strip() if skip == 0 else ""
         #: Bytes still to come by the server's own word, None when it did not say.
         self.length: int | None = None if response.length is None else response.length - skip
         self.offset = offset
@@ -67,13 +84,21 @@ class BlobStream:
         try:
             while self._skip:
                 piece = memoryview(bytearray(min(self._skip, _SKIP_BYTES)))
-                count = self._response.readinto(piece)
+                count = self._read(piece)
                 if not count:
-                    raise Broken("the body ended too early")
+                    raise ConnectionBroken("the body ended too early")
                 self._skip -= count
-            return self._response.readinto(view)
-        except (Broken, Malformed) as error:
+            return self._read(view)
+        except (ConnectionBroken, ProtocolError) as error:
             raise self._session.endpoint.translated(error, self._response.url) from error
+
+    def _read(self, view: memoryview) -> int:
+        """At the pace that is allowed."""
+        pace = self._session.pace
+        granted = pace.take(view.nbytes)
+        count = self._response.readinto(view[:granted])
+        pace.give_back(granted - count)
+        return count
 
     def close(self) -> None:
         self._response.close()
@@ -85,7 +110,8 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
     A server that ignores the range, or sends another one than was asked for, is read from the start and the
     first bytes are dropped: only an exact answer is spliced.
 
-    :raises RetryableError: :raises OciError: as :meth:`oci.registry.session.Session.request`.
+    :raises RetryableError:
+    :raises OciError: as :meth:`oci.registry.session.Session.accepted`.
     """
     url = session.url(f"/v2/{repository}/blobs/{digest}")
     try:
@@ -93,29 +119,48 @@ def open_blob(session: Session, repository: str, digest: str, offset: int, *, sc
     except RegistryError as refusal:
         if refusal.status != 404 or session.endpoint.role != "source":
             raise
-        template = gettext_noop("%(host)s does not have %(digest)s, which its own manifest names.")
+        template = gettext_noop("%(host)s doesn't have %(digest)s, which its own manifest lists.")
         raise OciError("source_error", template, host=session.endpoint.host, digest=digest) from None
 
 
 def _open(session: Session, url: Url, digest: str, offset: int, scopes: Scopes) -> BlobStream:
     if offset:
-        response = session.request(
-            "GET",
-            url,
-            scopes=scopes,
-            what=digest,
-            accept=(200, 206, 416),
-            headers=[("Accept", "*/*"), ("Range", f"bytes={offset}-")],
-        )
+        headers = [("Accept", "*/*"), ("Range", f"bytes={offset}-")]
+        response = session.ask("GET", url, scopes=scopes, headers=headers)
+        session.accepted(response, digest, 200, 206, 416)
         if response.status == 200:
             return BlobStream(session, response, skip=offset, offset=offset)
         if response.status == 206 and _starts_at(response, offset):
             return BlobStream(session, response, skip=0, offset=offset)
         response.close()
-    response = session.request(
-        "GET", url, scopes=scopes, what=digest, accept=(200,), headers=[("Accept", "*/*")]
+    response = session.ask("GET", url, scopes=scopes, headers=[("Accept", "*/*")])
+    return BlobStream(session, session.accepted(response, digest, 200), skip=offset, offset=offset)
+
+
+def open_range(
+    session: Session, repository: str, digest: str, span: Span, cancel: CancelToken, *, scopes: Scopes
+) -> BlobStream:
+    """Begin to read exactly ``span``, and nothing else.
+
+    :param cancel: ends this request alone.
+    :raises NoRangesError: another answer came: the whole, another range, or of another total; it was not read.
+    :raises RetryableError:
+    :raises OciError: as :meth:`oci.registry.session.Session.accepted`.
+    """
+    session = session.under(cancel)
+    headers = [("Accept", "*/*"), ("Range", f"bytes={span.start}-{span.end - 1}")]
+    response = session.ask(
+        "GET", session.url(f"/v2/{repository}/blobs/{digest}"), scopes=scopes, headers=headers
     )
-    return BlobStream(session, response, skip=offset, offset=offset)
+    session.accepted(response, digest, 200, 206, 416)
+    content_range = (response.header("Content-Range") or "").strip()
+    exact = content_range == f"bytes {span.start}-{span.end - 1}/{span.size}"
+    if response.status != 206 or not exact or response.length not in (None, span.end - span.start):
+        response.close()
+        raise NoRangesError(
+            f"{response.url.authority} answered {response.status} {content_range or 'without a range'}"
+        )
+    return BlobStream(session, response, skip=0, offset=span.start)
 
 
 def _starts_at(response: Response, offset: int) -> bool:
@@ -178,7 +223,7 @@ def _probe(session: Session, repository: str, digest: str, at: int, scopes: Scop
     if response.status == 206:
         try:
             one = response.read(1)
-        except (Broken, Malformed, OverflowError):
+        except (ConnectionBroken, ProtocolError, OverflowError):
             return None
         match = _CONTENT_RANGE.fullmatch((response.header("Content-Range") or "").strip())
         return None if len(one) != 1 else int(match[3]) if match and match[3] else -1

@@ -11,6 +11,7 @@ slow source makes the target wait. There each request is made of bytes that have
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from oci.http.connection import Response
@@ -27,8 +28,10 @@ LARGE_BYTES: Final = 16 * MIB
 #: refuse less than 5 MiB, CNCF Distribution takes any.
 GATHERED_BYTES: Final = 8 * MIB
 GATHERED_FOR_DISTRIBUTION: Final = MIB
+#: What comes quickly is gathered for this time, up to :data:`GATHERED_BYTES`: each request takes a while. Seconds.
+GATHERED_SECONDS: Final = 1.0
 #: More than this is not gathered, whatever the target asks for.
-MOST_GATHERED: Final = 64 * MIB
+MAX_GATHERED: Final = 64 * MIB
 #: For filling up; a cancel leaves a little more (see :mod:`oci.cancel`).
 FILL_SECONDS: Final = 0.6
 
@@ -57,7 +60,12 @@ class ChunkedUpload:
         return self._sending.url
 
     def send(self, piece: memoryview) -> None:
-        """:raises Broken: :raises RetryableError: :raises OciError: between two requests."""
+        """Send one piece, in further requests where one is full.
+
+        :raises ConnectionBroken:
+        :raises RetryableError:
+        :raises OciError: between two requests.
+        """
         while piece.nbytes:
             if not self._missing:
                 self._sending = self._begin()
@@ -66,7 +74,7 @@ class ChunkedUpload:
             try:
                 self._sending.send(part)
             except BaseException:
-                self._missing = 0  # Broken: nothing is left to be ended in good order.
+                self._missing = 0  # ConnectionBroken: nothing is left to be ended in good order.
                 raise
             self._missing -= part.nbytes
             if not self._missing:
@@ -98,15 +106,24 @@ class Gathered:
         self._upload = upload
         self._digest = digest
         usual = GATHERED_FOR_DISTRIBUTION if upload.is_distribution else GATHERED_BYTES
-        self._enough = min(max(usual, upload.least), MOST_GATHERED)
+        self._enough = min(max(usual, upload.least), MAX_GATHERED)
         self._bytes = bytearray()
+        self._sent_at = time.monotonic()
 
     def send(self, piece: memoryview) -> None:
-        """:raises RetryableError: :raises OciError: the target does not take what was gathered."""
+        """Keep one piece, and send all that is kept once it is enough.
+
+        :raises RetryableError:
+        :raises OciError: the target does not take what was gathered.
+        """
         self._bytes += piece
-        if len(self._bytes) >= self._enough:
+        count = len(self._bytes)
+        if count < self._enough:
+            return
+        if count >= GATHERED_BYTES or time.monotonic() - self._sent_at >= GATHERED_SECONDS:
             self._upload.patch(bytes(self._bytes))
             self._bytes.clear()
+            self._sent_at = time.monotonic()
 
     def commit(self) -> None:
         """The last bytes, and the end of the session."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import email.utils
 import threading
 import time
 from typing import Final
 
+from oci.cancel import CancelToken
 from oci.egress.door import split_url
+from oci.egress.tunnel import GONE, proxy_error
 from oci.errors import Note, OciError, gettext_noop
-from oci.http.connection import Broken, Malformed, Response
-from oci.http.transport import Headers, Sending, Transport
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
+from oci.http.transport import Headers, HttpTransport, Sending
 from oci.registry.error_body import read_warnings
-from oci.registry.faults import Role, broke, confused, stalled, unreachable
+from oci.registry.faults import RetryableError, Role, broke, confused, stalled, unreachable
 from oci.urls import Url
 
 USER_AGENT: Final = "registry-portal/0.1"
@@ -33,26 +36,32 @@ class Endpoint:
         base: Url,
         *,
         role: Role,
-        transport: Transport,
-        user_agent: str = USER_AGENT,
+        transport: HttpTransport,
     ) -> None:
         self.base = base
         self.host = base.authority
         self.role = role
         self.transport = transport
-        self._fixed = [("User-Agent", user_agent), ("Accept-Encoding", "identity")]
+        self._fixed = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity")]
         self._lock = threading.Lock()
         self._answered = False
         self.notes: list[Note] = []
 
+    def under(self, cancel: CancelToken) -> Endpoint:
+        """The same, for a part of the work that ``cancel`` can end alone."""
+        twin = copy.copy(self)
+        twin.transport = self.transport.under(cancel)
+        return twin
+
     def exchange(self, method: str, url: Url, headers: Headers, body: bytes | None = None) -> Response:
         """One request, one answer, whatever its status.
 
-        :raises RetryableError: the connection failed. :raises OciError: it cannot work.
+        :raises RetryableError: the connection failed.
+        :raises OciError: it cannot work.
         """
         try:
             response = self.transport.exchange(method, url, [*self._fixed, *headers], body)
-        except (Broken, Malformed, OciError) as error:
+        except (ConnectionBroken, ProtocolError, OciError) as error:
             raise self.translated(error, url) from error
         if url.origin == self.base.origin:
             self._answered = True
@@ -64,19 +73,20 @@ class Endpoint:
         """As :meth:`exchange`, for a body that follows in pieces."""
         try:
             return self.transport.begin(method, url, [*self._fixed, *headers], length)
-        except (Broken, Malformed, OciError) as error:
+        except (ConnectionBroken, ProtocolError, OciError) as error:
             raise self.translated(error, url) from error
 
     def translated(self, error: Exception, url: Url) -> Exception:
         """What a failure of a connection to ``url`` means here: :class:`RetryableError` or the final error."""
         host = url.authority
-        if isinstance(error, Broken):
-            return (
-                stalled(host, self.transport.stall_seconds)
-                if error.stalled
-                else broke(self.role, host, error.cause)
-            )
-        if isinstance(error, Malformed):
+        if isinstance(error, ConnectionBroken):
+            if error.stalled:
+                return stalled(host, self.transport.stall_seconds)
+            proxy = self.transport.proxy_for(url)
+            if proxy is not None:  # Which of the two it was can't be told.
+                return RetryableError(proxy_error(GONE, proxy, host, retryable=True, reason=error.cause))
+            return broke(self.role, host, error.cause)
+        if isinstance(error, ProtocolError):
             return confused(self.role, host, str(error))
         if isinstance(error, OciError):
             fault = unreachable(self.role, host, error)
@@ -94,7 +104,7 @@ class Endpoint:
         if url.scheme == "https" or url.origin == self.base.origin:
             return
         if self.base.scheme == "https" or not self.transport.door.allows_plain_http(url.host, url.port):
-            template = gettext_noop("%(host)s leads to %(other)s over plain HTTP, which is not allowed.")
+            template = gettext_noop("%(host)s redirects to %(other)s over plain HTTP, which is not allowed.")
             raise OciError("blocked_address", template, host=self.host, other=url.authority)
 
     def read_url(self, text: str, seen_at: Url | None = None) -> Url:
@@ -107,7 +117,7 @@ class Endpoint:
         except OciError as error:
             if error.code == "blocked_address":
                 raise
-            raise confused(self.role, self.host, "it sends an address that is no usable URL") from None
+            raise confused(self.role, self.host, "it sent an unusable URL") from None
 
     def note(self, note: Note) -> None:
         """Keep a sentence for people, each once."""

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Final
 
-from oci.http.connection import Broken, Malformed, Response
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
 from oci.limits import ERROR_BODY_BYTES, ERROR_TEXT_BYTES
 from oci.redaction import scrub
 from oci.registry.faults import ErrorBody
@@ -43,7 +43,7 @@ def read_error(response: Response) -> ErrorBody:
     """The codes and the text of an error answer, which then has ended. Never raises for what the body is."""
     try:
         raw = response.read(ERROR_BODY_BYTES)
-    except (OverflowError, Broken, Malformed):
+    except (OverflowError, ConnectionBroken, ProtocolError):
         return ErrorBody()
     text = raw.decode("utf-8", errors="replace")
     codes, message = _registry_errors(text)
@@ -53,8 +53,8 @@ def read_error(response: Response) -> ErrorBody:
 
 
 def _registry_errors(text: str) -> tuple[tuple[str, ...], str]:
-    """Of ``{"errors": [{"code", "message", "detail"}]}`` or of a token server's ``{"details"| "message":
-    …}``.
+    """Codes and sentence of ``{"errors": [{"code", "message", "detail"}]}`` or of a token server's ``{"details"|
+    "message": …}``.
     """
     try:
         document = json.loads(text)
@@ -64,8 +64,8 @@ def _registry_errors(text: str) -> tuple[tuple[str, ...], str]:
         return (), ""
     errors = document.get("errors")
     if not isinstance(errors, list):
-        said = [document.get(key) for key in ("details", "message", "error_description", "error")]
-        return (), next((word for word in said if isinstance(word, str)), "")
+        texts = [document.get(key) for key in ("details", "message", "error_description", "error")]
+        return (), next((word for word in texts if isinstance(word, str)), "")
     codes: list[str] = []
     words: list[str] = []
     for entry in errors[:10]:

@@ -27,8 +27,7 @@ Params = dict[str, str | int | float]
 
 RATE_LIMITED: Final = gettext_noop("Rate limit reached on %(host)s. It asks to wait until %(time)s.")
 RATE_LIMITED_LONG: Final = gettext_noop(
-    "Rate limit reached on %(host)s. It asks to wait until %(time)s, longer than the %(hours)d hours that an import "
-    "waits."
+    "Rate limit reached on %(host)s. It asks to wait until %(time)s; an import waits at most %(hours)d hours."
 )
 #: Seconds since the epoch of a moment that can still be written down in four digits.
 _LAST_MOMENT: Final = 253_402_214_400.0
@@ -49,6 +48,8 @@ class RetryableError(Exception):
     :param tries: at most so many tries for this kind of fault, whatever the budget says.
     :param at_once: the cure needs no pause (a fresh connection, a fresh presigned URL).
     :param limited: the server counts our requests: its wait is told as a rate limit.
+    :param is_cut: the connection ended: no failure, as long as bytes come in between. Silence is one, and people are
+        told of it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RetryableError(Exception):
         tries: int | None = None,
         at_once: bool = False,
         limited: bool = False,
+        is_cut: bool = False,
     ) -> None:
         super().__init__(error)
         self.error = error
@@ -66,6 +68,7 @@ class RetryableError(Exception):
         self.tries = tries
         self.at_once = at_once
         self.limited = limited
+        self.is_cut = is_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +90,14 @@ def _code(role: Role) -> Literal["source_error", "target_error"]:
 
 def broke(role: Role, host: str, cause: str) -> RetryableError:
     """A reset, a short body, a connection closed without an answer."""
-    template = gettext_noop("The connection to %(host)s broke: %(cause)s.")
-    return RetryableError(OciError(_code(role), template, retryable=True, host=host, cause=cause))
+    template = gettext_noop("The connection to %(host)s was lost: %(cause)s.")
+    error = OciError(_code(role), template, retryable=True, host=host, cause=cause)
+    return RetryableError(error, is_cut=True)
 
 
 def stalled(host: str, seconds: float) -> RetryableError:
     """No byte, in the direction that matters, for the stall time."""
-    template = gettext_noop("%(host)s stood still: no byte for %(seconds)s seconds.")
+    template = gettext_noop("%(host)s stopped responding: no data for %(seconds)s seconds.")
     return RetryableError(OciError("stalled", template, retryable=True, host=host, seconds=round(seconds)))
 
 
@@ -102,7 +106,7 @@ def unreachable(role: Role, host: str, error: OciError) -> Exception:
     pass.
     """
     if role == "target" and error.code in ("unreachable", "tls_error"):
-        template = gettext_noop("The target registry %(host)s cannot be reached: %(cause)s")
+        template = gettext_noop("Can't reach the target registry %(host)s: %(cause)s")
         error = OciError("target_error", template, retryable=error.retryable, host=host, cause=str(error))
     return RetryableError(error) if error.retryable else error
 
@@ -110,19 +114,19 @@ def unreachable(role: Role, host: str, error: OciError) -> Exception:
 def confused(role: Role, host: str, cause: str) -> OciError:
     """An answer that breaks the protocol."""
     code = "protocol_error" if role == "source" else "target_error"
-    return OciError(code, gettext_noop("%(host)s broke the protocol: %(cause)s."), host=host, cause=cause)
+    return OciError(code, gettext_noop("Invalid response from %(host)s: %(cause)s."), host=host, cause=cause)
 
 
 def digest_differs(host: str, wanted: str, got: str) -> RetryableError:
     """Bytes that are not what their name says. Asked for once more, then refused."""
     template = gettext_noop(
-        "%(host)s sent bytes that do not match their digest: %(wanted)s was asked for, %(got)s came."
+        "%(host)s sent data that doesn't match its digest: %(wanted)s was requested, %(got)s was received."
     )
     return RetryableError(OciError("digest_mismatch", template, host=host, wanted=wanted, got=got), tries=2)
 
 
 def size_differs(host: str, digest: str, wanted: int, got: int) -> RetryableError:
-    template = gettext_noop("%(host)s sent %(got)s bytes for %(digest)s, its manifest says %(wanted)s.")
+    template = gettext_noop("%(host)s sent %(got)s bytes for %(digest)s; its manifest says %(wanted)s.")
     error = OciError("digest_mismatch", template, host=host, digest=digest, wanted=wanted, got=got)
     return RetryableError(error, tries=2)
 
@@ -132,12 +136,12 @@ def asked_to_wait(host: str, seconds: float) -> OciError:
     :data:`oci.limits.MAX_WAIT_SECONDS` at the latest. The sentence says the time that the registry named.
     """
     until = min(time.time() + seconds, _LAST_MOMENT)
-    said: Params = {"host": host, "time": f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"}
+    values: Params = {"host": host, "time": f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M} UTC"}
     template = RATE_LIMITED
     if seconds > MAX_WAIT_SECONDS:
-        template, said["hours"] = RATE_LIMITED_LONG, round(MAX_WAIT_SECONDS / 3600)
+        template, values["hours"] = RATE_LIMITED_LONG, round(MAX_WAIT_SECONDS / 3600)
     return OciError(
-        "rate_limited", template, retryable=True, retry_after=min(seconds, MAX_WAIT_SECONDS), **said
+        "rate_limited", template, retryable=True, retry_after=min(seconds, MAX_WAIT_SECONDS), **values
     )
 
 
@@ -149,29 +153,32 @@ _SOURCE_REFUSALS: Final = {
             "Access denied: %(what)s doesn't exist on %(host)s, or is private and needs credentials%(detail)s"
         ),
     ),
-    403: ("forbidden", gettext_noop("%(host)s forbids access to %(what)s%(detail)s")),
-    404: ("not_found", gettext_noop("%(host)s has no %(what)s%(detail)s")),
-    429: ("rate_limited", gettext_noop("%(host)s limits the rate of requests (429 for %(what)s)%(detail)s")),
+    403: ("forbidden", gettext_noop("%(host)s denies access to %(what)s%(detail)s")),
+    404: ("not_found", gettext_noop("%(host)s doesn't have %(what)s%(detail)s")),
+    429: ("rate_limited", gettext_noop("Rate limit reached on %(host)s (status 429 for %(what)s)%(detail)s")),
 }
 #: What a 404 means where an image or a repository was asked for. The registry's own code says more than the status.
 IMAGE_NOT_FOUND: Final = gettext_noop("Image not found: %(what)s doesn't exist on %(host)s.")
+TAG_EXISTS: Final = gettext_noop("The tag %(tag)s already exists and points to a different image.")
+TAG_PROTECTED: Final = gettext_noop("The tag %(tag)s is protected and points to a different image.")
 _IMAGE_NOT_FOUND: Final = gettext_noop("Image not found: %(what)s doesn't exist on %(host)s%(detail)s")
 _REPOSITORY_NOT_FOUND: Final = gettext_noop(
     "Repository not found: %(what)s doesn't exist on %(host)s%(detail)s"
 )
 _SIGN_IN_REFUSED: Final = gettext_noop(
-    "The target registry %(host)s does not accept the portal's sign-in for %(what)s (status %(status)s)%(detail)s"
+    "The target registry %(host)s rejected the portal's credentials for %(what)s (status %(status)s)%(detail)s"
 )
 _TOO_LARGE: Final = gettext_noop(
-    "The target registry %(host)s refuses %(what)s as too large (413): a size limit there or in a proxy before it."
+    "The target registry %(host)s rejected %(what)s as too large (status 413). The registry, or a proxy in front "
+    "of it, limits the size."
 )
 _FULL_DISK: Final = gettext_noop(
     "The target registry %(host)s has no space left (status %(status)s for %(what)s)%(detail)s"
 )
 _TARGET_ANSWERED: Final = gettext_noop(
-    "The target registry %(host)s answered %(status)s for %(what)s%(detail)s"
+    "The target registry %(host)s answered with status %(status)s for %(what)s%(detail)s"
 )
-_SOURCE_ANSWERED: Final = gettext_noop("%(host)s answered %(status)s for %(what)s%(detail)s")
+_SOURCE_ANSWERED: Final = gettext_noop("%(host)s answered with status %(status)s for %(what)s%(detail)s")
 
 
 def _missing(what: str, body: ErrorBody, otherwise: str) -> tuple[str, str]:

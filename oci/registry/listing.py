@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from oci.errors import OciError, gettext_noop
-from oci.http.connection import Broken, Malformed, Response
+from oci.expiring import ExpiringSet
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
 from oci.limits import CHILDREN, LIST_NAMES, MIB, REPOSITORY_CHARS
-from oci.memory import bare, weight_of
+from oci.memory import bare, cost_of
 from oci.registry.faults import confused
+from oci.registry.moments import of_milliseconds
 from oci.registry.retry import Retrier
 from oci.registry.session import Scopes, Session
 from oci.spec import strict_json
+from oci.spec.digest import is_digest
 from oci.spec.manifest import Descriptor, parse_manifest
 from oci.spec.media_types import OCI_INDEX, bare_type
 from oci.urls import Url
@@ -36,25 +39,37 @@ _NO_REFERRERS: Final = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
 
 #: Of these, the ones of a server that does not know the path at all: they hold for every repository.
 _NO_SUCH_PATH: Final = frozenset({404, 405, 501})
-#: That a registry has no referrers API is believed for so long.
-_LACKING_SECONDS: Final = 600.0
-_lacking: Final[dict[tuple[str, str, int], float]] = {}
+#: Registries that have no referrers API at all, as anyone in this process found lately.
+LACKING: Final = ExpiringSet[tuple[str, str, int]](600.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Names of one page, and where the next is."""
+class TagFacts:
+    """What is told of a tag besides its name; empty where it is not told.
+
+    :param digest: of what the tag names.
+    :param updated_at: when the registry got it, or the tag was set.
+    """
+
+    digest: str = ""
+    updated_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """Names of one page, and where the next is; ``facts``: of those tags of which the list tells more."""
 
     names: tuple[str, ...]
     next: Url | None
+    facts: Mapping[str, TagFacts] = field(default_factory=dict)
 
 
-def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: str) -> Page:
+def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: str) -> ListingPage:
     """One page of ``tags/list`` or ``_catalog``.
 
     :param key: where the names are in the document.
     """
-    response = session.request("GET", url, scopes=scopes, what=what, accept=(200,))
+    response = session.accepted(session.ask("GET", url, scopes=scopes), what, 200)
     document = _read_json(session, response)
     further = next_page(session, response)
     found = document.get(key) if isinstance(document, dict) else None
@@ -64,13 +79,26 @@ def names_page(session: Session, url: Url, key: str, *, scopes: Scopes, what: st
         isinstance(name, str) and len(name) <= REPOSITORY_CHARS for name in found
     ):
         raise confused(session.endpoint.role, session.endpoint.host, "its list is not a list of names")
-    return Page(tuple(found), further)
+    return ListingPage(tuple(found), further, _facts(document))
+
+
+def _facts(document: object) -> dict[str, TagFacts]:
+    """Of Google's registries, which list the manifests of a repository beside its tags."""
+    manifests = document.get("manifest") if isinstance(document, dict) else None
+    facts: dict[str, TagFacts] = {}
+    for digest, said in manifests.items() if isinstance(manifests, dict) else ():
+        tags = said.get("tag") if isinstance(said, dict) else None
+        if not is_digest(digest) or not isinstance(tags, list):
+            continue
+        told = TagFacts(digest, of_milliseconds(said.get("timeUploadedMs")))
+        facts |= {tag: told for tag in tags if isinstance(tag, str)}
+    return facts
 
 
 def next_page(session: Session, response: Response) -> Url | None:
     """Where the ``Link`` header says that the next page is, if that is at the registry itself."""
     links = _LINK.findall(", ".join(response.header_values("Link"))[:20_000])
-    found = next((goal for goal, parameters in links if _IS_NEXT.search(parameters)), None)
+    found = next((target for target, parameters in links if _IS_NEXT.search(parameters)), None)
     if found is None:
         return None
     further = session.follow(response.url, found)
@@ -85,7 +113,7 @@ def referrers_page(
     if response.status in _NO_REFERRERS:
         # An API answers in JSON, about this repository; what is not JSON comes from a server that has no such path.
         if response.status in _NO_SUCH_PATH and not _is_json(response):
-            _remember_lack(session.endpoint.base.origin)
+            LACKING.add(session.endpoint.base.origin)
         response.discard()
         return None
     if response.status != 200:
@@ -98,27 +126,14 @@ def referrers_page(
     with session.documents.reading(is_kept=is_kept) as came:
         body = _read(session, response, came)
         try:
-            session.documents.check(weight_of(body), is_kept=is_kept)
+            session.documents.check(cost_of(body), is_kept=is_kept)
             if is_kept:
-                session.documents.hold(weight_of(body))
+                session.documents.reserve(cost_of(body))
             index = parse_manifest(body, OCI_INDEX, expected_digest=None)
         except OciError as error:
             del body
             raise bare(error) from None
     return index.manifests, next_page(session, response)
-
-
-def _remember_lack(origin: tuple[str, str, int]) -> None:
-    now = time.monotonic()
-    for other, until in list(_lacking.items()):
-        if until < now:
-            _lacking.pop(other, None)
-    _lacking[origin] = now + _LACKING_SECONDS
-
-
-def lacks_referrers_api(session: Session) -> bool:
-    """Whether the registry, asked by anyone in this process lately, had no referrers API at all."""
-    return _lacking.get(session.endpoint.base.origin, 0.0) > time.monotonic()
 
 
 def _is_json(response: Response) -> bool:
@@ -129,9 +144,9 @@ def _read(session: Session, response: Response, came: Callable[[int], None] = la
     try:
         return response.read(_PAGE_BYTES, came=came)
     except OverflowError:
-        template = gettext_noop("A list at %(host)s is larger than %(limit)d bytes.")
+        template = gettext_noop("A list from %(host)s is larger than %(limit)d bytes.")
         raise OciError("limit_exceeded", template, host=session.endpoint.host, limit=_PAGE_BYTES) from None
-    except (Broken, Malformed) as error:
+    except (ConnectionBroken, ProtocolError) as error:
         raise session.endpoint.translated(error, response.url) from error
 
 
@@ -141,13 +156,21 @@ def _read_json(session: Session, response: Response) -> object:
     except strict_json.BadJsonError as error:
         if error.too_large:
             raise OciError("limit_exceeded", error.template) from None
-        raise confused(session.endpoint.role, session.endpoint.host, "its list is not readable") from None
+        raise confused(session.endpoint.role, session.endpoint.host, "its list can't be read") from None
 
 
 def all_names(
     session: Session, retrier: Retrier, path: str, key: str, *, scopes: Scopes, what: str
 ) -> Iterator[str]:
-    """Names of all pages, read as far as someone looks; a list that goes in circles ends.
+    """Names of all pages, as :func:`all_pages`."""
+    for page in all_pages(session, retrier, path, key, scopes=scopes, what=what):
+        yield from page.names
+
+
+def all_pages(
+    session: Session, retrier: Retrier, path: str, key: str, *, scopes: Scopes, what: str
+) -> Iterator[ListingPage]:
+    """Pages with the names that none before them had, read as far as someone looks; a list that goes in circles ends.
 
     :raises OciError: ``limit_exceeded``: a source sends more names than are remembered.
     """
@@ -162,10 +185,10 @@ def all_names(
         size += sum(map(len, fresh))
         too_many = len(seen) + len(fresh) > LIST_NAMES or size > _NAMES_BYTES
         if too_many and session.endpoint.role == "source":
-            template = gettext_noop("A list at %(host)s has more than %(limit)d names.")
+            template = gettext_noop("A list from %(host)s has more than %(limit)d names.")
             raise OciError("limit_exceeded", template, host=session.endpoint.host, limit=LIST_NAMES)
         seen.update(fresh)
-        yield from fresh
+        yield ListingPage(tuple(fresh), page.next, page.facts)
         url = page.next if fresh else None
 
 

@@ -25,39 +25,23 @@ class RateLimit:
 
 
 class RateLimitStore(Protocol):
-    """Where rate limits are kept; a store that all workers share makes them all wait. ``account`` is empty
-    for anonymous.
+    """Where it is kept that a registry wants to be left alone; a store that all workers share makes them all wait.
+    ``account`` is empty for anonymous.
     """
 
-    def seen(
-        self, registry: str, account: str, *, limit: int, remaining: int, window: int, reset_at: float | None
-    ) -> None:
-        """What an answer said. ``reset_at``: seconds since the epoch, None when unknown."""
-
     def blocked_until(self, registry: str, account: str) -> float | None:
-        """Until when (seconds since the epoch) nobody should ask; None when anyone may."""
+        """Until when (seconds since the epoch) no one should ask; None when anyone may."""
 
     def block(self, registry: str, account: str, until: float) -> None:
         """The registry said to wait until then."""
 
 
 class LocalRateLimits:
-    """Of one process. Thread-safe."""
+    """The rate limits that one process knows. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._limits: dict[tuple[str, str], RateLimit] = {}
         self._until: dict[tuple[str, str], float] = {}
-
-    def seen(
-        self, registry: str, account: str, *, limit: int, remaining: int, window: int, reset_at: float | None
-    ) -> None:
-        with self._lock:
-            self._limits[registry, account] = RateLimit(limit, remaining, window)
-
-    def last(self, registry: str, account: str) -> RateLimit | None:
-        with self._lock:
-            return self._limits.get((registry, account))
 
     def blocked_until(self, registry: str, account: str) -> float | None:
         with self._lock:

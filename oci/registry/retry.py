@@ -19,9 +19,9 @@ from oci.errors import OciError, gettext_noop
 from oci.limits import (
     CANCEL_POLL_SECONDS,
     INLINE_WAIT_SECONDS,
+    MAX_RETRY_SECONDS,
     RETRY_BUDGET_SECONDS,
     RETRY_FIRST_SECONDS,
-    RETRY_MOST_SECONDS,
     TRIES,
 )
 from oci.registry.faults import RetryableError, asked_to_wait
@@ -33,11 +33,18 @@ OnWait = Callable[[str, dict[str, str | int | float], float], None]
 
 #: Bytes that must have moved since the last cut before it counts as the first one again.
 FORGIVING_BYTES: Final = 8 * 1024 * 1024
+#: New bytes since the last cut that make the next one no failure: it costs no try, no pause and nothing of the budget.
+#: So few that every line which moves at all gets on, so many that a source can't have us ask for each byte.
+PROGRESS_BYTES: Final = 64 * 1024
 #: What a rate limit without a Retry-After is worth, once waiting inline did not help.
 UNSAID_WAIT_SECONDS: Final = 120.0
 
 
 def no_wait_shown(_template: str, _params: dict[str, str | int | float], _until: float) -> None:
+    """For callers without an audience."""
+
+
+def no_retry_shown() -> None:
     """For callers without an audience."""
 
 
@@ -54,7 +61,7 @@ class RetryBudget:
         seconds: float = RETRY_BUDGET_SECONDS,
         tries: int = TRIES,
         first: float = RETRY_FIRST_SECONDS,
-        most: float = RETRY_MOST_SECONDS,
+        most: float = MAX_RETRY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.seconds = seconds
@@ -99,7 +106,7 @@ class Retrier:
         budget: RetryBudget,
         cancel: CancelToken,
         on_wait: OnWait = no_wait_shown,
-        on_retry: Callable[[], None] = lambda: None,
+        on_retry: Callable[[], None] = no_retry_shown,
         tries: int | None = None,
     ) -> None:
         self.budget = budget
@@ -109,12 +116,16 @@ class Retrier:
         self.tries = tries if tries is not None else budget.tries
 
     def attempts(self, stop: Callable[[], None] = lambda: None) -> Attempts:
-        """:param stop: raises when the operation has become pointless; looked at while waiting."""
+        """Counts the tries of one operation.
+
+        :param stop: raises when the operation has become pointless; looked at while waiting.
+        """
         return Attempts(self, stop)
 
-    def run(self, operation: Callable[[], T]) -> T:
+    def run(self, operation: Callable[[], T], *, before_retry: Callable[[], None] | None = None) -> T:
         """The result of ``operation``, tried again while it raises :class:`RetryableError` and the budget lasts.
 
+        :param before_retry: called before each try but the first; what it raises ends the tries.
         :raises OciError: the last failure, when no try is left.
         """
         with self.attempts() as attempts:
@@ -123,6 +134,8 @@ class Retrier:
                     return operation()
                 except RetryableError as again:
                     attempts.failed(again)
+                if before_retry is not None:
+                    before_retry()
 
 
 class Attempts:
@@ -156,13 +169,18 @@ class Attempts:
             self._failures = 0
             self._of_kind = Counter({kind: count for kind, count in self._of_kind.items() if not kind[1]})
 
-    def failed(self, again: RetryableError) -> None:
-        """Wait for the next try.
+    def failed(self, again: RetryableError, *, came: int = 0) -> None:
+        """Wait for the next try; not at all after a cut that followed progress.
 
+        :param came: new bytes since the last failure.
         :raises OciError: there is none: too many, too long, or no time left in the budget.
         """
         retrier = self._retrier
         retrier.cancel.check()
+        if again.is_cut and came >= PROGRESS_BYTES:
+            self._settle()
+            retrier.on_retry()
+            return
         self._failures += 1
         self._moved = 0
         if self._failures >= retrier.tries or self._too_often(again):
@@ -210,5 +228,5 @@ def _too_long(again: RetryableError, pause: float) -> OciError:
 def _why(again: RetryableError) -> tuple[str, dict[str, str | int | float]]:
     host = str(again.error.params.get("host", ""))
     if again.limited or again.retry_after is not None:
-        return gettext_noop("%(host)s asks to wait; going on in %(seconds)s seconds."), {"host": host}
-    return gettext_noop("%(host)s failed; trying again in %(seconds)s seconds."), {"host": host}
+        return gettext_noop("%(host)s asks to wait; continuing in %(seconds)s seconds."), {"host": host}
+    return gettext_noop("%(host)s failed; retrying in %(seconds)s seconds."), {"host": host}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from oci.cancel import CancelToken
@@ -11,13 +12,13 @@ from oci.errors import OciError, gettext_noop
 from oci.http.connection import Response
 from oci.http.transport import Headers, Sending
 from oci.limits import INLINE_WAIT_SECONDS, REDIRECTS
-from oci.memory import MemoryBudget
-from oci.registry.authenticator import AuthAttempt, SignIn
+from oci.registry.auth.authenticator import AuthAttempt, SignIn
 from oci.registry.endpoint import Endpoint
 from oci.registry.error_body import read_error
 from oci.registry.faults import RetryableError, asked_to_wait, confused, refused
-from oci.registry.rate_limit import RateLimit, RateLimitStore, read_rate_limit
-from oci.registry.retry import OnWait
+from oci.registry.options import ClientOptions
+from oci.registry.pace import Unpaced
+from oci.registry.rate_limit import RateLimit, read_rate_limit
 from oci.urls import Url, resolve
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -30,69 +31,60 @@ Scopes = Sequence[str]
 class Session:
     """Thread-safe; what :class:`oci.registry.client.RegistryClient` and the transfers are built on."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        sign_in: SignIn,
-        *,
-        registry: str,
-        rate_limits: RateLimitStore,
-        cancel: CancelToken,
-        on_wait: OnWait,
-        documents: MemoryBudget | None = None,
-    ) -> None:
-        self.documents = documents or MemoryBudget()
+    def __init__(self, endpoint: Endpoint, sign_in: SignIn, options: ClientOptions, *, registry: str) -> None:
+        self.documents = options.documents
+        self.pace = options.pace if endpoint.role == "source" else Unpaced()
         self.endpoint = endpoint
         self.sign_in = sign_in
         self.registry = registry
-        self.cancel = cancel
+        self.cancel = options.cancel
         self.rate_limit: RateLimit | None = None
-        self._rate_limits = rate_limits
-        self._on_wait = on_wait
+        self._rate_limits = options.rate_limits
+        self._on_wait = options.on_wait
+
+    def under(self, cancel: CancelToken) -> Session:
+        """The same, for a part of the work that ``cancel`` can end alone. Signing in is everyone's and goes on."""
+        twin = copy.copy(self)
+        twin.cancel, twin.endpoint = cancel, self.endpoint.under(cancel)
+        return twin
 
     def url(self, path: str) -> Url:
         """A path of the API as a URL, its query split off."""
         return resolve(self.endpoint.base, path)
 
-    def request(
-        self,
-        method: str,
-        url: Url,
-        *,
-        scopes: Scopes,
-        what: str,
-        accept: Collection[int],
-        headers: Headers = (),
-        body: bytes | None = None,
-    ) -> Response:
-        """The answer, if its status is in ``accept``.
+    def accepted(self, response: Response, what: str, *statuses: int) -> Response:
+        """The answer, if its status is one of these.
 
         :param what: the thing asked for, for messages.
-        :raises RetryableError: another try may help. :raises OciError: the registry refuses.
+        :raises RetryableError: another try may help.
+        :raises OciError: the registry refuses.
         """
-        response = self.ask(method, url, scopes=scopes, headers=headers, body=body)
-        if response.status in accept:
+        if response.status in statuses:
             return response
         raise self.refusal(response, what)
 
     def ask(
         self, method: str, url: Url, *, scopes: Scopes, headers: Headers = (), body: bytes | None = None
     ) -> Response:
-        """The answer, whatever its status, after redirects and sign-in."""
+        """The answer, whatever its status, after redirects and sign-in.
+
+        :raises RetryableError: another try may help.
+        :raises OciError: it cannot work.
+        """
         if self.sign_in.must_greet:
             self.greet()
-        bid = self.sign_in.bid(scopes)
+        auth = self.sign_in.attempt(scopes)
         hops = 0
         while True:
             own = url.origin == self.endpoint.base.origin
             if own:
                 self._mind_rate_limit()
-            authorization = bid.header() if own else None
+            authorization = auth.header() if own else None
             sent = [*headers, ("Authorization", authorization)] if authorization else list(headers)
             response = self.endpoint.exchange(method, url, sent, body)
             if own:
-                self._note_rate_limit(response)
-                if response.status == 401 and self._answers(bid, response):
+                self.rate_limit = read_rate_limit(response) or self.rate_limit
+                if response.status == 401 and self._answers(auth, response):
                     continue
             location = response.header("Location")
             if response.status not in _REDIRECTS or not location:
@@ -100,17 +92,18 @@ class Session:
             response.discard()
             hops += 1
             if hops > REDIRECTS:
-                raise confused(self.endpoint.role, self.endpoint.host, "it redirects in circles")
+                raise confused(self.endpoint.role, self.endpoint.host, "redirect loop")
             if response.status == 303 and method not in ("GET", "HEAD"):
                 raise confused(
-                    self.endpoint.role, self.endpoint.host, "it redirects a write to something else (303)"
+                    self.endpoint.role, self.endpoint.host, "a write was redirected with status 303"
                 )
             url = self.follow(url, location)
 
     def greet(self) -> None:
         """Ask the registry's root how it wants us to sign in; whether that works shows the first request.
 
-        :raises RetryableError: :raises OciError: as :meth:`request`.
+        :raises RetryableError:
+        :raises OciError: as :meth:`accepted`.
         """
         response = self.endpoint.exchange("GET", self.url("/v2/"), ())
         if response.status == 429 or response.status >= 500:
@@ -124,7 +117,7 @@ class Session:
         """
         authorization = None
         if url.origin == self.endpoint.base.origin:
-            authorization = self.sign_in.bid(scopes).header()
+            authorization = self.sign_in.attempt(scopes).header()
         sent = [*headers, ("Authorization", authorization)] if authorization else list(headers)
         return self.endpoint.begin(method, url, sent, length)
 
@@ -132,15 +125,15 @@ class Session:
         """After a 401 to a streamed body: get a new token for the next try; False when there is no other to
         show.
         """
-        bid = self.sign_in.bid(scopes)
-        bid.header()
-        return bid.answer(response)
+        auth = self.sign_in.attempt(scopes)
+        auth.header()
+        return auth.answer(response)
 
-    def _answers(self, bid: AuthAttempt, response: Response) -> bool:
+    def _answers(self, auth: AuthAttempt, response: Response) -> bool:
         """Something else to show was found for a 401, which is then done with; also when there is an error."""
         again = True
         try:
-            again = bid.answer(response)
+            again = auth.answer(response)
         finally:
             if again:
                 response.discard()
@@ -151,15 +144,15 @@ class Session:
 
         :raises OciError: nowhere that we go.
         """
-        goal = self.endpoint.read_url(location, url)
-        if url.scheme == "https" and goal.scheme != "https":
-            template = gettext_noop("%(host)s leads to %(other)s over plain HTTP, which is not allowed.")
-            raise OciError("blocked_address", template, host=url.authority, other=goal.authority)
-        self.endpoint.check_hop(goal)
-        return goal
+        target = self.endpoint.read_url(location, url)
+        if url.scheme == "https" and target.scheme != "https":
+            template = gettext_noop("%(host)s redirects to %(other)s over plain HTTP, which is not allowed.")
+            raise OciError("blocked_address", template, host=url.authority, other=target.authority)
+        self.endpoint.check_hop(target)
+        return target
 
     def refusal(self, response: Response, what: str) -> Exception:
-        """The error for an answer that nobody wanted; reads its body."""
+        """The error for an answer that no one wanted; reads its body."""
         retry_after = self.endpoint.retry_after(response)
         host = response.url.authority
         own = response.url.origin == self.endpoint.base.origin
@@ -183,21 +176,6 @@ class Session:
             return
         if seconds > INLINE_WAIT_SECONDS:
             raise asked_to_wait(self.endpoint.host, seconds)
-        template = gettext_noop("%(host)s asks to wait; going on in %(seconds)s seconds.")
+        template = gettext_noop("%(host)s asks to wait; continuing in %(seconds)s seconds.")
         self._on_wait(template, {"host": self.endpoint.host, "seconds": round(seconds, 1)}, until)
         self.cancel.wait(seconds)
-
-    def _note_rate_limit(self, response: Response) -> None:
-        seen = read_rate_limit(response)
-        if seen is None:
-            return
-        self.rate_limit = seen
-        reset_at = time.time() + seen.window if seen.window else None
-        self._rate_limits.seen(
-            self.registry,
-            self.sign_in.account,
-            limit=seen.limit,
-            remaining=seen.remaining,
-            window=seen.window,
-            reset_at=reset_at,
-        )

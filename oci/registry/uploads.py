@@ -13,7 +13,8 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from oci.errors import Canceled, OciError
-from oci.http.connection import Broken, Malformed, Response
+from oci.expiring import ExpiringSet
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
 from oci.http.transport import Sending
 from oci.registry.blobs import as_size
 from oci.registry.faults import RetryableError, confused
@@ -24,12 +25,10 @@ from oci.urls import Url
 _RANGE: Final = re.compile(r"(?:bytes[= ])?0-([0-9]{1,19})", re.ASCII)
 #: An answer that came before the body was sent is there already when sending fails.
 _EARLY_ANSWER_SECONDS: Final = 2.0
+#: CNCF Distribution, or what has it inside, as anyone in this process found lately: mounts from where it is told to,
+#: and from nowhere else.
+DISTRIBUTIONS: Final = ExpiringSet[tuple[str, str, int]](600.0)
 _OCTETS: Final = ("Content-Type", "application/octet-stream")
-
-
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """The registry made the blob visible without any upload."""
 
 
 class Answers(Protocol):
@@ -39,6 +38,15 @@ class Answers(Protocol):
     def url(self) -> Url: ...
 
     def finish(self, *, seconds: float | None = None) -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUpload:
+    """What it takes to go on with a session later, in another process."""
+
+    location: str
+    is_distribution: bool = False
+    least: int = 0
 
 
 class Upload:
@@ -92,7 +100,9 @@ class Upload:
         if held is not None and held != self.offset:
             raise RetryableError(
                 confused(
-                    self.session.endpoint.role, self.session.endpoint.host, "it holds another number of bytes"
+                    self.session.endpoint.role,
+                    self.session.endpoint.host,
+                    "it reports a different number of uploaded bytes",
                 )
             )
 
@@ -109,11 +119,11 @@ class Upload:
         response = self.session.ask("PATCH", self.location, scopes=self.scopes, headers=headers, body=piece)
         self._held_after(response, len(piece))
 
-    def broken(self, sending: Answers, error: Broken | Malformed) -> Exception:
+    def broken(self, sending: Answers, error: ConnectionBroken | ProtocolError) -> Exception:
         """Why sending failed: by the answer that came early, else by the connection."""
         try:
             response = sending.finish(seconds=_EARLY_ANSWER_SECONDS)
-        except (Broken, Malformed):
+        except (ConnectionBroken, ProtocolError):
             return self.session.endpoint.translated(error, sending.url)
         if response.status < 300:
             response.close()
@@ -136,6 +146,15 @@ class Upload:
         except OciError:
             response.close()
         response.discard()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the blob that it is for."""
+        return self._what
+
+    def keep(self) -> KeptUpload:
+        """For :func:`reopen_upload`."""
+        return KeptUpload(self.location.whole, self.is_distribution, self.least)
 
     def ask_offset(self) -> int | None:
         """What the session holds, None when it is lost or nothing worth keeping."""
@@ -165,7 +184,7 @@ class Upload:
     def _answer(self, sending: Sending) -> Response:
         try:
             return sending.finish()
-        except (Broken, Malformed) as error:
+        except (ConnectionBroken, ProtocolError) as error:
             raise self.session.endpoint.translated(error, sending.url) from error
 
     def _judge(self, response: Response, accept: tuple[int, ...]) -> Response:
@@ -176,12 +195,12 @@ class Upload:
             response.discard()
             if self._redirected is not None:
                 raise confused(
-                    self.session.endpoint.role, self.session.endpoint.host, "it redirects an upload twice"
+                    self.session.endpoint.role, self.session.endpoint.host, "redirect loop during an upload"
                 )
             self._redirected = self.session.follow(response.url, location)
             self.follows = True
             error = confused(
-                self.session.endpoint.role, self.session.endpoint.host, "it redirects an upload in circles"
+                self.session.endpoint.role, self.session.endpoint.host, "redirect loop during an upload"
             )
             raise RetryableError(error, at_once=True)
         own = response.url.origin == self.session.endpoint.base.origin
@@ -213,32 +232,67 @@ def _held(response: Response) -> int | None:
     return int(match[1]) + 1 if match else None
 
 
-def start_upload(
-    session: Session, repository: str, digest: str, *, scopes: Scopes, mount_from: str | None = None
-) -> Upload | Mounted:
-    """Begin a session, or have the blob mounted from ``mount_from`` where the registry agrees."""
-    path = f"/v2/{repository}/blobs/uploads/"
-    query = []
-    if mount_from is not None:
-        query = [f"mount={quote(digest, safe=':')}", f"from={quote(mount_from, safe='/')}"]
-    elif parse_digest(digest)[0] != "sha256":
-        query = [f"digest-algorithm={parse_digest(digest)[0]}"]
-    url = session.url(path + ("?" + "&".join(query) if query else ""))
-    accept = (201, 202) if mount_from is not None else (202, 201)
-    response = session.request("POST", url, scopes=scopes, what=digest, accept=accept, body=b"")
-    location = response.header("Location")
-    if response.status == 201 and mount_from is not None:
+def start_upload(session: Session, repository: str, digest: str, *, scopes: Scopes) -> Upload:
+    """Begin a session.
+
+    :raises RetryableError: another try may help.
+    :raises OciError: the registry refuses.
+    """
+    algorithm = parse_digest(digest)[0]
+    query = f"?digest-algorithm={algorithm}" if algorithm != "sha256" else ""
+    return _started(session, _post(session, repository, query, digest, scopes), digest, scopes)
+
+
+def mount_blob(
+    session: Session, repository: str, digest: str, from_repository: str, *, scopes: Scopes
+) -> Upload | None:
+    """Have a blob of another repository made visible; None once it is, else the session that was begun instead.
+
+    :raises RetryableError: another try may help.
+    :raises OciError: the registry refuses.
+    """
+    query = f"?mount={quote(digest, safe=':')}&from={quote(from_repository, safe='/')}"
+    response = _post(session, repository, query, digest, scopes)
+    if response.status == 201:
         response.discard()
-        return Mounted()
+        return None
+    return _started(session, response, digest, scopes)
+
+
+def _post(session: Session, repository: str, query: str, digest: str, scopes: Scopes) -> Response:
+    url = session.url(f"/v2/{repository}/blobs/uploads/{query}")
+    return session.accepted(session.ask("POST", url, scopes=scopes, body=b""), digest, 201, 202)
+
+
+def _started(session: Session, response: Response, digest: str, scopes: Scopes) -> Upload:
+    location = response.header("Location")
     if not location:
         response.discard()
-        raise confused(session.endpoint.role, session.endpoint.host, "it begins an upload without a Location")
-    goal = session.follow(response.url, location)
+        raise confused(session.endpoint.role, session.endpoint.host, "an upload has no Location")
+    target = session.follow(response.url, location)
     least = as_size(response.header("OCI-Chunk-Min-Length"))
-    distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in goal.query
+    distribution = response.header("Docker-Upload-UUID") is not None and "_state=" in target.query
     response.discard()
-    upload = Upload(session, scopes, goal, what=digest)
+    if distribution:
+        DISTRIBUTIONS.add(session.endpoint.base.origin)
+    upload = Upload(session, scopes, target, what=digest)
     upload.is_distribution, upload.least = distribution, least
+    return upload
+
+
+def reopen_upload(
+    session: Session, repository: str, digest: str, kept: KeptUpload, *, scopes: Scopes
+) -> Upload | None:
+    """A session that an earlier attempt left, with what it holds; None where the registry has lost it."""
+    location = session.endpoint.read_url(kept.location)
+    if location.origin != session.endpoint.base.origin:
+        return None
+    upload = Upload(session, scopes, location, what=digest)
+    upload.is_distribution, upload.least = kept.is_distribution, kept.least
+    held = upload.ask_offset()
+    if held is None:
+        return None
+    upload.offset = held
     return upload
 
 

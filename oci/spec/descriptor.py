@@ -54,24 +54,28 @@ class Descriptor:
 
     @property
     def is_attestation(self) -> bool:
-        """A statement about another child of the same index, made by BuildKit; it runs nowhere."""
+        """Whether it says that it is a statement about another child of the same index, made by BuildKit."""
         if self.annotations.get(ATTESTATION_TYPE) == _ATTESTATION:
             return True
         return ATTESTATION_OF in self.annotations and self.platform is not None and self.platform.is_unknown
 
     @property
+    def runs_nowhere(self) -> bool:
+        """An attestation for ``unknown/unknown``, which no runtime takes. The annotation alone proves nothing: who
+        writes the index can put it on an image.
+        """
+        return self.is_attestation and self.platform is not None and self.platform.is_unknown
+
+    @property
     def attests(self) -> str | None:
-        """The digest of the child that an attestation is about."""
+        """The digest of the child that an attestation is about; None where it claims a platform of its own."""
         digest = self.annotations.get(ATTESTATION_OF)
-        return digest if self.is_attestation and is_digest(digest) else None
+        claims = self.platform is not None and not self.platform.is_unknown
+        return digest if self.is_attestation and not claims and is_digest(digest) else None
 
     @property
     def is_index(self) -> bool:
         return self.media_type in media_types.INDEX_TYPES
-
-    @property
-    def is_manifest(self) -> bool:
-        return media_types.is_manifest_type(self.media_type)
 
 
 def as_object(value: Json, known_keys: frozenset[str]) -> dict[str, Json]:
@@ -81,11 +85,15 @@ def as_object(value: Json, known_keys: frozenset[str]) -> dict[str, Json]:
     check.
     """
     if not isinstance(value, dict):
-        raise refuse(gettext_noop("The manifest is malformed: an object is missing where one belongs."))
+        raise refuse(
+            gettext_noop("The manifest is malformed: it has another value where an object is required.")
+        )
     for key in value:
         folded = key.casefold()
         if folded in known_keys and not _written_exactly(key, folded):
-            raise refuse(gettext_noop("The manifest is malformed: the key %(key)s is misspelt."), key=folded)
+            raise refuse(
+                gettext_noop("The manifest is malformed: the key %(key)s is misspelled."), key=folded
+            )
     return value
 
 
@@ -131,10 +139,10 @@ def read_annotations(value: Json) -> Mapping[str, str]:
     if value is None:
         return _NOTHING
     if not isinstance(value, dict):
-        raise refuse(gettext_noop("The manifest is malformed: its annotations are not texts."))
+        raise refuse(gettext_noop("The manifest is malformed: its annotations are not strings."))
     texts = {key: text for key, text in value.items() if isinstance(text, str)}
     if len(texts) != len(value):
-        raise refuse(gettext_noop("The manifest is malformed: its annotations are not texts."))
+        raise refuse(gettext_noop("The manifest is malformed: its annotations are not strings."))
     return MappingProxyType(texts)
 
 
@@ -143,7 +151,9 @@ def read_text(value: Json) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise refuse(gettext_noop("The manifest is malformed: something else stands where a text belongs."))
+        raise refuse(
+            gettext_noop("The manifest is malformed: it has another value where a string is required.")
+        )
     return value
 
 
@@ -151,7 +161,9 @@ def _read_texts(value: Json) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise refuse(gettext_noop("The manifest is malformed: something else stands where a text belongs."))
+        raise refuse(
+            gettext_noop("The manifest is malformed: it has another value where a string is required.")
+        )
     return tuple(read_text(item) for item in value)
 
 

@@ -6,7 +6,6 @@ A digest enters URLs and file names, so it is matched whole and ASCII-only befor
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from typing import Final
 
@@ -45,28 +44,3 @@ def digest_of(content: Buffer, *, algorithm: str = "sha256") -> str:
         message = f"unknown digest algorithm {algorithm!r}"
         raise ValueError(message)
     return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
-
-
-class Hasher:
-    """A running hash that knows what it should come to, and counts what went by."""
-
-    __slots__ = ("_hash", "algorithm", "expected", "size")
-
-    def __init__(self, digest: str) -> None:
-        self.algorithm, _ = parse_digest(digest)
-        self.expected = digest
-        self.size = 0
-        self._hash = hashlib.new(self.algorithm)
-
-    def update(self, piece: Buffer) -> None:
-        self._hash.update(piece)
-        self.size += memoryview(piece).nbytes
-
-    @property
-    def digest(self) -> str:
-        """The digest of what was seen so far."""
-        return f"{self.algorithm}:{self._hash.hexdigest()}"
-
-    def matches(self) -> bool:
-        """Whether what was seen so far is exactly what was expected."""
-        return hmac.compare_digest(self.digest, self.expected)

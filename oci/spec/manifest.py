@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from oci import limits
 from oci.errors import OciError, gettext_noop
-from oci.memory import weight_of
+from oci.memory import cost_of
 from oci.spec import media_types
 from oci.spec.descriptor import Descriptor, as_object, read_annotations, read_descriptor, read_text, refuse
 from oci.spec.digest import digest_of, parse_digest
@@ -73,9 +73,9 @@ class Manifest:
         return self.kind == "index"
 
     @property
-    def weight(self) -> int:
+    def cost(self) -> int:
         """Bytes of memory that it takes, roughly and rather too many."""
-        return weight_of(self.body)
+        return cost_of(self.body)
 
     @property
     def artifact(self) -> str:
@@ -107,13 +107,13 @@ def parse_manifest(body: bytes, content_type: str | None, *, expected_digest: st
     for key in _FOREIGN_KEYS[kind]:
         if key in document:
             raise refuse(
-                gettext_noop("The manifest says two things at once: it is an %(kind)s and has %(key)s."),
+                gettext_noop("The manifest contradicts itself: it is an %(kind)s but has %(key)s."),
                 kind=kind,
                 key=key,
             )
     config = document.get("config")
     if kind == "image" and config is None:
-        raise refuse(gettext_noop("The manifest is malformed: it names no configuration."))
+        raise refuse(gettext_noop("The manifest is malformed: it has no configuration."))
     subject = document.get("subject")
     manifest = Manifest(
         body=body,
@@ -140,7 +140,7 @@ def check_bytes(claimed: int) -> None:
     if claimed > limits.IMAGE_BYTES:
         raise OciError(
             "limit_exceeded",
-            gettext_noop("The image claims %(claimed)s bytes; at most %(limit)d are allowed."),
+            gettext_noop("The image declares a size of %(claimed)s bytes; at most %(limit)d are allowed."),
             # A text: the number may be larger than what a database's JSON holds.
             claimed=str(claimed),
             limit=limits.IMAGE_BYTES,
@@ -153,7 +153,9 @@ def _checked_digest(body: bytes, expected: str | None) -> str:
     if expected is not None and digest != expected:
         raise OciError(
             "digest_mismatch",
-            gettext_noop("The manifest %(expected)s arrived with other content: its digest is %(digest)s."),
+            gettext_noop(
+                "The content received for the manifest %(expected)s is different: its digest is %(digest)s."
+            ),
             expected=expected,
             digest=digest,
         )
@@ -173,24 +175,24 @@ def _media_type(document: dict[str, Json], content_type: str) -> str:
     if content_type in media_types.SCHEMA1_TYPES or (version == 1 and not isinstance(version, bool)):
         raise refuse(
             gettext_noop(
-                "The image has only a Docker schema 1 manifest, a format given up in 2017. "
-                "Push it again with a current tool."
+                "The image has only a Docker schema 1 manifest, a format that was deprecated in 2017. Push the "
+                "image again with a current tool."
             )
         )
     if version != 2 or not isinstance(version, int):
         raise refuse(gettext_noop("The manifest is malformed: its schemaVersion is not 2."))
-    said = document.get("mediaType")
-    media_type = read_text(said)
+    declared = document.get("mediaType")
+    media_type = read_text(declared)
     generic = content_type in media_types.GENERIC_TYPES
-    if said is not None and not generic and media_type != content_type:
+    if declared is not None and not generic and media_type != content_type:
         raise refuse(
             gettext_noop(
-                "The registry sent the manifest as %(content_type)s, but it says that it is %(media_type)s."
+                "The registry sent the manifest as %(content_type)s, but the manifest declares %(media_type)s."
             ),
             content_type=content_type[:255],
             media_type=media_type[:255],
         )
-    if said is None:
+    if declared is None:
         media_type = content_type if not generic else _guess(document)
     if media_type not in media_types.MANIFEST_TYPES:
         raise refuse(
@@ -217,7 +219,7 @@ def _read_list(document: dict[str, Json], key: str, most: int) -> tuple[Descript
     if len(entries) > most:
         raise OciError(
             "limit_exceeded",
-            gettext_noop("The manifest names %(count)d %(key)s; at most %(limit)d are allowed."),
+            gettext_noop("The manifest has %(count)d %(key)s; at most %(limit)d are allowed."),
             count=len(entries),
             key=key,
             limit=most,

@@ -14,6 +14,8 @@ DOCKER_SCHEMA1_SIGNED: Final = "application/vnd.docker.distribution.manifest.v1+
 
 OCI_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
+#: Of a chart (helm.sh/docs/topics/registries, "Helm chart manifest").
+HELM_CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
 #: The configuration of an artifact that needs none: ``{}``.
 OCI_EMPTY: Final = "application/vnd.oci.empty.v1+json"
 EMPTY_JSON: Final = b"{}"

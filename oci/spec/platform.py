@@ -54,7 +54,7 @@ class Platform:
         if match is None:
             raise OciError(
                 "invalid_reference",
-                gettext_noop("A platform is written like linux/amd64 or linux/arm/v7."),
+                gettext_noop("Enter a platform such as linux/amd64 or linux/arm/v7."),
             )
         return cls(match["os"], match["architecture"], match["variant"] or "", match["version"] or "")
 

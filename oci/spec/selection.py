@@ -1,20 +1,25 @@
-"""A choice of platforms from an index, and the index that is left of it."""
+"""A choice of platforms from an index, looking into children whose entry names none, and the index that is left."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, cast
 
 from oci.errors import OciError, gettext_noop
+from oci.limits import INDEX_DEPTH
 from oci.spec.descriptor import Descriptor, read_platform
 from oci.spec.manifest import Manifest, parse_manifest
 from oci.spec.platform import Platform
 from oci.spec.strict_json import BadJsonError, Json, dump, load
 
-_NO_SUCH_PLATFORM: Final = gettext_noop("The image has no platform %(platform)s; it has %(available)s.")
-_NONE_NAMED: Final = gettext_noop("The image has no platform %(platform)s; it names none.")
+_NO_SUCH_PLATFORM: Final = gettext_noop(
+    "The image is not available for %(platform)s, only for %(available)s."
+)
+_NONE_NAMED: Final = gettext_noop("The image is not available for %(platform)s: it declares no platforms.")
+_OTHER_PLATFORM: Final = gettext_noop("The image is for %(available)s; %(platform)s was requested.")
+_NO_PLATFORM: Final = gettext_noop("The image doesn't declare a platform; %(platform)s was requested.")
 _NOTHING_KNOWN: Final[Mapping[str, Sequence[Platform]]] = MappingProxyType({})
 
 
@@ -32,7 +37,7 @@ class Selection:
 
 def platform_names(manifests: Iterable[Descriptor]) -> tuple[str, ...]:
     """Platforms that children name, each once and in order; attestations run nowhere and are left out."""
-    named = (child.platform for child in manifests if not child.is_attestation)
+    named = (child.platform for child in manifests if not child.runs_nowhere)
     return tuple(dict.fromkeys(str(platform) for platform in named if platform and not platform.is_unknown))
 
 
@@ -65,19 +70,105 @@ def choose(
         if not met:
             raise _no_such_platform(wish, [platform for _, platform in offers])
         chosen |= met
-    images = tuple(child for child in index.manifests if child.digest in chosen and not child.is_attestation)
-    children = tuple(
-        child
-        for child in index.manifests
-        if (child.attests if child.is_attestation else child.digest) in chosen
-    )
+    images = tuple(child for child in index.manifests if child.digest in chosen and not child.runs_nowhere)
+    children = tuple(child for child in index.manifests if child.digest in chosen or child.attests in chosen)
     return Selection(images, children, complete=len(children) == len(index.manifests))
+
+
+class PlatformChoice:
+    """Chooses from each index of an image; :data:`oci.copy.manifest_tree.Choose`.
+
+    :param wanted: at least one.
+    :param fetch: a manifest by its digest; remembers, for the tree reads it again.
+    :param platform_of: the platform of an image by its configuration.
+    :param if_any: what names no platform at all is taken whole.
+    :param before: told of an image before ``platform_of`` is asked for it, with the indexes by which it was met, the
+        outermost first; what it raises ends the choice.
+    """
+
+    def __init__(
+        self,
+        wanted: Sequence[Platform],
+        *,
+        fetch: Callable[[str], Manifest],
+        platform_of: Callable[[Manifest], Platform | None],
+        if_any: bool = False,
+        before: Callable[[Manifest, Sequence[Manifest]], None] = lambda _image, _above: None,
+    ) -> None:
+        self._wanted = wanted
+        self._if_any = if_any
+        self._fetch = fetch
+        self._platform_of = platform_of
+        #: By digest: a small index may name the same child a thousand times, and that child its own.
+        self._found: dict[str, list[Platform]] = {}
+        self._before = before
+        #: The indexes above each manifest that was met.
+        self._above: dict[str, tuple[Manifest, ...]] = {}
+
+    def __call__(self, index: Manifest, depth: int) -> Sequence[Descriptor]:
+        self._note_children(index)
+        known = {
+            child.digest: self._platforms_below(child.digest, depth + 1)
+            for child in index.manifests
+            if child.platform is None
+        }
+        if self._if_any and not _offers(index, known):
+            return index.manifests
+        wanted = self._wanted
+        if depth > 1:
+            # The outermost index has seen to it that each wish is met somewhere.
+            named = dict.fromkeys((child.digest, child.platform) for child in index.manifests)
+            offered = [each for digest, platform in named for each in (platform, *known.get(digest, ()))]
+            wanted = [wish for wish in wanted if any(each and is_wanted(each, [wish]) for each in offered)]
+        return choose(index, wanted, known=known).children
+
+    def check_image(self, image: Manifest) -> None:
+        """For a reference that leads to one image and no index.
+
+        :raises OciError: ``not_found`` when it is not for every wanted platform.
+        """
+        platform = self._platform_of(image)
+        if platform is None and self._if_any:
+            return
+        for wish in self._wanted:
+            if platform is None:
+                raise OciError("not_found", _NO_PLATFORM, platform=wish.detailed)
+            if not is_wanted(platform, [wish]):
+                raise OciError(
+                    "not_found", _OTHER_PLATFORM, platform=wish.detailed, available=platform.detailed
+                )
+
+    def _platforms_below(self, digest: str, depth: int) -> list[Platform]:
+        if digest not in self._found:
+            self._found[digest] = self._platforms_in(self._fetch(digest), depth)
+        return self._found[digest]
+
+    def _platforms_in(self, manifest: Manifest, depth: int) -> list[Platform]:
+        if not manifest.is_index:
+            self._before(manifest, self._above[manifest.digest])
+            platform = self._platform_of(manifest)
+            return [platform] if platform else []
+        if depth > INDEX_DEPTH:
+            return []
+        self._note_children(manifest)
+        found: dict[Platform, None] = {}
+        for child in manifest.manifests:
+            if child.runs_nowhere:
+                continue
+            here = [child.platform] if child.platform else self._platforms_below(child.digest, depth + 1)
+            found.update(dict.fromkeys(here))
+        return list(found)
+
+    def _note_children(self, index: Manifest) -> None:
+        above = (*self._above.get(index.digest, ()), index)
+        for child in index.manifests:
+            self._above.setdefault(child.digest, above)
 
 
 def _offers(index: Manifest, known: Mapping[str, Sequence[Platform]]) -> list[tuple[str, Platform]]:
     """Digest and platform of each child, each pair once: a small index may name the same child a thousand times."""
     named = dict.fromkeys(
-        (child.digest, child.platform) for child in index.manifests if not child.is_attestation
+        (child.digest, child.platform) for child in index.manifests if not child.runs_nowhere
     )
     return [
         (digest, each)

@@ -30,25 +30,26 @@ class BadJsonError(ValueError):
         self.too_large = too_large
 
 
-def load(body: bytes) -> Json:
+def load(body: bytes, *, most_values: int = limits.JSON_VALUES) -> Json:
     """Parse a JSON text strictly.
 
+    :param most_values: in it.
     :raises BadJsonError: with the reason; the size of ``body`` is the caller's to bound.
     """
     if len(body) > limits.JSON_WIDE_BYTES and (not body.isascii() or b"\\u" in body):
         raise BadJsonError(
-            gettext_noop("The registry's answer is beyond a limit: so much text has to be plain ASCII."),
+            gettext_noop("The registry's response exceeds a limit: a text of this size must be plain ASCII."),
             too_large=True,
         )
     try:
         text = body.decode("utf-8", "strict")
     except UnicodeDecodeError:
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: it is not UTF-8.")) from None
+        raise BadJsonError(gettext_noop("Can't read the registry's response: it is not UTF-8.")) from None
     if text.startswith("\ufeff"):
         raise BadJsonError(
-            gettext_noop("The registry's answer can't be read: it begins with a byte order mark.")
+            gettext_noop("Can't read the registry's response: it begins with a byte order mark.")
         )
-    _check_structure(text)
+    _check_structure(text, most_values)
     try:
         value: Json = json.loads(
             text,
@@ -60,7 +61,7 @@ def load(body: bytes) -> Json:
     except BadJsonError:
         raise
     except ValueError:
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: it is not JSON.")) from None
+        raise BadJsonError(gettext_noop("Can't read the registry's response: it is not JSON.")) from None
     _check_strings(value)
     return value
 
@@ -70,7 +71,7 @@ def dump(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
-def _check_structure(text: str) -> None:
+def _check_structure(text: str, most_values: int) -> None:
     """Depth and number of values, found without recursion and before anything is built."""
     depth = values = 0
     for match in _STRING_OR_STRUCTURE.finditer(text):
@@ -84,12 +85,12 @@ def _check_structure(text: str) -> None:
             values += 1
         if depth > limits.JSON_DEPTH:
             raise BadJsonError(
-                gettext_noop("The registry's answer is beyond a limit: its brackets are nested too deep."),
+                gettext_noop("The registry's response exceeds a limit: its brackets are nested too deeply."),
                 too_large=True,
             )
-        if values > limits.JSON_VALUES:
+        if values > most_values:
             raise BadJsonError(
-                gettext_noop("The registry's answer is beyond a limit: it has too many values."),
+                gettext_noop("The registry's response exceeds a limit: it has too many values."),
                 too_large=True,
             )
 
@@ -98,29 +99,31 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
         raise BadJsonError(
-            gettext_noop("The registry's answer can't be read: an object in it has the same key twice.")
+            gettext_noop("Can't read the registry's response: an object has the same key twice.")
         )
     return result
 
 
 def _integer(digits: str) -> int:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too long."))
+        raise BadJsonError(gettext_noop("Can't read the registry's response: a number is too long."))
     return int(digits)
 
 
 def _float(digits: str) -> float:
     if len(digits) > limits.JSON_NUMBER_CHARS:
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too long."))
+        raise BadJsonError(gettext_noop("Can't read the registry's response: a number is too long."))
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise BadJsonError(gettext_noop("The registry's answer can't be read: a number in it is too large."))
+        raise BadJsonError(gettext_noop("Can't read the registry's response: a number is too large."))
     return number
 
 
 def _constant(_name: str) -> NoReturn:
     raise BadJsonError(
-        gettext_noop("The registry's answer can't be read: it has NaN or Infinity, which JSON does not know.")
+        gettext_noop(
+            "Can't read the registry's response: it contains NaN or Infinity, which JSON doesn't allow."
+        )
     )
 
 
@@ -140,9 +143,9 @@ def _check_strings(value: Json) -> None:
 def _check_string(text: str) -> None:
     if "\0" in text:
         raise BadJsonError(
-            gettext_noop("The registry's answer can't be read: a text in it has a NUL character.")
+            gettext_noop("Can't read the registry's response: a string contains a NUL character.")
         )
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise BadJsonError(
-            gettext_noop("The registry's answer can't be read: a text in it has half of a surrogate pair.")
+            gettext_noop("Can't read the registry's response: a string contains half of a surrogate pair.")
         )

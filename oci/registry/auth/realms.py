@@ -78,7 +78,7 @@ def _suffixes() -> PublicSuffixList:
 
 
 def registrable_domain(host: str) -> str | None:
-    """The name that someone registered and ``host`` is part of; None where nobody can say: addresses, single labels,
+    """The name that someone registered and ``host`` is part of; None where no one can say: addresses, single labels,
     suffixes, names below a suffix that many share, top levels that are in no list.
 
     :param host: lower-case ASCII, without port.

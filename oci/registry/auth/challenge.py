@@ -22,12 +22,10 @@ class Challenge:
 
     :param scheme: in lower case: ``bearer``, ``basic``, …
     :param params: parameters by lower-case name; the first of a repeated name counts.
-    :param token68: the blob that some schemes carry instead of parameters.
     """
 
     scheme: str
     params: dict[str, str] = field(default_factory=dict)
-    token68: str = ""
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
@@ -57,11 +55,8 @@ class _Scanner:
             if self._peek() == "=" and found:
                 self._param(found[-1], word)
             elif had_space or self._peek() in ("", ","):
-                challenge = Challenge(word.lower())
-                found.append(challenge)
-                token68 = self._token68()
-                if token68:
-                    found[-1] = Challenge(word.lower(), challenge.params, token68)
+                found.append(Challenge(word.lower()))
+                self._skip_token68()
             else:
                 self._skip_junk()
         return found
@@ -112,14 +107,12 @@ class _Scanner:
             pieces.append(char)
         return "".join(pieces)
 
-    def _token68(self) -> str:
-        """The blob after a scheme, or nothing (and no step ahead) when parameters follow."""
+    def _skip_token68(self) -> None:
+        """Pass over the blob that some schemes carry instead of parameters; no step ahead when those follow."""
         start = self.at
         body = self._take(_TOKEN68)
         padding = self._take(frozenset("="))
         after = self.at
         self._skip(_SPACE)
-        if body and self._peek() in ("", ",") and (padding or self.at == after):
-            return body + padding
-        self.at = start
-        return ""
+        if not (body and self._peek() in ("", ",") and (padding or self.at == after)):
+            self.at = start

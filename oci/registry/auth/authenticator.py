@@ -1,31 +1,39 @@
-"""The sign-in of one registry client: answers challenges, fetches tokens, remembers what worked."""
+"""The sign-in of one registry client: answers challenges, fetches tokens, remembers what worked.
+
+What other clients of the same account have learned is its beginning (:mod:`oci.registry.auth.known`). Where that does
+not work anymore, it is forgotten, and the registry is asked as for the first time.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+import time
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from oci.errors import OciError, gettext_noop
-from oci.http.connection import Broken, Malformed, Response
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
 from oci.limits import TOKEN_BODY_BYTES
-from oci.registry.challenge import Challenge, parse_challenges
-from oci.registry.credentials import (
+from oci.registry.auth import clouds
+from oci.registry.auth.challenge import Challenge, parse_challenges
+from oci.registry.auth.credentials import (
     Credential,
+    Identity,
+    Refusals,
     Token,
-    TokenCache,
     TokenKey,
-    TokenProvider,
     choose,
     may_see_credential,
     merge_scopes,
     split_scopes,
 )
+from oci.registry.auth.known import KnownSignIn
 from oci.registry.endpoint import Endpoint
 from oci.registry.error_body import read_error
-from oci.registry.faults import ErrorBody, Role, confused, refused
+from oci.registry.faults import ErrorBody, RetryableError, Role, confused, refused
 from oci.urls import Url
 
 _TOKEN_VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=:|-]+", re.ASCII)
@@ -35,32 +43,25 @@ _PROVIDED_SECONDS: Final = 60.0
 
 
 _NOT_TRUSTED: Final = gettext_noop(
-    "The token server %(host)s is not trusted with the user name and password and was asked anonymously."
+    "The token server %(host)s is not trusted with the username and password, so it was asked anonymously."
 )
 
 
 class SignIn:
-    """Thread-safe. Sends a credential nowhere but where :func:`oci.registry.credentials.may_see_credential` says.
+    """Thread-safe. Sends a credential only where :func:`oci.registry.auth.credentials.may_see_credential` says.
 
-    :param credential: of a person, for this registry; None reads anonymously.
-    :param token_provider: makes bearer tokens itself; then no token server is ever asked.
+    :param known: shared with the other clients of the same account; None: with no one.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        credential: Credential | None,
-        token_provider: TokenProvider | None,
-        trusted_realms: Iterable[str],
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, identity: Identity, known: KnownSignIn | None = None) -> None:
         self._endpoint = endpoint
-        self._credential = credential
-        self._provider = token_provider
-        self._trusted_realms = tuple(trusted_realms)
-        self._tokens = TokenCache()
-        self._challenge: Challenge | None = None
-        self._greeted = False
+        self._credential = identity.credential
+        self._provider = identity.token_provider
+        self._trusted_realms = identity.trusted_realms
+        self._known = known if known is not None else KnownSignIn()
+        self._refusals = Refusals()
+        #: Whether the registry has told this client itself how to sign in.
+        self._heard = False
         #: Scopes that challenges asked for beyond ours, by what we had asked for.
         self._extra: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -76,10 +77,10 @@ class SignIn:
     @property
     def uses_basic(self) -> bool:
         """Whether user name and password themselves are what the registry judges."""
-        challenge = self._challenge
+        challenge = self._known.challenge
         return self._credential is not None and challenge is not None and challenge.scheme == "basic"
 
-    def bid(self, scopes: Sequence[str]) -> AuthAttempt:
+    def attempt(self, scopes: Sequence[str]) -> AuthAttempt:
         """The sign-in of one request that needs ``scopes``."""
         return AuthAttempt(self, merge_scopes(scopes))
 
@@ -91,19 +92,20 @@ class SignIn:
         return (
             self._credential is not None
             and self._provider is None
-            and self._challenge is None
-            and not self._greeted
+            and self._known.challenge is None
+            and not self._known.greeted
         )
 
     def greeted(self, response: Response) -> None:
         """Remember how the registry wants us to sign in, by the answer of its root."""
-        self._greeted = True
         challenge = self.choose(response) if response.status == 401 else None
         if challenge is not None:
             self.learn(challenge)
+        self._known.greeted = True
 
     def learn(self, challenge: Challenge) -> None:
-        self._challenge = challenge
+        self._known.challenge = challenge
+        self._heard = True
 
     def scopes_for(self, asked: tuple[str, ...]) -> tuple[str, ...]:
         return self._extra.get(asked, asked)
@@ -125,46 +127,101 @@ class SignIn:
         """The Authorization header for a request, None while nothing was asked of us.
 
         :param rejected: a token that the registry just refused.
-        :raises OciError: the token server refuses or cannot be used. :raises RetryableError: it may work later.
+        :raises OciError: the token server refuses or cannot be used.
+        :raises RetryableError: it may work later.
         """
         scopes = self.scopes_for(asked)
         if self._provider is not None:
             provider = self._provider
             key: TokenKey = ("", "", "", scopes, "")
-            made = self._tokens.get(
+            made = self._known.tokens.get(
                 key, lambda: Token.lasting(provider(scopes), _PROVIDED_SECONDS), rejected=rejected
             )
             return f"Bearer {made.value}"
-        challenge = self._challenge
+        challenge = self._known.challenge
         if challenge is None:
             return None
         if challenge.scheme == "basic":
-            return self._credential.basic() if self._credential else None
+            return self._basic()
+        try:
+            return f"Bearer {self._token(challenge, scopes, rejected).value}"
+        except (OciError, RetryableError) as error:
+            if not self._heard:  # Another client's word, and perhaps out of date.
+                self._known.challenge, self._known.greeted = None, False
+                if isinstance(error, OciError):
+                    raise RetryableError(error, at_once=True) from error
+            raise
+
+    def _token(self, challenge: Challenge, scopes: tuple[str, ...], rejected: str | None) -> Token:
         realm = self._realm(challenge)
         service = challenge.params.get("service", "")
-        token = self._tokens.get(
-            (
-                self._endpoint.host,
-                realm.scheme + realm.authority + realm.target,
-                service,
-                scopes,
-                self.account,
-            ),
-            lambda: self._fetch(realm, service, scopes),
-            rejected=rejected,
+        shown = self._shown_at(realm)
+        key = (
+            self._endpoint.host,
+            realm.scheme + realm.authority + realm.target,
+            service,
+            scopes,
+            self.account,
         )
-        return f"Bearer {token.value}"
+        return self._known.tokens.get(
+            key,
+            lambda: self._refusals.guard(
+                key, lambda: self._fetch(realm, service, scopes, self._account(shown))
+            ),
+            rejected=rejected,
+            check=self._endpoint.transport.cancel.check,
+        )
+
+    def _basic(self) -> str | None:
+        account = self._account(self._credential)
+        return account.basic() if account else None
+
+    def _account(self, credential: Credential | None) -> Credential | None:
+        """What is shown of a credential: itself, or what a cloud gives for it (:mod:`oci.registry.auth.clouds`)."""
+        exchange = clouds.exchange_for(credential) if credential else None
+        if credential is None or exchange is None:
+            return credential
+        key: TokenKey = (credential.host, exchange.name, "", (), credential.username)
+        token = self._known.tokens.get(
+            key,
+            lambda: self._refusals.guard(key, lambda: self._exchanged(credential, exchange)),
+            check=self._endpoint.transport.cancel.check,
+        )
+        return exchange.account(credential, token.value)
+
+    def _exchanged(self, credential: Credential, exchange: clouds.Exchange) -> Token:
+        url, headers, body = exchange.request(credential, dt.datetime.now(dt.UTC))
+        response = self._endpoint.exchange("POST", url, headers, body)
+        if response.status != 200:
+            raise self._token_refused(url, response, signed_in=True)
+        token, seconds = exchange.read(self._document(url, response), time.time())
+        value = self._token_value(url, token)
+        try:
+            exchange.account(credential, value)
+        except ValueError:
+            raise confused(self.role, url.authority, "its token response contains no token") from None
+        return Token.lasting(value, seconds)
 
     def _realm(self, challenge: Challenge) -> Url:
         realm = self._endpoint.read_url(challenge.params.get("realm", ""))
         self._endpoint.check_hop(realm)
         return realm
 
-    def _fetch(self, realm: Url, service: str, scopes: tuple[str, ...]) -> Token:
+    def _shown_at(self, realm: Url) -> Credential | None:
+        """The credential, where a token server may see it; else people are told, also when a kept token serves."""
         credential = self._credential
         if credential and not may_see_credential(self._endpoint.base, realm, self._trusted_realms):
             self._endpoint.note((_NOT_TRUSTED, {"host": realm.authority}))
-            credential = None
+            return None
+        return credential
+
+    def _fetch(
+        self, realm: Url, service: str, scopes: tuple[str, ...], credential: Credential | None
+    ) -> Token:
+        """Ask the token server for a token.
+
+        :param credential: what the token server may see; None asks anonymously.
+        """
         if credential and credential.is_identity_token:
             response = self._ask_by_post(realm, service, scopes, credential)
         else:
@@ -196,7 +253,7 @@ class SignIn:
         status, host = response.status, realm.authority
         if 300 <= status < 400:
             response.discard()
-            return confused(self.role, host, "its token server redirects, which is not followed")
+            return confused(self.role, host, "its token server redirects")
         retry_after = self._endpoint.retry_after(response)
         body = read_error(response)
         if status not in (400, 401, 403, 404):
@@ -207,38 +264,46 @@ class SignIn:
         """The final word of a registry or its token server about who we are."""
         detail = f": {body.text}" if body.text else ""
         if self.role == "target":
-            template = gettext_noop("The target registry's sign-in at %(host)s failed%(detail)s")
+            template = gettext_noop("Signing in to the target registry at %(host)s failed%(detail)s")
             return OciError("target_error", template, host=host, detail=detail)
         if signed_in:
-            template = gettext_noop("%(host)s refuses the user name or password%(detail)s")
+            template = gettext_noop("%(host)s rejected the username or password%(detail)s")
         elif self._credential is not None:
             template = gettext_noop(
-                "%(host)s does not let us read this, and is not trusted with the user name and password%(detail)s"
+                "Access denied by %(host)s, which is not trusted with the username and password%(detail)s"
             )
         else:
             template = gettext_noop(
-                "%(host)s does not let us read this: it does not exist there or needs a sign-in%(detail)s"
+                "Access denied by %(host)s: the image doesn't exist there, or is private and needs "
+                "credentials%(detail)s"
             )
         return OciError("unauthorized", template, host=host, detail=detail)
 
     def _read_token(self, realm: Url, response: Response) -> Token:
+        answer = self._document(realm, response)
+        value = self._token_value(realm, answer.get("token") or answer.get("access_token"))
+        return Token.lasting(value, _lifetime(answer.get("expires_in")))
+
+    def _document(self, realm: Url, response: Response) -> dict[str, Any]:
+        """The JSON object of an answer; empty for another kind of JSON."""
         try:
             document = json.loads(response.read(TOKEN_BODY_BYTES))
-        except (Broken, Malformed) as error:
+        except (ConnectionBroken, ProtocolError) as error:
             raise self._endpoint.translated(error, realm) from error
         except (OverflowError, ValueError, RecursionError):
-            raise confused(self.role, realm.authority, "its token answer is not readable") from None
-        said = document if isinstance(document, dict) else {}
-        value = said.get("token") or said.get("access_token")
+            raise confused(self.role, realm.authority, "its token response can't be read") from None
+        return document if isinstance(document, dict) else {}
+
+    def _token_value(self, realm: Url, value: object) -> str:
         if not isinstance(value, str) or not _TOKEN_VALUE.fullmatch(value):
-            raise confused(self.role, realm.authority, "its token answer holds no token")
-        return Token.lasting(value, _lifetime(said.get("expires_in")))
+            raise confused(self.role, realm.authority, "its token response contains no token")
+        return value
 
 
-def _lifetime(said: object) -> float:
+def _lifetime(seconds: object) -> float:
     """Seconds; 0 when unsaid or senseless."""
-    if isinstance(said, int | float) and not isinstance(said, bool) and 0 < said < 10**9:
-        return float(said)
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 10**9:
+        return float(seconds)
     return 0.0
 
 

@@ -1,0 +1,1 @@
+"""Helm repositories over HTTP, read as a registry's repositories are."""

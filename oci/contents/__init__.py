@@ -1,0 +1,1 @@
+"""What an image says of itself: configuration, history, packages, files. No network."""
