@@ -1,33 +1,57 @@
-"""The journal: who did what, when and from where."""
+"""The audit log: who did what, when and from where."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest
 
-from accounts.addresses import client_address
+from accounts.addresses import current_address
 from accounts.labels import as_label
 from projects.models import AuditEvent, Project
 
-__all__ = ["client_address", "record"]
+
+class Audited(Protocol):
+    """A row of a project that the audit log can name. No secret may be in what it says."""
+
+    project: Any
+
+    @property
+    def audit_subject(self) -> str:
+        """What people know it by."""
+
+    @property
+    def audit_detail(self) -> dict[str, str]:
+        """What programs need to find it."""
 
 
-def record(
+def record(action: str, thing: Audited | Project, actor: User | None, /, **detail: Any) -> None:
+    """Write down that ``actor`` did this to ``thing``, in the caller's transaction. No secret may be in ``detail``."""
+    if isinstance(thing, Project):
+        record_event(action=action, actor=actor, project=thing, subject=thing.name, detail=detail)
+        return
+    record_event(
+        action=action,
+        actor=actor,
+        project=thing.project,
+        subject=thing.audit_subject,
+        detail={**thing.audit_detail, **detail},
+    )
+
+
+def record_event(
     *,
     action: str,
     actor: User | AnonymousUser | None,
     project: Project | None,
     subject: str = "",
     detail: dict[str, Any] | None = None,
-    request: HttpRequest | None = None,
     actor_name: str = "",
 ) -> None:
-    """Write one event, in the caller's transaction. No secret may be in ``subject`` or ``detail``.
+    """Write one event that no row of ours stands for; else see :func:`record`. The address is that of the request
+    that is being answered.
 
     :param actor: None for robots, anonymous callers and the portal itself; ``actor_name`` then says who.
-    :param request: gives the address.
     """
     user = actor if isinstance(actor, User) else None
     AuditEvent.objects.create(
@@ -38,10 +62,10 @@ def record(
         project_name=project.name if project else "",
         subject=_clean(subject, 700),
         detail=detail or {},
-        address=client_address(request) if request is not None else None,
+        address=current_address(),
     )
 
 
 def _clean(text: str, most: int) -> str:
-    """What a stranger sent may hold what no database stores, or what makes one line of a journal look like two."""
+    """What a stranger sent may hold what no database stores, or what makes one line of a log look like two."""
     return as_label(text.replace("\0", "").encode("utf-8", "replace").decode("utf-8"))[:most]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from projects.models import Membership, Project, Role
+from projects.groups.roles import RANK, highest
+from projects.models import Project, Role
 
 #: What everyone who signs in may read and pull.
 OPEN: Final = frozenset({Project.Visibility.INTERNAL, Project.Visibility.PUBLIC})
-#: Each role has all that those below it may.
-RANK: Final = {Role.VIEWER: 1, Role.DEVELOPER: 2, Role.MAINTAINER: 3, Role.OWNER: 4}
 
 
 def role_of(user: Any, project: Project) -> Role | None:
-    """The user's own role; a superuser is everywhere an owner. None: no member, nobody, or a blocked user.
+    """The user's own role, the highest that they have themselves or by a group; a superuser is everywhere an owner.
+    None: no member, anonymous, or a blocked user.
 
     :func:`projects.selectors.visible_projects` brings the role along, then nothing is asked here.
     """
@@ -21,8 +21,7 @@ def role_of(user: Any, project: Project) -> Role | None:
         return None
     if user.is_superuser:
         return Role.OWNER
-    found = Membership.objects.filter(project=project, user_id=user.pk).values_list("role", flat=True).first()
-    return Role(found) if found else None
+    return highest(user, project)
 
 
 def effective_role(user: Any, project: Project) -> Role | None:
@@ -41,6 +40,19 @@ def reaches(role: Role | None, needed: Role) -> bool:
 def at_least(user: Any, project: Project, role: Role) -> bool:
     """The user may do what ``role`` may."""
     return reaches(effective_role(user, project), role)
+
+
+def may_ask(project: Project) -> bool:
+    """Whether the reader, of a project that :func:`projects.selectors.visible_projects` found for them, may ask for an
+    import that someone has to approve: a member whose role is at least ``requests_from``."""
+    role = getattr(project, "role", None)
+    return reaches(Role(role) if role else None, Role(project.requests_from))
+
+
+def is_member(project: Project) -> bool:
+    """Whether the reader, of a project that :func:`projects.selectors.visible_projects` found for them, has a role of
+    their own in it: what everyone may read of an open project is not theirs to hold or fill."""
+    return bool(getattr(project, "role", None))
 
 
 def can_read(user: Any, project: Project) -> bool:

@@ -2,8 +2,8 @@
 
 A registry that is silent holds the thread that asks it. Questions that people put to foreign registries (plans, tests
 of a sign-in) may hold a quarter of a process's threads, and one person :data:`PER_USER` in the whole installation;
-what is done at the private registry may hold half of them. Whoever finds no place is refused at once and told when to
-come back.
+what is done at the private registry may hold half of them, and downloads, which take hours, a quarter. A request
+without a place is refused at once with a time to come back.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.utils.translation import gettext_noop
 
+from accounts.exceptions import ApplicationError
 from oci.cancel import CancelToken
-from oci.errors import Canceled, OciError, gettext_noop
+from oci.errors import Canceled, OciError
 
 #: Questions of one person to foreign registries at once, in all web processes.
 PER_USER: Final = 2
@@ -28,59 +31,74 @@ PER_USER: Final = 2
 COME_BACK: Final = 5
 #: A place whose process died is free again after this long, seconds: longer than anyone is let wait.
 _FORGOTTEN: Final = 60
+#: The same for a download, which renews its place: who continues one need not wait long.
+_SILENT: Final = 20
+#: A download waits this long for a place, looking so often; seconds.
+_MOMENT: Final = 1.0
+_LOOK: Final = 0.1
+_ALL_TAKEN: Final = gettext_noop(
+    "Too many registries are being queried at once. Try again in %(seconds)d seconds."
+)
 
-
-class AllTaken(OciError):
-    """There is no place; ``retry_after`` says when to come back."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "rate_limited",
-            gettext_noop("Too many registries are being asked at once. Try again in %(seconds)d seconds."),
-            retryable=True,
-            retry_after=COME_BACK,
-            seconds=COME_BACK,
-        )
+_DOWNLOADS_TAKEN: Final = gettext_noop(
+    "Too many downloads are in progress. Try again in %(seconds)d seconds; a download that was interrupted continues "
+    "where it stopped."
+)
 
 
 @contextmanager
 def asking_others(user: User | None, *, seconds: float) -> Iterator[CancelToken]:
     """A place for questions to foreign registries, for ``seconds`` in all: the token is pulled then.
 
-    :raises AllTaken: no place is free, or ``user`` has as many as one may.
+    :raises ApplicationError: ``throttled``: no place is free, or ``user`` has as many as one may.
     :raises OciError: ``timeout``.
     """
     cancel = CancelToken()
-    alarm = threading.Timer(seconds, cancel.cancel, args=["timeout"])
-    alarm.daemon = True
-    with _held(_foreign()), _one_of(user):
-        alarm.start()
+    with _held(_foreign(), _throttled()), _one_of(user, "asking", _throttled()), cancel.after(seconds):
         try:
             yield cancel
         except Canceled:
             raise OciError(
                 "timeout",
-                gettext_noop("The registries did not answer all questions within %(seconds)d seconds."),
+                gettext_noop("The registry did not answer within %(seconds)d seconds. Try again later."),
                 seconds=int(seconds),
             ) from None
-        finally:
-            alarm.cancel()
 
 
 @contextmanager
 def asking_ours() -> Iterator[None]:
     """A place for what is done at the private registry.
 
-    :raises AllTaken: it answers so slowly that no place is free.
+    :raises OciError: ``rate_limited``: it answers so slowly that no place is free.
     """
-    with _held(_own()):
+    refusal = OciError("rate_limited", _ALL_TAKEN, retryable=True, retry_after=COME_BACK, seconds=COME_BACK)
+    with _held(_own(), refusal):
         yield
 
 
 @contextmanager
-def _held(places: threading.Semaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise AllTaken
+def downloading(user: User) -> Iterator[Callable[[], None]]:
+    """A place for a download; what it gives is to be called time and again while the download goes on.
+
+    Who asks for the next file right after one waits a moment: the place of the first is given back only then.
+
+    :raises ApplicationError: ``downloads_busy``: no place is free, or ``user`` has as many as one may.
+    """
+    busy = ApplicationError("downloads_busy", _DOWNLOADS_TAKEN, retry_after=COME_BACK, seconds=COME_BACK)
+    until = time.monotonic() + _MOMENT
+    mine = _one_of(user, "downloading", busy, until=until, forgotten=_SILENT)
+    with _held(_downloads(), busy, until), mine as renew:
+        yield renew
+
+
+@contextmanager
+def _held(places: threading.Semaphore, refusal: Exception, until: float = 0.0) -> Iterator[None]:
+    """Hold a place inside the block.
+
+    :param until: waits for a place until then, monotonic seconds.
+    """
+    if not places.acquire(timeout=max(0.0, until - time.monotonic())):
+        raise refusal
     try:
         yield
     finally:
@@ -88,21 +106,37 @@ def _held(places: threading.Semaphore) -> Iterator[None]:
 
 
 @contextmanager
-def _one_of(user: User | None) -> Iterator[None]:
-    """One of the user's places, held in the shared cache; with Redis away only the process's own count."""
+def _one_of(
+    user: User | None, what: str, refusal: Exception, *, until: float = 0.0, forgotten: int = _FORGOTTEN
+) -> Iterator[Callable[[], None]]:
+    """One of the user's places, held in the shared cache; with Redis away only the process's own count. Gives what
+    renews it."""
     if user is None:
-        yield
+        yield lambda: None
         return
     holder = secrets.token_hex(8)
-    keys = [f"asking:{user.pk}:{number}" for number in range(PER_USER)]
-    key = next((each for each in keys if cache.add(each, holder, _FORGOTTEN)), None)
-    if key is None:
-        raise AllTaken
+    keys = [f"{what}:{user.pk}:{number}" for number in range(PER_USER)]
+    while (key := next((each for each in keys if cache.add(each, holder, forgotten)), None)) is None:
+        if time.monotonic() >= until:
+            raise refusal
+        time.sleep(_LOOK)
+    renewed = time.monotonic()
+
+    def renew() -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > forgotten / 4:
+            renewed = time.monotonic()
+            cache.set(key, holder, forgotten)
+
     try:
-        yield
+        yield renew
     finally:
         if cache.get(key) == holder:
             cache.delete(key)
+
+
+def _throttled() -> ApplicationError:
+    return ApplicationError("throttled", _ALL_TAKEN, retry_after=COME_BACK, seconds=COME_BACK)
 
 
 @lru_cache(maxsize=1)
@@ -115,6 +149,11 @@ def _own() -> threading.Semaphore:
     return threading.BoundedSemaphore(max(1, _threads() // 2))
 
 
+@lru_cache(maxsize=1)
+def _downloads() -> threading.Semaphore:
+    return threading.BoundedSemaphore(max(1, _threads() // 4))
+
+
 def _threads() -> int:
-    """Of this process; see ``gunicorn.conf.py`` and :mod:`registry_portal.webworker`."""
+    """The number of threads of this process; see ``gunicorn.conf.py`` and :mod:`registry_portal.web.webworker`."""
     return int(os.environ.get("WEB_THREADS") or 8)

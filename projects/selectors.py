@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from projects.models import Image, Membership, Project, Role
+from projects.groups import roles
+from projects.models import AuditEvent, Image, Project, Robot, Role
 from projects.permissions import OPEN
 from projects.search import query
 from projects.search.trigrams import IMAGES
@@ -26,12 +27,16 @@ def _visible(user: Any) -> QuerySet[Project]:
     if not (user.is_authenticated and user.is_active):
         return found.none()
     if user.is_superuser:
-        role: Any = Value(Role.OWNER.value, output_field=CharField(null=True))
-    else:
-        mine = Membership.objects.filter(project=OuterRef("pk"), user_id=user.pk)
-        found = found.filter(Q(visibility__in=OPEN) | Exists(mine))
-        role = Subquery(mine.values("role")[:1])
-    return found.annotate(role=role)
+        return found.annotate(role=Value(Role.OWNER.value, output_field=CharField(null=True)))
+    found = found.filter(Q(visibility__in=OPEN) | roles.is_member(user))
+    return roles.with_role(found, user)
+
+
+def own_projects(user: Any) -> Any:
+    """The projects in which ``user`` has a role of their own, each with ``role``; a superuser's are all. A queryset, by
+    whose ``role`` one may filter."""
+    found: Any = _visible(user)
+    return found.filter(role__isnull=False)
 
 
 def get_project(user: Any, *, project_id: UUID | str | None = None, name: str | None = None) -> Project:
@@ -40,6 +45,19 @@ def get_project(user: Any, *, project_id: UUID | str | None = None, name: str | 
     :raises Project.DoesNotExist: there is none, or it is not the user's to see.
     """
     return _visible(user).get(**({"pk": project_id} if name is None else {"name": name}))
+
+
+def robots_made_by(user: Any) -> QuerySet[AuditEvent]:
+    """What the audit log has of robot accounts that ``user`` made, revoked ones too; ``subject`` is the login."""
+    return AuditEvent.objects.filter(action="robot.created", actor=user)
+
+
+def made_robot(user: Any, *, project_id: UUID, login: str) -> bool:
+    """Whether ``user`` made the robot account of a project that has, or had, this name at the registry's door."""
+    if robots_made_by(user).filter(project=project_id, subject=login).exists():
+        return True
+    name = login.rpartition("+")[2]
+    return Robot.objects.filter(project=project_id, name=name, created_by=user).exists()
 
 
 def images_of(project: Project) -> QuerySet[Image]:
@@ -57,5 +75,5 @@ def search_images(images: QuerySet[Image], text: str, *, project_id: UUID | None
     found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__istartswith=text)
     if colon:
         found |= Q(repository__icontains=name, tag__istartswith=tag)
-    rare = query.rare(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
+    rare = query.matching_ids(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
     return images.filter(found) if rare is None else images.filter(pk__in=rare).filter(found)

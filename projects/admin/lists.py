@@ -20,7 +20,7 @@ class EstimatedPaginator(Paginator):
     """Counts some pages ahead of the one that is looked at, and to a bound at most: to count a million rows is slow,
     and so is to count those few among them that contain a text. Who turns pages sees more of them."""
 
-    AHEAD = 4
+    PAGES_AHEAD = 4
     BOUND = 1000
     #: The page that is looked at; :class:`PagesAhead` says it.
     asked = 1
@@ -28,7 +28,9 @@ class EstimatedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[: min((self.asked + self.AHEAD) * self.per_page, self.BOUND)].count())
+        return int(
+            rows.order_by()[: min((self.asked + self.PAGES_AHEAD) * self.per_page, self.BOUND)].count()
+        )
 
 
 class PagesAhead(admin.ModelAdmin):
@@ -62,7 +64,7 @@ class IndexedAdmin(PagesAhead):
         words = search_term.replace("\x00", "").split()
         if not words:
             return queryset, False
-        rare = query.rare(self.index, [words], project_id=None)
+        rare = query.matching_ids(self.index, [words], project_id=None)
         if rare is not None:
             queryset = queryset.filter(pk__in=rare)
         for word in words:

@@ -9,13 +9,14 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
+from accounts.exceptions import ApplicationError, sentence_of
 from oci.errors import OciError
 from projects import services
 from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.models import AuditEvent, Image, Membership, Project, Robot, Role
 from projects.registry import removal
+from projects.retention import trash
 from projects.search import trigrams
 
 
@@ -32,15 +33,15 @@ class ReadOnly(admin.ModelAdmin):
 class RemovesByService(admin.ModelAdmin):
     """Deletes one by one, by the service that also takes things out of the registry."""
 
-    #: Deletes one. Raises :class:`OciError` when the registry does not let it go; it stays then.
+    #: Deletes one. It stays where the service refuses (:class:`ApplicationError`) or the registry does
+    #: (:class:`OciError`).
     remove: Callable[[HttpRequest, Any], None]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         try:
             self.remove(request, obj)
-        except OciError as exc:
-            sentence = _(exc.template)
-            messages.error(request, f"{obj}: {sentence % exc.params if exc.params else sentence}")
+        except (ApplicationError, OciError) as exc:
+            messages.error(request, f"{obj}: {sentence_of(exc)}")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:
@@ -79,7 +80,7 @@ class ProjectAdmin(RemovesByService):
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """A project that is made without an owner belongs to whoever made it."""
+        """A project that is made without an owner belongs to the person who made it."""
         super().save_related(request, form, formsets, change)
         owners = Membership.objects.filter(project=form.instance, role=Role.OWNER)
         if not change and not owners.exists():
@@ -88,7 +89,7 @@ class ProjectAdmin(RemovesByService):
             )
 
     def remove(self, request: HttpRequest, obj: Project) -> None:
-        removal.delete_project(project=obj, user=cast(User, request.user), request=request)
+        removal.delete_project(project=obj, user=cast(User, request.user))
 
 
 @admin.register(Image)
@@ -103,7 +104,7 @@ class ImageAdmin(RemovesByService, ReadOnly, IndexedAdmin):
     list_select_related = ("project",)
 
     def remove(self, request: HttpRequest, obj: Image) -> None:
-        removal.delete_image(image=obj, user=cast(User, request.user), request=request)
+        trash.throw_away(image=obj, user=cast(User, request.user))
 
 
 @admin.register(Robot)
@@ -117,12 +118,12 @@ class RobotAdmin(RemovesByService, ReadOnly):
     fields = ("project", "name", "access", "created_by", "created_at", "expires_at", "last_used_at")
 
     def remove(self, request: HttpRequest, obj: Robot) -> None:
-        services.delete_robot(robot=obj, by=cast(User, request.user), request=request)
+        services.delete_robot(robot=obj, by=cast(User, request.user))
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly, IndexedAdmin):
-    """The journal: written once, never changed, never deleted by hand."""
+    """The audit log: written once, never changed, never deleted by hand."""
 
     list_display = ("at", "action", "actor_name", "project_name", "subject", "address")
     list_filter = (("action", ValuesByIndex), "at")

@@ -6,15 +6,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
 from projects import services
-from projects.api.errors import last_owner, not_yours
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import MemberSerializer
 from projects.models import Membership, Role
@@ -46,21 +44,13 @@ class MemberViewSet(
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        try:
-            member = services.add_member(
-                project=self.project,
-                by=self.user,
-                by_role=self.role,
-                user=User.objects.get(username=form.validated_data["user"]["username"]),
-                role=Role(form.validated_data["role"]),
-                request=request._request,
-            )
-        except services.NotYours:
-            raise not_yours() from None
-        except services.Taken:
-            raise serializers.ValidationError(
-                {"username": [gettext("Already a member of this project.")]}
-            ) from None
+        member = services.add_member(
+            project=self.project,
+            by=self.user,
+            by_role=self.role,
+            user=User.objects.get(username=form.validated_data["user"]["username"]),
+            role=Role(form.validated_data["role"]),
+        )
         return Response(self.get_serializer(member).data, status=201)
 
     @extend_schema(summary="Give a member another role", responses={200: MemberSerializer, 409: LAST_OWNER})
@@ -68,28 +58,15 @@ class MemberViewSet(
         member = self.get_object()
         form = self.get_serializer(member, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        try:
-            member = services.change_member(
-                member=member,
-                by=self.user,
-                by_role=self.role,
-                role=Role(form.validated_data.get("role", member.role)),
-                request=request._request,
-            )
-        except services.NotYours:
-            raise not_yours() from None
-        except services.LastOwner:
-            raise last_owner() from None
+        member = services.change_member(
+            member=member,
+            by=self.user,
+            by_role=self.role,
+            role=Role(form.validated_data.get("role", member.role)),
+        )
         return Response(self.get_serializer(member).data)
 
     @extend_schema(summary="Let a member go", responses={204: None, 409: LAST_OWNER})
     def destroy(self, request: Request, **_: Any) -> Response:
-        try:
-            services.remove_member(
-                member=self.get_object(), by=self.user, by_role=self.role, request=request._request
-            )
-        except services.NotYours:
-            raise not_yours() from None
-        except services.LastOwner:
-            raise last_owner() from None
+        services.remove_member(member=self.get_object(), by=self.user, by_role=self.role)
         return Response(status=204)

@@ -45,8 +45,8 @@ class ProjectScoped(Base):
     def check_permissions(self, request: Request) -> None:
         """Who may not, does not get to the action.
 
-        :raises NotFound: no such project, or not his to see.
-        :raises PermissionDenied: his role is too small for the action.
+        :raises NotFound: no such project, or not theirs to see.
+        :raises PermissionDenied: their role is too small for the action.
         """
         super().check_permissions(request)
         if self.project_kwarg not in self.kwargs:
@@ -64,7 +64,7 @@ class ProjectScoped(Base):
 
     @property
     def user(self) -> User:
-        """The caller; somebody, since anonymous ones came no further."""
+        """The caller; someone, since anonymous ones came no further."""
         return cast(User, self.request.user)
 
     @property

@@ -9,17 +9,18 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, viewsets
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.fields import ExactFilter
 from accounts.api.schema import refused
-from oci.errors import OciError
 from projects import services
-from projects.api.errors import registry_refused, too_many_projects
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import ProjectSerializer
 from projects.models import Project, Role
+from projects.permissions import reaches
 from projects.registry import removal
 from projects.selectors import visible_projects
 
@@ -27,6 +28,7 @@ from projects.selectors import visible_projects
 class ProjectFilter(filters.FilterSet):
     """``?search=`` looks in name and description."""
 
+    name = ExactFilter()
     search = filters.CharFilter(method="filter_search")
 
     class Meta:
@@ -45,14 +47,29 @@ class ProjectFilter(filters.FilterSet):
 class ProjectViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Project]
 ):
-    """Projects. Whoever is signed in may make one, and owns it then."""
+    """Projects. Anyone who is signed in may make one, and owns it then."""
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
     filterset_class = ProjectFilter
     lookup_url_kwarg = "project_id"
     lookup_value_converter = "uuid"
-    roles: ClassVar = {"partial_update": Role.OWNER, "destroy": Role.OWNER}
+    roles: ClassVar = {"partial_update": Role.MAINTAINER, "destroy": Role.OWNER}
+    #: What a maintainer may change; all else is the owners'.
+    of_maintainers: ClassVar = frozenset(
+        {
+            "bandwidth",
+            "window",
+            "naming",
+            "platforms",
+            "retention_cron",
+            "trash_days",
+            "requests_from",
+            "request_days",
+            "first_pull",
+            "first_pull_fresh_seconds",
+        }
+    )
 
     def get_queryset(self) -> QuerySet[Project]:
         return Project.objects.none() if self.is_schema else visible_projects(self.request.user)
@@ -71,48 +88,31 @@ class ProjectViewSet(
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = cast(User, request.user)
-        try:
-            made = services.create_project(user=user, request=request._request, **form.validated_data)
-        except services.TooManyProjects as exc:
-            raise too_many_projects(exc.limit) from None
-        except services.HeldBack:
-            raise serializers.ValidationError(
-                {
-                    "name": [
-                        gettext(
-                            "A project of this name was deleted. Only a superuser can give the name again."
-                        )
-                    ]
-                }
-            ) from None
-        except services.Taken:
-            raise serializers.ValidationError(
-                {"name": [gettext("There is a project of this name.")]}
-            ) from None
+        made = services.create_project(user=user, **form.validated_data)
         return self._shown(made, status=201)
 
-    @extend_schema(summary="Change description or visibility")
+    @extend_schema(
+        summary="Change description, visibility, `default_action`, `four_eyes` (owners), or the rest (maintainers)"
+    )
     def partial_update(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(self.project, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         changes = {name: value for name, value in form.validated_data.items() if name != "name"}
-        project = services.update_project(
-            project=self.project, user=self.user, changes=changes, request=request._request
-        )
+        if not self.of_maintainers.issuperset(request.data) and not reaches(self.role, Role.OWNER):
+            raise PermissionDenied(gettext("Your role in this project does not allow this."))
+        project = services.update_project(project=self.project, user=self.user, changes=changes)
         return self._shown(project)
 
     @extend_schema(
         summary="Delete a project with all that it holds",
         responses={
             204: None,
+            409: refused("`tag_protected`: one of its tags is protected; the project stays."),
             502: refused("The registry refused to remove a tag; the project stays."),
         },
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        try:
-            removal.delete_project(project=self.project, user=self.user, request=request._request)
-        except OciError as exc:
-            raise registry_refused(exc) from None
+        removal.delete_project(project=self.project, user=self.user)
         return Response(status=204)
 
     def _shown(self, project: Project, status: int = 200) -> Response:

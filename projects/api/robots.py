@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -46,16 +45,11 @@ class RobotViewSet(
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        try:
-            robot, secret = services.create_robot(
-                project=self.project, by=self.user, request=request._request, **form.validated_data
-            )
-        except services.Taken:
-            raise serializers.ValidationError({"name": [gettext("There is a robot of this name.")]}) from None
+        robot, secret = services.create_robot(project=self.project, by=self.user, **form.validated_data)
         shown = RobotSerializer(robot).data | {"secret": secret}
         return Response(shown, status=201, headers={"Cache-Control": "no-store"})
 
     @extend_schema(summary="Revoke a robot account, at once")
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete_robot(robot=self.get_object(), by=self.user, request=request._request)
+        services.delete_robot(robot=self.get_object(), by=self.user)
         return Response(status=204)

@@ -9,9 +9,13 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
-from accounts.tokens import MAX_DAYS
+from accounts.sign_in.tokens import MAX_DAYS
+from oci.contents.vulnerabilities import SEVERITIES
+from projects.api.scans import VulnerabilitiesField
+from projects.api.signatures import SignatureField
+from projects.bandwidth import MAX_BANDWIDTH, MIN_BANDWIDTH
+from projects.commands import pull_command
 from projects.models import Image, Membership, Project, Robot, Role
-from projects.pull_commands import pull_command
 
 
 class ProjectSerializer(StrictModelSerializer):
@@ -19,22 +23,32 @@ class ProjectSerializer(StrictModelSerializer):
 
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, allow_null=True)
     image_count = serializers.IntegerField(read_only=True)
+    bandwidth = serializers.IntegerField(
+        min_value=MIN_BANDWIDTH, max_value=MAX_BANDWIDTH, required=False, allow_null=True
+    )
+
+    trash_days = serializers.IntegerField(min_value=0, max_value=3650, required=False)
+    platforms = serializers.ListField(child=Text(max_length=100), required=False, max_length=100)
 
     class Meta:
         model = Project
-        fields = ("id", "name", "description", "visibility", "role", "image_count", "created_at")
+        fields = (
+            "id", "name", "description", "visibility", "bandwidth", "window", "naming", "platforms", "retention_cron",
+            "trash_days", "default_action", "requests_from", "request_days", "four_eyes", "first_pull",
+            "first_pull_fresh_seconds", "role", "image_count", "created_at",
+        )  # fmt: skip
         read_only_fields = ("id", "created_at")
 
     def validate_name(self, name: str) -> str:
         if self.instance is not None and name != self.instance.name:
             raise serializers.ValidationError(
-                _("A project's name is part of its images' addresses and stays.")
+                _("A project's name is part of the address of its images and can't be changed.")
             )
         return name
 
 
 class MemberSerializer(StrictModelSerializer):
-    """A member. The user is named when he is added, and stays the same."""
+    """A member. The user is named when they are added, and stays the same."""
 
     username = Text(source="user.username", max_length=150)
 
@@ -46,10 +60,10 @@ class MemberSerializer(StrictModelSerializer):
     def validate_username(self, username: str) -> str:
         if self.instance is not None:
             if username != self.instance.user.get_username():
-                raise serializers.ValidationError(_("A membership stays with its user."))
+                raise serializers.ValidationError(_("A membership can't be transferred to another user."))
             return username
         if not User.objects.filter(username=username, is_active=True).exists():
-            raise serializers.ValidationError(_("There is no such user."))
+            raise serializers.ValidationError(_("User not found. Check the username."))
         return username
 
 
@@ -66,17 +80,29 @@ class ImageSerializer(StrictModelSerializer):
 
     platforms = serializers.ListField(child=serializers.CharField(), read_only=True)
     pull_command = serializers.SerializerMethodField()
+    signature = SignatureField()
+    vulnerabilities = VulnerabilitiesField()
 
     class Meta:
         model = Image
         fields = (
             "id", "repository", "tag", "digest", "media_type", "size", "platforms", "source_image",
-            "updated_at", "pull_command", "pull_count", "last_pulled_at",
+            "signature", "vulnerabilities", "updated_at", "pull_command", "pull_count", "last_pulled_at",
         )  # fmt: skip
         read_only_fields = fields
 
     def get_pull_command(self, image: Image) -> str:
         return pull_command(image)
+
+
+class ImageRowSerializer(ImageSerializer):
+    """One tag as a row of a table. What no scan has told yet is empty, and not 0."""
+
+    def to_representation(self, instance: Image) -> dict[str, Any]:
+        row = super().to_representation(instance)
+        found = row["vulnerabilities"]
+        counts = {name: found[name] if found["scanned_at"] else None for name in SEVERITIES}
+        return {**row, "scan": found["state"], "scanned_at": found["scanned_at"], **counts}
 
 
 class ImageDetailSerializer(ImageSerializer):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from oci.errors import OciError
-from oci.registry.client import RegistryClient
 from oci.registry.faults import RegistryError
+from oci.registry.repository import Repository
 from projects.models import Image, Project
-from projects.registry.client import PULL, opened
+from projects.registry.client import PULL, opened, opened_repository
 
 
 def catalog() -> list[str] | None:
@@ -14,7 +14,7 @@ def catalog() -> list[str] | None:
 
     :raises OciError: it is away.
     """
-    with opened(access={}, catalog=True) as client:
+    with opened(catalog=True) as client:
         try:
             return list(client.catalog())
         except OciError as exc:
@@ -28,14 +28,14 @@ def tags_of(repository: str) -> list[str]:
 
     :raises OciError: it is away or refuses.
     """
-    with opened(access={repository: PULL}) as client:
-        return list_tags(client, repository)
+    with opened_repository(repository, PULL) as there:
+        return list_tags(there)
 
 
-def list_tags(client: RegistryClient, repository: str) -> list[str]:
-    """As :func:`tags_of`, with a client that is open already."""
+def list_tags(repository: Repository) -> list[str]:
+    """As :func:`tags_of`, of a repository that is open already."""
     try:
-        return list(client.list_tags(repository))
+        return list(repository.list_tags())
     except RegistryError as exc:
         if exc.status == 404:
             return []

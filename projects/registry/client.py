@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from oci.egress.door import Door, EgressPolicy
 from oci.http.pool import IdleConnections
+from oci.registry.auth.credentials import Credential, Identity, TokenProvider
+from oci.registry.auth.known import SignIns
 from oci.registry.client import RegistryClient
-from oci.registry.credentials import Credential, TokenProvider
 from oci.registry.faults import Role
+from oci.registry.options import ClientOptions
+from oci.registry.repository import Repository
 from projects.token_service.scopes import parse_scopes
 from projects.token_service.tokens import PORTAL, Access, mint
 
@@ -41,48 +45,66 @@ def _door(host: str, ca_file: str) -> Door:
 
 @lru_cache(maxsize=4)
 def _idle(host: str, ca_file: str) -> IdleConnections:
-    """Of all who go through :func:`_door`: every import ends at the same registry."""
+    """The connections that all keep who go through :func:`_door`: every import ends at the same registry."""
     return IdleConnections()
 
 
+@lru_cache(maxsize=4)
+def _sign_ins(host: str, ca_file: str) -> SignIns:
+    """Likewise: how the portal's account signs in. What it makes its own tokens for is never shared."""
+    return SignIns()
+
+
 def target_client(
-    *, access: Mapping[str, str], catalog: bool = False, role: Role = "target", **options: Any
+    *,
+    access: Mapping[str, str],
+    catalog: bool = False,
+    role: Role = "target",
+    options: ClientOptions | None = None,
 ) -> RegistryClient:
     """A client of the private registry that may do exactly this. Close it when done (or use :func:`opened`).
 
-    :param access: actions (``"pull,push"``) of each repository (``"library/nginx"``); looked at anew for each token,
-        so that a caller may add what it was allowed meanwhile (a repository to mount from).
+    :param access: actions (``"pull,push"``) of each repository (``"library/nginx"``); looked up for each token,
+        so that a caller may add what it was allowed in the meantime (a repository to mount from).
     :param role: ``source`` where it is read on a user's behalf: faults are then the source's.
     :param catalog: may list the repositories, too.
-    :param options: of :class:`oci.registry.client.RegistryClient`: ``cancel``, ``budget``, ``tries``, ``on_wait``, …
     """
-    signed_in: dict[str, Any] = {}
+    identity = Identity()
     if settings.REGISTRY_AUTH == "token":
-        signed_in["token_provider"] = token_provider(access=access, catalog=catalog)
+        identity = Identity(token_provider=token_provider(access=access, catalog=catalog))
     elif settings.REGISTRY_AUTH == "basic":
-        signed_in["credential"] = Credential(
-            own_host(), settings.REGISTRY_USERNAME, settings.REGISTRY_PASSWORD
-        )
-        signed_in["trusted_realms"] = settings.IMPORT_TRUSTED_REALMS
+        credential = Credential(own_host(), settings.REGISTRY_USERNAME, settings.REGISTRY_PASSWORD)
+        identity = Identity(credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS)
     return RegistryClient(
-        registry=own_host(),
-        base_url=settings.REGISTRY_URL,
-        door=target_door(),
-        idle=_idle(own_host(), settings.IMPORT_CA_FILE),
+        own_host(),
+        target_door(),
         role=role,
-        **signed_in,
-        **options,
+        base_url=settings.REGISTRY_URL,
+        identity=identity,
+        options=replace(
+            options or ClientOptions(),
+            idle=_idle(own_host(), settings.IMPORT_CA_FILE),
+            sign_ins=_sign_ins(own_host(), settings.IMPORT_CA_FILE),
+        ),
     )
 
 
 @contextmanager
-def opened(*, access: Mapping[str, str], catalog: bool = False, **options: Any) -> Iterator[RegistryClient]:
-    """As :func:`target_client`, closed at the end of the block."""
-    client = target_client(access=access, catalog=catalog, **options)
-    try:
+def opened(*, catalog: bool = False, options: ClientOptions | None = None) -> Iterator[RegistryClient]:
+    """As :func:`target_client`, for no repository in particular, closed at the end of the block."""
+    with closing(target_client(access={}, catalog=catalog, options=options)) as client:
         yield client
-    finally:
-        client.close()
+
+
+@contextmanager
+def opened_repository(
+    name: str, actions: str, *, options: ClientOptions | None = None
+) -> Iterator[Repository]:
+    """One repository (``library/nginx``) with a client that may do exactly this there, closed at the end of the
+    block.
+    """
+    with closing(target_client(access={name: actions}, options=options)) as client:
+        yield Repository(client, name)
 
 
 def token_provider(*, access: Mapping[str, str], catalog: bool = False) -> TokenProvider:
@@ -110,8 +132,8 @@ def token_provider(*, access: Mapping[str, str], catalog: bool = False) -> Token
 def engine_sign_in(repository: str) -> dict[str, str]:
     """The ``auth_config`` with which a Docker Engine pushes to one repository; empty where no sign-in is needed."""
     if settings.REGISTRY_AUTH == "token":
-        wanted = Access("repository", repository, ("pull", "push"))
-        return {"registrytoken": mint(subject=PORTAL, access=[wanted]).text}
+        access = Access("repository", repository, ("pull", "push"))
+        return {"registrytoken": mint(subject=PORTAL, access=[access]).text}
     if settings.REGISTRY_AUTH == "basic":
         return {"username": settings.REGISTRY_USERNAME, "password": settings.REGISTRY_PASSWORD}
     return {}

@@ -6,11 +6,13 @@ import json
 import secrets
 from typing import Final
 
-from oci.errors import OciError, gettext_noop
-from oci.registry.client import RegistryClient
+from django.utils.translation import gettext_noop
+
+from oci.errors import OciError
+from oci.registry.repository import Repository
 from oci.spec.manifest import Manifest, parse_manifest
 from oci.spec.media_types import OCI_INDEX
-from projects.registry.client import DELETE, opened
+from projects.registry.client import DELETE, opened_repository
 
 #: Marks the empty index that stands in for a tag on its way out.
 TOMBSTONE: Final = "registry-portal.tombstone"
@@ -26,30 +28,30 @@ def delete_tag(*, repository: str, tag: str) -> bool:
 
     :raises OciError: the registry is away or does not allow it; the tag is as it was.
     """
-    with opened(access={repository: DELETE}) as client:
-        if client.head_manifest(repository, tag) is None:
+    with opened_repository(repository, DELETE) as there:
+        if there.head_manifest(tag) is None:
             return False
-        client.delete_manifest(repository, _NOTHING)
+        there.delete_manifest(_NOTHING)
         try:
-            client.delete_manifest(repository, tag)
+            there.delete_manifest(tag)
         except OciError as exc:
             if exc.retryable:
                 raise
-        if client.head_manifest(repository, tag) is not None:
-            _bury(client, repository, tag)
+        if there.head_manifest(tag) is not None:
+            _bury(there, tag)
         return True
 
 
-def _bury(client: RegistryClient, repository: str, tag: str) -> None:
+def _bury(repository: Repository, tag: str) -> None:
     tombstone = _tombstone()
-    client.put_manifest(repository, tag, tombstone)
-    client.delete_manifest(repository, tombstone.digest)
-    if client.head_manifest(repository, tag) is not None:
+    repository.put_manifest(tag, tombstone)
+    repository.delete_manifest(tombstone.digest)
+    if repository.head_manifest(tag) is not None:
         raise OciError(
             "target_error",
-            gettext_noop("%(host)s did not remove the tag %(tag)s."),
-            host=client.host,
-            tag=f"{repository}:{tag}",
+            gettext_noop("%(host)s did not delete the tag %(tag)s."),
+            host=repository.host,
+            tag=f"{repository.name}:{tag}",
         )
 
 

@@ -1,44 +1,33 @@
-"""Whether the private registry can be reached, as pages want to know: quickly, and seldom asked."""
+"""Whether the private registry can be reached, as pages want to know: quickly, and rarely asked."""
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.cache import caches
 
 from oci.errors import OciError
 from projects.registry.client import target_door
 
-#: One look costs at most this long, seconds; its answer holds for so long.
+#: One look costs at most this long, seconds; its answer holds for this long.
 TIMEOUT: Final = 0.5
-HOLDS: Final = 10.0
-
-_lock = threading.Lock()
-_seen: dict[str, tuple[float, bool]] = {}
+REMEMBERED_SECONDS: Final = 10.0
 
 
 def registry_answers() -> bool:
-    """Whether a connection to the registry opens. Each process remembers the answer for :data:`HOLDS` seconds."""
-    url = settings.REGISTRY_URL
-    with _lock:
-        until, answer = _seen.get(url, (0.0, True))
-        if until > time.monotonic():
-            return answer
-        # The others take the old answer while this one looks.
-        _seen[url] = (time.monotonic() + TIMEOUT * 2, answer)
+    """Whether a connection to the registry opens. Each process remembers the answer for
+    :data:`REMEMBERED_SECONDS`.
+    """
+    url, known = settings.REGISTRY_URL, caches["local"]
+    # The others take the old answer while this one looks.
+    if not known.add(f"registry:looked:{url}", 1, TIMEOUT * 2):
+        return bool(known.get(f"registry:answers:{url}", True))
     answer = _knock(url)
-    with _lock:
-        _seen[url] = (time.monotonic() + HOLDS, answer)
+    known.set(f"registry:answers:{url}", answer, None)
+    known.set(f"registry:looked:{url}", 1, REMEMBERED_SECONDS)
     return answer
-
-
-def forget() -> None:
-    """Look anew next time; for tests."""
-    with _lock:
-        _seen.clear()
 
 
 def _knock(url: str) -> bool:

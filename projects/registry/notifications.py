@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db.models import F, TextField
 from django.db.models.functions import Cast
@@ -26,19 +27,19 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from accounts.once import first_in
+from accounts.dedupe import first_within
 from oci.registry.endpoint import USER_AGENT
 from oci.spec.digest import is_digest
 from oci.spec.media_types import is_manifest_type
 from projects.models import Image
 from projects.registry.tag_notices import Noted, note
 from projects.token_service.scopes import split_repository
-from projects.token_service.tokens import PORTAL
+from projects.token_service.tokens import PORTAL, SCANNER
 
 MAX_EVENTS: Final = 1000
-#: A pull with the same id is taken for the same for so long, seconds.
+#: A pull with the same id is taken for the same for this long, seconds.
 SAME_EVENT: Final = 900
-#: Clients ask by HEAD what a tag names and then pull by digest; so long the digest stands for that tag, seconds.
+#: Clients ask by HEAD what a tag names and then pull by digest; this long the digest stands for that tag, seconds.
 TAG_HINT: Final = 120
 
 
@@ -73,17 +74,18 @@ class Event:
             method=_text(request, "method"),
             actor=_text(actor, "name"),
             agent=_text(request, "useragent"),
-            address=_text(request, "addr").rpartition(":")[0],
+            address=_without_port(_text(request, "addr")),
         )
         names_something = bool(found.tag) or is_digest(found.digest)
         return found if names_something and split_repository(found.repository) else None
 
     @property
     def is_ours(self) -> bool:
-        """The portal itself did it."""
-        return self.actor == PORTAL or self.agent.startswith(USER_AGENT.partition("/")[0] + "/")
+        """The portal itself did it, or a scanner for it: no one uses the image."""
+        return self.actor in (PORTAL, SCANNER) or self.agent.startswith(USER_AGENT.partition("/")[0] + "/")
 
 
+@login_not_required
 @csrf_exempt
 @require_POST
 def registry_events(request: HttpRequest) -> HttpResponse:
@@ -118,7 +120,7 @@ def take_in(events: Iterable[Event]) -> None:
         elif (
             event.action == "pull"
             and not event.is_ours
-            and first_in(SAME_EVENT, f"registry-event {event.id}")
+            and first_within(SAME_EVENT, f"registry-event {event.id}")
         ):
             pulled.append(event)
     _count(pulled)
@@ -132,27 +134,32 @@ def _tags_of_deleted(event: Event) -> list[tuple[str, str]]:
 
 
 def _count(events: Iterable[Event]) -> None:
+    """Count pulls, and note when each tag was used last.
+
+    A client that has the image already only asks by HEAD whether the tag still names it, as a node does with
+    ``imagePullPolicy: Always``. That moves no bytes and counts as no pull, but the image is in use.
+    """
     counts: Counter[Any] = Counter()
     for event in events:
         if event.media_type and not is_manifest_type(event.media_type):
             continue
-        if event.method == "HEAD":
-            if event.tag:
-                cache.set(_tag_hint(event, event.digest), event.tag, TAG_HINT)
-            continue
-        row = _pulled(event) or _pulled_in_part(event)
+        is_question = event.method == "HEAD"
+        if is_question and event.tag:
+            cache.set(_tag_hint(event, event.digest), event.tag, TAG_HINT)
+        row = _pulled(event)
+        if row is not None and not is_question:
+            cache.set(_whole_hint(event, event.digest), True, TAG_HINT)
+        if row is None:
+            row = _pulled_in_part(event)
         if row is not None:
-            counts[row] += 1
+            counts[row] += not is_question  # also where that adds nothing: the row was used
     for row, count in counts.items():
         Image.objects.filter(pk=row).update(pull_count=F("pull_count") + count, last_pulled_at=timezone.now())
 
 
 def _pulled(event: Event) -> Any:
     """The row of the tag that a pull is of, by tag or digest."""
-    row = _likeliest(event, _rows(event).filter(digest=event.digest), event.digest)
-    if row is not None:
-        cache.set(_whole_hint(event, event.digest), True, TAG_HINT)
-    return row
+    return _likeliest(event, _rows(event).filter(digest=event.digest), event.digest)
 
 
 def _pulled_in_part(event: Event) -> Any:
@@ -170,7 +177,7 @@ def _pulled_in_part(event: Event) -> Any:
 
 
 def _likeliest(event: Event, rows: Any, *digests: str) -> Any:
-    """Of these rows that of the tag that was asked for, now or before; else the one that was set last."""
+    """The row of the tag that was asked for, now or before; else the one that was set last."""
     hints = (cache.get(_tag_hint(event, digest)) for digest in digests)
     tag = event.tag or next(filter(None, hints), None)
     rows = rows.filter(tag=tag) if tag else rows
@@ -193,6 +200,13 @@ def _rows(event: Event) -> Any:
 def _object(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = given.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _without_port(text: str) -> str:
+    """The registry says ``address:port``; of a client behind a proxy it knows the address alone."""
+    address, _colon, port = text.rpartition(":")
+    is_bare_v6 = text.count(":") > 1 and not text.startswith("[")
+    return address if address and port.isdigit() and not is_bare_v6 else text
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:

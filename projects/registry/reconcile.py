@@ -19,11 +19,11 @@ from django.utils import timezone
 
 from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
-from oci.registry.client import RegistryClient
+from oci.registry.repository import Repository
 from projects.models import Image, Project
 from projects.registry import tag_notices
 from projects.registry.catalog import catalog, list_tags
-from projects.registry.client import PULL, opened
+from projects.registry.client import PULL, opened_repository
 from projects.registry.index import bring_up_to_date
 from projects.token_service.scopes import split_repository
 
@@ -62,7 +62,7 @@ def reconcile(*, seconds: float = MAX_SECONDS) -> Report:
             break
         report.repositories += 1
         _compare_tags(project, inside, tags, report)
-        # A long run holds one of the places for housekeeping: what was pushed meanwhile need not wait for its end.
+        # A long run holds one of the places for housekeeping: what is pushed during it need not wait for its end.
         tag_notices.look_due()
     _compare_digests(report, deadline)
     counts = {name: value for name, value in vars(report).items() if name != "errors"}
@@ -89,11 +89,12 @@ def _repositories() -> dict[tuple[Project, str], set[str]]:
 def _compare_tags(project: Project, inside: str, known: set[str], report: Report) -> None:
     """Find tags that only one side knows. Each is asked for by itself before its row is made or removed."""
     name = f"{project.name}/{inside}"
-    with _noting(report, name), opened(access={name: PULL}) as client:
-        there = {tag for tag in list_tags(client, name) if not is_attachment_tag(tag)}
+    with _noting(report, name), opened_repository(name, PULL) as repository:
+        listed = set(list_tags(repository))
+        there = {tag for tag in listed if tag in known or not is_attachment_tag(tag)}
         for tag in sorted(there ^ known):
             with _noting(report, f"{name}:{tag}", passing=False):
-                row = bring_up_to_date(client, project, inside, tag)
+                row = bring_up_to_date(repository, project, inside, tag)
                 report.found += tag in there and row is not None
                 report.removed += tag in known and row is None
 
@@ -108,19 +109,19 @@ def _compare_digests(report: Report, deadline: float) -> None:
         if time.monotonic() > deadline:
             return
         before = len(report.errors)
-        with _noting(report, name), opened(access={name: PULL}) as client:
-            _compare_each(client, name, rows, report)
+        with _noting(report, name), opened_repository(name, PULL) as there:
+            _compare_each(there, rows, report)
         if len(report.errors) > before:
             # Otherwise a row that can't be compared stays the oldest, and a thousand of them fill every run.
             Image.objects.filter(pk__in=[row.pk for row in rows]).update(checked_at=timezone.now())
         tag_notices.look_due()
 
 
-def _compare_each(client: RegistryClient, name: str, rows: Iterable[Image], report: Report) -> None:
+def _compare_each(there: Repository, rows: Iterable[Image], report: Report) -> None:
     for row in rows:
         report.compared += 1
-        with _noting(report, f"{name}:{row.tag}", passing=False):
-            now = bring_up_to_date(client, row.project, row.repository, row.tag)
+        with _noting(report, f"{there.name}:{row.tag}", passing=False):
+            now = bring_up_to_date(there, row.project, row.repository, row.tag)
             report.removed += now is None
             report.moved += now is not None and now.digest != row.digest
 

@@ -1,6 +1,7 @@
 """Tags that the registry reported, and the worker's look at each of them.
 
-A row for each tag, so that a tag that is pushed a hundred times is looked at as often as there is time for. Rows
+A row for each tag, so that a tag that is pushed a hundred times is looked at as often as there is time for. Protected
+tags that are to be put back go first. Rows
 survive a worker and a Redis that are away; a row that is lost or given up is made good by
 :mod:`projects.registry.reconcile`.
 """
@@ -21,21 +22,27 @@ from django.utils import timezone
 
 from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
-from projects.models import Project, TagNotice
-from projects.registry.client import PULL, opened
+from oci.registry.options import ClientOptions
+from projects import protection
+from projects.locking import Leases
+from projects.models import Image, Project, TagNotice
+from projects.registry.client import PULL, opened_repository
 from projects.registry.index import bring_up_to_date
 from projects.token_service.scopes import split_repository
 
 log = structlog.get_logger(__name__)
 
 #: More tags than this of one project wait for no look; the reconcile finds them.
-MOST_WAITING: Final = 10_000
+MAX_WAITING: Final = 10_000
 #: An import writes its tag's row itself, a moment after the registry reports the push. Seconds.
 OURS_SECONDS: Final = 2.0
+#: A protected tag that is to be put back goes before everything else of its project: its row is due this much earlier
+#: than it would be. Else anyone who may push could put that off by pushing thousands of other tags.
+AHEAD: Final = dt.timedelta(days=3650)
 #: Looks at once, in the whole installation.
-MOST_AT_ONCE: Final = 2
-#: How long a look may take before another worker may look at the same tag, seconds; longer than one takes.
-CLAIM_SECONDS: Final = 120.0
+MAX_AT_ONCE: Final = 2
+#: Another worker may look at the same tag after 120 seconds, longer than a look takes.
+CLAIMS: Final = Leases("claimed_until", 120)
 #: How long a worker looks at one tag after the other before the next hint or tick goes on, seconds.
 ROUND_SECONDS: Final = 20.0
 #: What the registry gets for an answer, seconds.
@@ -72,12 +79,18 @@ def note(touched: Mapping[tuple[str, str], Noted]) -> None:
 
 
 def _write(project: Project, tags: list[tuple[str, str, Noted]]) -> None:
+    first = _to_put_back(project, tags)
     waiting = TagNotice.objects.filter(project=project).count()
-    if waiting >= MOST_WAITING:
+    if waiting >= MAX_WAITING:
         log.warning("registry.too_many_notices", project=project.name, waiting=waiting)
-        return
+        # There are no more of these than the project has images.
+        tags = [each for each in tags if each[:2] in first]
     now = timezone.now()
-    later = now + dt.timedelta(seconds=OURS_SECONDS)
+
+    def due_at(repository: str, tag: str, noted: Noted) -> dt.datetime:
+        due = now + dt.timedelta(seconds=OURS_SECONDS) if noted.is_ours else now
+        return due - AHEAD if (repository, tag) in first else due
+
     TagNotice.objects.bulk_create(
         [
             TagNotice(
@@ -86,7 +99,7 @@ def _write(project: Project, tags: list[tuple[str, str, Noted]]) -> None:
                 tag=tag[:128],
                 digest=noted.digest[:160],
                 noted_at=now,
-                due_at=later if noted.is_ours else now,
+                due_at=due_at(repository, tag, noted),
             )
             for repository, tag, noted in tags
         ],
@@ -96,6 +109,20 @@ def _write(project: Project, tags: list[tuple[str, str, Noted]]) -> None:
     )
     if not all(noted.is_ours for _, _, noted in tags):
         transaction.on_commit(_tell)
+
+
+def _to_put_back(project: Project, tags: list[tuple[str, str, Noted]]) -> set[tuple[str, str]]:
+    """Those of these tags, as repository and tag, that are protected and no longer name what they should."""
+    protects = protection.patterns_of(project)
+    noted_digests = {(name, tag): noted.digest for name, tag, noted in tags if protects(name, tag)}
+    if not noted_digests:
+        return set()
+    rows = Image.objects.filter(project=project, tag__in={tag for _, tag in noted_digests})
+    return {
+        (name, tag)
+        for name, tag, digest in rows.values_list("repository", "tag", "digest")
+        if noted_digests.get((name, tag), digest) != digest
+    }
 
 
 def _tell() -> None:
@@ -120,20 +147,20 @@ def look_due(*, stop: Callable[[], bool] = lambda: False) -> int:
 
 
 def _due(now: dt.datetime) -> QuerySet[TagNotice]:
-    return TagNotice.objects.filter(Q(claimed_until=None) | Q(claimed_until__lte=now), due_at__lte=now)
+    """What may be claimed, what goes before all others first."""
+    is_due = Q(due_at__lte=now, due_at__gt=now - AHEAD / 2) | Q(due_at__lte=now - AHEAD)
+    return TagNotice.objects.filter(CLAIMS.is_free(now), is_due)
 
 
 def _claim(looked: Counter[Any]) -> TagNotice | None:
     """The next tag, of the project that had the fewest looks so far; None where none is due, or enough look already."""
     now = timezone.now()
-    if TagNotice.objects.filter(claimed_until__gt=now).count() >= MOST_AT_ONCE:
+    if TagNotice.objects.filter(CLAIMS.is_held(now)).count() >= MAX_AT_ONCE:
         return None
     waiting = _due(now).order_by().values_list("project_id").annotate(oldest=Min("due_at"))
     for project_id, _ in sorted(waiting, key=lambda row: (looked[row[0]], row[1])):
         notice = _due(now).filter(project=project_id).select_related("project").first()
-        until = now + dt.timedelta(seconds=CLAIM_SECONDS)
-        # Of two workers only one moves it on.
-        if notice and _due(now).filter(pk=notice.pk).update(claimed_until=until):
+        if notice and CLAIMS.take(_due(now).filter(pk=notice.pk), now):
             return notice
     return None
 
@@ -154,7 +181,7 @@ def _follow(notice: TagNotice) -> None:
         _try_again(notice)
     else:
         if not _as_it_was(notice).delete()[0]:
-            TagNotice.objects.filter(pk=notice.pk).update(claimed_until=None)
+            CLAIMS.give_back(TagNotice.objects.filter(pk=notice.pk))
 
 
 def _as_it_was(notice: TagNotice) -> QuerySet[TagNotice]:
@@ -167,9 +194,12 @@ def _try_again(notice: TagNotice) -> None:
         if _as_it_was(notice).delete()[0]:
             return
     else:
-        due = timezone.now() + dt.timedelta(seconds=RETRY_PAUSES[notice.tries])
+        now = timezone.now()
+        due = now + dt.timedelta(seconds=RETRY_PAUSES[notice.tries])
+        if notice.due_at < now - AHEAD / 2:
+            due -= AHEAD
         _as_it_was(notice).update(tries=notice.tries + 1, due_at=due)
-    TagNotice.objects.filter(pk=notice.pk).update(claimed_until=None)
+    CLAIMS.give_back(TagNotice.objects.filter(pk=notice.pk))
 
 
 def _look_at(notice: TagNotice) -> None:
@@ -177,16 +207,12 @@ def _look_at(notice: TagNotice) -> None:
 
     :raises OciError: the registry is away, or what it says makes no sense.
     """
-    access = {f"{notice.project.name}/{notice.repository}": PULL}
-    limits: dict[str, Any] = {
-        "tries": 1,
-        "headers_seconds": REGISTRY_SECONDS,
-        "stall_seconds": REGISTRY_SECONDS,
-    }
-    with opened(access=access, **limits) as client:
+    name = f"{notice.project.name}/{notice.repository}"
+    options = ClientOptions(tries=1, headers_seconds=REGISTRY_SECONDS, stall_seconds=REGISTRY_SECONDS)
+    with opened_repository(name, PULL, options=options) as there:
         for pause in (*PAUSES, None):
             try:
-                row = bring_up_to_date(client, notice.project, notice.repository, notice.tag)
+                row = bring_up_to_date(there, notice.project, notice.repository, notice.tag)
             except OciError as exc:
                 # While Distribution writes the tag, its file may be empty: a 500.
                 if pause is None or exc.code != "target_error" or not exc.retryable:

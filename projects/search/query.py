@@ -27,7 +27,7 @@ Alternatives = Sequence[Sequence[str]]
 Pattern = Callable[[str], tuple[str, list[str]] | None]
 
 
-def rare(
+def matching_ids(
     index: TrigramIndex, alternatives: Alternatives, *, project_id: UUID | None
 ) -> RawSQL | list[UUID] | None:
     """The ids of the rows that contain all texts of one of the alternatives, upper and lower case alike, and perhaps
@@ -173,7 +173,7 @@ def _any_of_project(
     index: TrigramIndex, alternatives: Alternatives, project_id: UUID
 ) -> tuple[str, list[Any]]:
     """A condition on the index of each project's own trigrams alone, and its values: with any other beside it,
-    PostgreSQL might use that one's index and reckon the trigrams of every row. Empty where an alternative is of
+    PostgreSQL might use that one's index and estimate the trigrams of every row. Empty where an alternative is of
     single letters; those beside a longer text are not looked at."""
     either, values = [], []
     for texts in alternatives:

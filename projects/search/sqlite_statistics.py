@@ -1,4 +1,4 @@
-"""What SQLite's planner shall believe of the large tables, so that its plans are those for many rows from the first.
+"""What SQLite's planner should believe of the large tables, so that its plans are those for many rows from the first.
 
 Without statistics it takes any index's first column to leave ten rows, and walks all imports of a project to find
 three of them by id. Statistics of the moment would be as wrong: taken while there are few rows, or before many are

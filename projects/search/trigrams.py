@@ -49,7 +49,7 @@ def gram(project_id: UUID, letters: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TrigramIndex:
-    """What is indexed.
+    """An index of the three-letter pieces of some columns, by which parts of texts are found.
 
     :param table: whose rows are found; it has ``id`` and ``project_id``.
     :param name: of the index; SQLite's tables are called so, PostgreSQL's indexes begin with it.
@@ -177,7 +177,7 @@ class TrigramIndex:
 
     def _ensure_postgres(self, using: str) -> None:
         """Without the right to make the extension or the function search still works, only slower; the operator is
-        told how to mend it."""
+        told how to repair it."""
         own = f"CREATE INDEX IF NOT EXISTS {self.name}_grams ON {self.table} USING gin ({self.grams})"
         # As Django's ``icontains`` asks: ``UPPER(column::text) LIKE UPPER('%…%')``.
         all_rows = [
@@ -221,7 +221,7 @@ def _first_place(row: str) -> str:
 IMAGES: Final = TrigramIndex(
     "projects_image", "image_search", ("repository", "tag", "digest"), "updated_at", common=300
 )
-#: The journal: who, where, and what about.
+#: The audit log: who, where, and what about.
 EVENTS: Final = TrigramIndex(
     "projects_auditevent", "event_search", ("actor_name", "project_name", "subject"), "at", scoped=False
 )

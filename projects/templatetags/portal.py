@@ -34,6 +34,19 @@ def icon(name: str, css: str = "") -> SafeString:
     )
 
 
+def mark(colour: str, name: str, words: object, shown: int | str = "") -> SafeString:
+    """A chip beside a row of a list: an icon and perhaps a number; ``words`` on hover and for assistive technology."""
+    return format_html(
+        ' <span class="chip chip-mark num chip-{}" title="{}">{}<span aria-hidden="true">{}</span>'
+        '<span class="visually-hidden">{}</span></span>',
+        colour,
+        words,
+        icon(name),
+        shown,
+        words,
+    )
+
+
 @register.filter
 def size(value: int | float | None) -> str:
     """Bytes in KiB, MiB, GiB: ``1.4 GiB``; three significant digits."""

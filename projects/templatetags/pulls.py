@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from projects import pull_commands
+from projects import commands
 from projects.models import Project
 
 register = template.Library()
@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.simple_tag
 def login_command(project: Project, client: str) -> str:
-    """See :func:`projects.pull_commands.login_command`."""
-    return pull_commands.login_command(project, client)
+    """See :func:`projects.commands.login_command`."""
+    return commands.login_command(project, client)

@@ -1,4 +1,4 @@
-"""Who knocks at the registry's door: a person, a robot account, or nobody known."""
+"""Who knocks at the registry's door: a person, a robot account, or an anonymous caller."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q
-from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import throttling
-from accounts.addresses import client_address
+from accounts.addresses import current_address
 from accounts.models import ApiToken
-from accounts.services import InvalidCredentials, TooManyFailures, check_password, has_second_factor
-from accounts.tokens import MARK, digest_of, find_token
+from accounts.sign_in import throttling
+from accounts.sign_in.services import InvalidCredentials, TooManyFailures, check_password, has_second_factor
+from accounts.sign_in.tokens import MARK, digest_of, find_token
 from projects.models import Robot
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
@@ -35,7 +34,7 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """As the registry's tokens and the journal call him; empty for an anonymous caller."""
+        """As the registry's tokens and the audit log call them; empty for an anonymous caller."""
         if self.robot is not None:
             return self.robot.login
         return self.user.get_username() if self.user is not None else ""
@@ -44,7 +43,7 @@ class Caller:
 ANONYMOUS: Final = Caller()
 
 
-def identify(*, request: HttpRequest, username: str, password: str) -> Caller:
+def identify(*, username: str, password: str) -> Caller:
     """The caller with this name, and an API token, a robot's secret or, where allowed, the password.
 
     A right token or robot secret is never refused for failures before: it can't be guessed, and one look at it costs a
@@ -53,12 +52,12 @@ def identify(*, request: HttpRequest, username: str, password: str) -> Caller:
     :raises TooManyFailures: this account or address failed too often.
     :raises InvalidCredentials: whatever the cause: unknown, wrong, expired, revoked, blocked.
     """
-    address = client_address(request)
+    address = current_address()
     if _ROBOT.fullmatch(username):
         return _known(_robot(username, password), address)
     if password.startswith(MARK):
         return _known(_token_holder(username, password), address)
-    user = check_password(request=request, username=username, password=password)
+    user = check_password(username=username, password=password)
     if not settings.TOKEN_SERVICE_PASSWORDS or has_second_factor(user):
         throttling.failed(account=username, address=address)
         raise InvalidCredentials
@@ -66,20 +65,20 @@ def identify(*, request: HttpRequest, username: str, password: str) -> Caller:
     return Caller(user=user)
 
 
-def identify_by_token(*, request: HttpRequest, text: str) -> Caller:
+def identify_by_token(text: str) -> Caller:
     """The caller whose API token stands in for a refresh token.
 
     :raises TooManyFailures, InvalidCredentials: as :func:`identify`.
     """
     token = find_token(text)
-    return _known(Caller(user=token.user, token=token) if token else None, client_address(request))
+    return _known(Caller(user=token.user, token=token) if token else None, current_address())
 
 
 def _known(caller: Caller | None, address: str | None) -> Caller:
     """The caller by token or robot secret, if there is one; else a failure of the address.
 
     :raises TooManyFailures: the address failed too often.
-    :raises InvalidCredentials: nobody has this secret.
+    :raises InvalidCredentials: no one has this secret.
     """
     if caller is not None:
         return caller
@@ -97,15 +96,22 @@ def _token_holder(username: str, text: str) -> Caller | None:
     return Caller(user=token.user, token=token)
 
 
-def _robot(username: str, secret: str) -> Caller | None:
-    named = _ROBOT.fullmatch(username)
+def robot_called(login: str) -> Robot | None:
+    """The robot account with this name at the registry's door, unless it has expired."""
+    named = _ROBOT.fullmatch(login)
     if named is None:
         return None
     robot = Robot.objects.select_related("project").filter(project__name=named[1], name=named[2]).first()
-    now = timezone.now()
-    if robot is None or not hmac.compare_digest(robot.digest, digest_of(secret)):
+    if robot is None:
         return None
-    if robot.expires_at is not None and robot.expires_at <= now:
+    if robot.expires_at is not None and robot.expires_at <= timezone.now():
+        return None
+    return robot
+
+
+def _robot(username: str, secret: str) -> Caller | None:
+    robot, now = robot_called(username), timezone.now()
+    if robot is None or not hmac.compare_digest(robot.digest, digest_of(secret)):
         return None
     stale = now - LAST_USED_EVERY
     if robot.last_used_at is None or robot.last_used_at < stale:

@@ -1,4 +1,4 @@
-"""What a caller at the registry's door is granted of what he asks for."""
+"""What a caller at the registry's door is granted of what they ask for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.models import ApiToken
+from projects import keeping
+from projects.groups.roles import RANK
 from projects.models import Project, Robot, Role
-from projects.permissions import RANK, effective_role
+from projects.permissions import effective_role
 from projects.quota import excess
 from projects.token_service.authentication import Caller
 from projects.token_service.scopes import split_repository
@@ -29,13 +31,15 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 class Decision:
     """One thing asked for: what was granted of it, and the project that it is in, if there is one.
 
-    ``over_quota``: why a push was not granted that the caller's role allows; else empty.
+    ``over_quota``: why a push was not granted that the caller's role allows; ``kept``: why a deletion was not; else
+    empty.
     """
 
     asked: Access
     granted: Access
     project: Project | None
     over_quota: str = ""
+    kept: str = ""
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -47,7 +51,7 @@ def decide(*, caller: Caller, wanted: Iterable[Access]) -> list[Decision]:
     decisions = []
     projects: dict[str, tuple[Project | None, frozenset[str]]] = {}
     for asked in wanted:
-        project, may, over_quota = None, _NOTHING, ""
+        project, may, over_quota, kept = None, _NOTHING, "", ""
         where = split_repository(asked.name) if asked.type.partition("(")[0] == "repository" else None
         if where is not None:
             if where[0] not in projects:
@@ -61,8 +65,22 @@ def decide(*, caller: Caller, wanted: Iterable[Access]) -> list[Decision]:
         if project is not None and "push" in granted:
             over_quota = excess(project)
             granted = [each for each in granted if each != "push" or not over_quota]
-        decisions.append(Decision(asked, Access(asked.type, asked.name, tuple(granted)), project, over_quota))
+        if project is not None and where is not None and "delete" in granted:
+            kept = _kept(project, where[1])
+            granted = [each for each in granted if each != "delete" or not kept]
+        access = Access(asked.type, asked.name, tuple(granted))
+        decisions.append(Decision(asked, access, project, over_quota, kept))
     return decisions
+
+
+def _kept(project: Project, repository: str) -> str:
+    """Why nothing may be deleted at the registry's door: a token is for a whole repository, and a deletion there takes
+    the manifest along, which something in it is to outlive. One English sentence; empty where nothing is held."""
+    hold = keeping.held_in(project, repository)
+    if hold is None:
+        return ""
+    reason = hold.reason % hold.params if hold.params else hold.reason
+    return f"{reason} Delete tags of {project.name}/{repository} on the portal's pages or with its API."
 
 
 def _in_project(caller: Caller, name: str) -> tuple[Project | None, frozenset[str]]:

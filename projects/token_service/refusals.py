@@ -1,4 +1,4 @@
-"""What the token service refused to nobody known: counted by project and hour, so that no stranger fills a journal."""
+"""Refusals of the token service to anonymous callers: counted by project and hour; they fill no audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from projects.models import RefusalCount
 
 #: Where counts go that are older than pages show: their sum is a number that only grows.
 _BEFORE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-#: Projects that one request is counted for; whoever names more asks for no image.
+#: Projects that one request is counted for; anyone who names more asks for no image.
 MAX_PROJECTS: Final = 5
 #: Counts by the hour are kept this long, days.
 KEPT_DAYS: Final = 30

@@ -28,6 +28,8 @@ LIFETIME: Final = 300
 SKEW: Final = 10
 #: Who the portal itself is at its registry. No person can have this name: ``$`` is in none.
 PORTAL: Final = "portal$"
+#: Who scanners are there that look at images for it.
+SCANNER: Final = "scanner$"
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 
@@ -60,9 +62,30 @@ class Signer:
     header: Mapping[str, Any]
 
 
-def mint(*, subject: str, access: Iterable[Access]) -> Minted:
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token of ours says: whom it is for, and what that one may."""
+
+    subject: str
+    access: tuple[Access, ...]
+    #: Given for an API token that may only read.
+    reads_only: bool
+
+    def may_pull(self, name: str) -> bool:
+        return any(
+            each.type == "repository" and each.name == name and "pull" in each.actions for each in self.access
+        )
+
+
+def mint(
+    *, subject: str, access: Iterable[Access], reads_only: bool = False, seconds: int = LIFETIME
+) -> Minted:
     """A token for ``subject`` with exactly this access; things without actions are left out.
 
+    :param reads_only: it is given for an API token that may only read. The registry does not look at it; the portal
+        does, where a pull would start an import.
+    :param seconds: that it is good for. Garbage collection waits for tokens that push; those have no more than
+        :data:`LIFETIME`.
     :raises ImproperlyConfigured: key and certificate can't be used.
     """
     signer = signer_of(settings.TOKEN_SERVICE_KEY, settings.TOKEN_SERVICE_CERTIFICATE)
@@ -71,13 +94,35 @@ def mint(*, subject: str, access: Iterable[Access]) -> Minted:
         "iss": settings.TOKEN_SERVICE_ISSUER,
         "sub": subject,
         "aud": settings.TOKEN_SERVICE_NAME,
-        "exp": now + LIFETIME,
+        "exp": now + seconds,
         "nbf": now - SKEW,
         "iat": now,
         "jti": secrets.token_hex(16),
         "access": [each.claim() for each in access if each.actions],
+        **({"reads_only": True} if reads_only else {}),
     }
     return Minted(jwt.encode(claims, signer.key, signer.algorithm, headers=dict(signer.header)), now)
+
+
+def read(text: str) -> Claims | None:
+    """What a token says that is ours, for this registry, and in force; None for any other."""
+    signer = signer_of(settings.TOKEN_SERVICE_KEY, settings.TOKEN_SERVICE_CERTIFICATE)
+    try:
+        claims = jwt.decode(
+            text,
+            signer.key.public_key(),
+            [signer.algorithm],
+            audience=settings.TOKEN_SERVICE_NAME,
+            issuer=settings.TOKEN_SERVICE_ISSUER,
+            options={"require": ["exp", "nbf", "aud", "iss", "sub"]},
+        )
+    except jwt.InvalidTokenError:
+        return None
+    # Signed by us: what it holds has the form that `mint` gave it.
+    access = tuple(
+        Access(each["type"], each["name"], tuple(each["actions"])) for each in claims.get("access", ())
+    )
+    return Claims(claims["sub"], access, bool(claims.get("reads_only")))
 
 
 @lru_cache(maxsize=4)

@@ -1,1 +1,1 @@
-"""Pages of projects that know nothing of imports."""
+"""Pages of projects that know nothing of imports. What stands on tabs with imports is in ``imageimport/views/``."""

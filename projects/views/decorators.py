@@ -1,4 +1,4 @@
-"""The way into a project's pages: signed in, the project visible, the role large enough."""
+"""The way into a project's pages: the project visible, the role large enough."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, cast
 from urllib.parse import urldefrag
 
 from django.contrib.auth.models import User
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,10 +18,8 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from django_htmx.middleware import HtmxDetails
 
 from projects.models import Project, Role
-from projects.permissions import reaches
+from projects.permissions import may_ask, reaches
 from projects.selectors import get_project
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,8 @@ class Rights:
     role: Role
     #: The role is the reader's own, not that of any signed-in user in an internal or public project.
     member: bool
+    #: May ask for an import that someone has to approve.
+    ask: bool = False
 
     @property
     def develop(self) -> bool:
@@ -46,51 +45,43 @@ class Rights:
         return reaches(self.role, Role.OWNER)
 
 
-def htmx_of(request: HttpRequest) -> HtmxDetails | None:
+def htmx_details(request: HttpRequest) -> HtmxDetails | None:
     """What htmx says of its request; falsy, or nothing, where it did not make it."""
     return getattr(request, "htmx", None)
 
 
-def user_of(request: HttpRequest) -> User:
-    """The signed-in user; for views behind the decorators of this module."""
+def current_user(request: HttpRequest) -> User:
+    """The signed-in user: every view that is not marked ``login_not_required`` has one."""
     return cast(User, request.user)
 
 
-def rights_in(project: Project) -> Rights:
-    """The reader's rights, of a project that :func:`projects.selectors.visible_projects` found for him."""
+def current_rights(project: Project) -> Rights:
+    """The reader's rights, of a project that :func:`projects.selectors.visible_projects` found for them."""
     role = getattr(project, "role", None)
-    return Rights(Role(role) if role else Role.VIEWER, bool(role))
+    return Rights(Role(role) if role else Role.VIEWER, bool(role), may_ask(project))
 
 
-def signed_in(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Send the others to the sign-in page; from a fragment's request the whole page goes there."""
-
-    @wraps(view)
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return to_sign_in(request)
-        return view(request, *args, **kwargs)
-
-    return checked
-
-
-def project_view(least: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def project_view(
+    least: Role, *, or_asks: bool = False
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Give the view the project of the address instead of its name.
 
     Strangers get 404, members whose role is too small 403.
+
+    :param or_asks: those may come in, too, who may ask for an import that someone has to approve.
     """
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        @signed_in
         def checked(request: HttpRequest, /, name: str, **kwargs: Any) -> HttpResponse:
             try:
                 project = get_project(request.user, name=name)
             except Project.DoesNotExist:
                 raise Http404 from None
-            if not reaches(rights_in(project).role, least):
+            rights = current_rights(project)
+            if not (reaches(rights.role, least) or (or_asks and rights.ask)):
                 raise PermissionDenied(
-                    _("This needs the role %(role)s in the project %(project)s.")
+                    _("You need the role %(role)s in the project %(project)s for this.")
                     % {"role": least.label, "project": project.name}
                 )
             return view(request, project, **kwargs)
@@ -100,21 +91,24 @@ def project_view(least: Role) -> Callable[[Callable[..., HttpResponse]], Callabl
     return decorate
 
 
-def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """The sign-in page, and back to the page that the person looks at."""
-    htmx = htmx_of(request)
-    if htmx:
-        here = htmx.current_url_abs_path or "/"
-        return HttpResponseClientRedirect(redirect_to_login(here).url)
-    return redirect_to_login(request.get_full_path())
+def superuser_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What belongs to the whole installation is for those who run it: 403 for everybody else."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, **kwargs: Any) -> HttpResponse:
+        if not current_user(request).is_superuser:
+            raise PermissionDenied(_("This is for superusers."))
+        return view(request, **kwargs)
+
+    return checked
 
 
-def go(request: HttpRequest, to: str) -> HttpResponse:
+def redirect_htmx(request: HttpRequest, to: str) -> HttpResponse:
     """Redirect after a post, from a page and from a fragment's request alike.
 
-    To go to another section of the page where one is already, a browser would load nothing: that page is loaded anew.
+    To go to another section of the page where one is already, a browser would load nothing: that page is loaded again.
     """
-    htmx = htmx_of(request)
+    htmx = htmx_details(request)
     if not htmx:
         return redirect(to)
     if urldefrag(htmx.current_url_abs_path or "").url == urldefrag(to).url:
@@ -130,13 +124,13 @@ def come_back(response: HttpResponse, seconds: float | None) -> HttpResponse:
     return response
 
 
-def asked(
+def render_dialog(
     request: HttpRequest, template: str, context: dict[str, Any], *, back: str, status: int = 200
 ) -> HttpResponse:
     """A question with a form: in the page's dialog for a fragment's request, else as a page of its own.
 
     :param back: where the page's way out leads.
     """
-    base = "asked.html" if htmx_of(request) else "asked_page.html"
+    base = "asked.html" if htmx_details(request) else "asked_page.html"
     whole = {"asked_base": base, "action": request.path, "back": back, **context}
     return render(request, template, whole, status=status)

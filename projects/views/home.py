@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from projects import services
-from projects.forms import TOO_MANY_PROJECTS, ProjectForm
+from projects.forms import ProjectForm
 from projects.models import Role
 from projects.selectors import visible_projects
-from projects.views.decorators import asked, go, htmx_of, signed_in, user_of
+from projects.views.answers import edit_view
+from projects.views.decorators import current_user, htmx_details, redirect_htmx
 
 #: More than a person reads; the search finds the others.
 MAX_SHOWN = 200
@@ -25,9 +26,8 @@ SEARCH_FROM = 7
 
 
 @require_GET
-@signed_in
-def home(request: HttpRequest) -> HttpResponse:
-    """The projects that the reader may see, his own first."""
+def project_list(request: HttpRequest) -> HttpResponse:
+    """The projects that the reader may see, their own first."""
     text = request.GET.get("search", "").strip()
     found = visible_projects(request.user).order_by("name")
     if text:
@@ -43,28 +43,18 @@ def home(request: HttpRequest) -> HttpResponse:
         "more": more,
         "show_search": bool(text) or len(projects) >= SEARCH_FROM,
     }
-    template = "projects/_cards.html" if htmx_of(request) else "projects/home.html"
+    template = "projects/_cards.html" if htmx_details(request) else "projects/home.html"
     return render(request, template, context)
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in
 def new_project(request: HttpRequest) -> HttpResponse:
     """Make a project; its maker owns it."""
     form = ProjectForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            project = services.create_project(user=user_of(request), request=request, **form.cleaned_data)
-        except services.TooManyProjects as exc:
-            form.add_error(None, TOO_MANY_PROJECTS % {"limit": exc.limit})
-        except services.HeldBack:
-            form.add_error(
-                "name", _("A project of this name was deleted. Only a superuser can give the name again.")
-            )
-        except services.Taken:
-            form.add_error("name", _("There is a project of this name already."))
-        else:
-            messages.success(request, _("Project %(name)s is ready.") % {"name": project.name})
-            return go(request, reverse("project", args=[project.name]))
-    status = 422 if form.is_bound else 200
-    return asked(request, "projects/new.html", {"form": form}, back=reverse("home"), status=status)
+
+    def save() -> HttpResponse:
+        project = services.create_project(user=current_user(request), **form.cleaned_data)
+        messages.success(request, _("The project %(name)s was created.") % {"name": project.name})
+        return redirect_htmx(request, reverse("project", args=[project.name]))
+
+    return edit_view(request, form, save, template="projects/new.html", context={}, back=reverse("projects"))

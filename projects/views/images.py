@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,12 +12,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from oci.errors import OciError
+from accounts.exceptions import filled
+from projects import keeping
 from projects.forms import ConfirmForm
 from projects.models import Image, Project, Role
-from projects.registry import removal
+from projects.retention import trash
 from projects.selectors import images_of
-from projects.views.decorators import asked, go, project_view, user_of
+from projects.views.answers import edit_view
+from projects.views.decorators import current_user, project_view, redirect_htmx
+
+#: Of many bundles and clusters that use one image, the page names these.
+_MAX_USES: Final = 20
 
 
 @require_http_methods(["GET", "POST"])
@@ -26,27 +32,24 @@ def delete_image(request: HttpRequest, project: Project, image_id: UUID) -> Http
     image = get_object_or_404(images_of(project), pk=image_id)
     form = ConfirmForm(request.POST if request.method == "POST" else None, expected=str(image))
     back = reverse("project", args=[project.name])
-    if request.method == "POST" and form.is_valid():
-        try:
-            removal.delete_image(image=image, user=user_of(request), request=request)
-        except OciError as exc:
-            form.add_error(None, sentence_of(exc))
-        else:
-            messages.success(request, _("%(image)s was deleted.") % {"image": image})
-            return go(request, back)
-    context = {"form": form, "image": image, "project": project, "others": _same_digest(image)}
-    return asked(
-        request, "projects/delete_image.html", context, back=back, status=422 if form.is_bound else 200
-    )
 
+    def save() -> HttpResponse:
+        trash.throw_away(image=image, user=current_user(request))
+        messages.success(request, _("%(image)s was deleted.") % {"image": image})
+        return redirect_htmx(request, back)
 
-def sentence_of(error: OciError) -> str:
-    """What went wrong at the registry, in the reader's language."""
-    sentence = _(error.template)
-    return sentence % error.params if error.params else sentence
+    context = {"image": image, "project": project, "others": _same_digest(image), "uses": _uses(image)}
+    return edit_view(request, form, save, template="projects/delete_image.html", context=context, back=back)
 
 
 def _same_digest(image: Image) -> list[Image]:
     """Other tags of this repository that name the same image; they stay."""
     rows = Image.objects.filter(project=image.project, digest=image.digest, repository=image.repository)
     return list(rows.exclude(pk=image.pk)[:20])
+
+
+def _uses(image: Image) -> list[str]:
+    """Why its content stays in the registry all the same, such as a cluster that runs it."""
+    digests = [image.digest, *(str(child["digest"]) for child in image.children)]
+    held = keeping.holds(image.project, digests, without=keeping.OF_TAGS)
+    return list(dict.fromkeys(filled(each.reason, each.params) for each in held))[:_MAX_USES]

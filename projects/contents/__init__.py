@@ -1,0 +1,1 @@
+"""Inside an image: configuration, comparison, SBOMs, files, scanners."""

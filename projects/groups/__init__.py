@@ -1,0 +1,1 @@
+"""Groups of the identity provider, and the roles that they have in projects."""

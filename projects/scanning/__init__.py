@@ -1,0 +1,1 @@
+"""Scanners that look at images, by Harbor's Pluggable Scanner API; none is ours."""

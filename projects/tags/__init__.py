@@ -1,0 +1,1 @@
+"""Which tags a person means: exact names, globs, ranges of versions."""

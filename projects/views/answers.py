@@ -1,0 +1,94 @@
+"""How a project's pages answer: with a page inside the project, with a form, or with a refusal where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from oci.errors import OciError
+from projects.models import Project
+from projects.views.decorators import current_rights, render_dialog
+
+
+def render_project(
+    request: HttpRequest,
+    project: Project,
+    template: str,
+    context: dict[str, Any],
+    *,
+    tab: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """A page or a fragment of the project, with what all of them need: ``project``, ``can`` and ``tab``."""
+    whole = {"project": project, "can": current_rights(project), "tab": tab, **context}
+    return render(request, template, whole, status=status)
+
+
+def settings_of(project: Project, section: str) -> str:
+    """The address of a section of the settings page."""
+    return reverse("settings", args=[project.name]) + f"#{section}"
+
+
+def edit_view(
+    request: HttpRequest,
+    form: Any,
+    save: Callable[[], HttpResponse],
+    *,
+    template: str,
+    context: dict[str, Any],
+    back: str,
+) -> HttpResponse:
+    """A form in a dialog or on a page of its own.
+
+    :param form: bound where the request is a post.
+    :param save: does what the form says, and answers. What it refuses stands in the form then.
+    :param back: where the way out leads.
+    """
+    if form.is_bound and form.is_valid():
+        try:
+            return save()
+        except (FieldErrors, ApplicationError, OciError) as exc:
+            take(form, exc)
+    status = 422 if form.is_bound else 200
+    return render_dialog(request, template, {"form": form, **context}, back=back, status=status)
+
+
+def take(form: BaseForm, error: FieldErrors | ApplicationError | OciError) -> None:
+    """Put what a service refused under the fields that it is about, or above them all."""
+    errors = error.errors if isinstance(error, FieldErrors) else {"": [sentence_of(error)]}
+    for name, found in errors.items():
+        for sentence in found:
+            form.add_error(name if name in form.fields else None, sentence)
+
+
+def refusals_at(place: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Tell the person why a service refused, on another page.
+
+    :param place: the name of its address, which takes the view's own arguments, or ``settings#section``.
+    """
+    name, _, section = place.partition("#")
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def told(request: HttpRequest, project: Project, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, project, **kwargs)
+            except FieldErrors as exc:
+                messages.error(request, exc.first)
+            except (ApplicationError, OciError) as exc:
+                messages.error(request, sentence_of(exc))
+            if section:
+                return redirect(settings_of(project, section))
+            return redirect(name, project.name, *kwargs.values())
+
+        return told
+
+    return decorate
