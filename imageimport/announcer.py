@@ -22,9 +22,9 @@ def how_it_ended(task: ImportTask) -> str:
         return _("%(image)s was imported.") % {"image": name}
     if task.status == Status.CANCELED:
         return _("The import of %(image)s was canceled.") % {"image": name}
-    said = _("The import of %(image)s failed.") % {"image": name}
+    sentence = _("The import of %(image)s failed.") % {"image": name}
     reason = first_sentence(selectors.render_error(task))
-    return f"{said} {reason}" if reason else said
+    return f"{sentence} {reason}" if reason else sentence
 
 
 def first_sentence(text: str) -> str:

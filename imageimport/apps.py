@@ -8,9 +8,27 @@ class ImageImportConfig(AppConfig):
     verbose_name = _("Image imports")
 
     def ready(self) -> None:
-        from imageimport import search_index
+        from imageimport import cleaning, restore, search
+        from imageimport.bundles.keeping import listed
+        from imageimport.models import TagDigest
+        from imageimport.schedules import fights, returning
         from imageimport.worker import dispatch
-        from projects.registry import tag_notices
+        from projects import keeping
+        from projects.contents import indexing
+        from projects.registry import putting_back, tag_notices
+        from projects.retention import cleanup, collection, rules, trash
+        from projects.scanning import services as scanners
+        from projects.token_service import writers
 
         tag_notices.when_noted.append(dispatch.look)
-        post_migrate.connect(search_index.ensure, sender=self, dispatch_uid="imageimport.search_index")
+        indexing.when_wanted.append(dispatch.read_files)
+        keeping.register("bundles", listed)
+        putting_back.when_restored.append(cleaning.tell_restored)
+        cleanup.tag_keepers.extend([returning.tags_to_come, cleaning.tags_being_written])
+        rules.fights.append(fights.of_rule)
+        trash.before_restore.append(restore.judge_trashed)
+        writers.writing.append(cleaning.writing_until)
+        collection.blob_keepers.append(cleaning.blobs_on_their_way)
+        collection.digest_keepers.append(cleaning.named_lately)
+        scanners.also_named.append(TagDigest.objects.all)
+        post_migrate.connect(search.ensure, sender=self, dispatch_uid="imageimport.search")

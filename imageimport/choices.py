@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from oci.copy.observer import LayerState
 
 
 class Status(models.TextChoices):
+    #: Waits for someone's approval.
+    REQUESTED = "requested", pgettext_lazy("status", "Requested")
     PENDING = "pending", _("Pending")
     RUNNING = "running", _("Running")
     CANCELING = "canceling", _("Canceling")
@@ -20,13 +26,16 @@ class Status(models.TextChoices):
 #: Holds a place among the running.
 OCCUPYING: Final = (Status.RUNNING, Status.CANCELING)
 #: Not ended: one of these per target image.
-ACTIVE: Final = (Status.PENDING, Status.RUNNING, Status.CANCELING)
-#: Ended for ever.
+ACTIVE: Final = (Status.REQUESTED, Status.PENDING, Status.RUNNING, Status.CANCELING)
+#: Goes on by itself, without anyone's word.
+MOVING: Final = (Status.PENDING, Status.RUNNING, Status.CANCELING)
+#: Ended forever.
 TERMINAL: Final = (Status.SUCCESS, Status.FAILED, Status.CANCELED)
 RETRYABLE: Final = (Status.FAILED, Status.CANCELED)
 
 #: Colour word of the stylesheet and icon name for each status; a word always stands beside them.
 STATUS_LOOKS: Final = {
+    Status.REQUESTED: ("orange", "hourglass"),
     Status.PENDING: ("secondary", "clock"),
     Status.RUNNING: ("blue", "loader"),
     Status.CANCELING: ("orange", "loader"),
@@ -46,7 +55,7 @@ class Stage(models.TextChoices):
     DONE = "done", _("Done")
 
 
-#: The least progress, in percent, when a stage begins (from the report).
+#: The least progress, in percent, when a stage begins.
 STAGE_PROGRESS: Final = {
     Stage.START: 10,
     Stage.LOGIN: 20,
@@ -74,15 +83,23 @@ def percent(*, status: str, stage: str, progress: int) -> int:
 class Transport(models.TextChoices):
     REGISTRY = "registry", _("Registry to registry")
     DOCKER = "docker", _("Docker Engine")
+    BUNDLE = "bundle", _("Uploaded file")
 
 
-class LayerState(models.TextChoices):
-    WAITING = "waiting", _("Waiting")
-    EXISTS = "exists", _("Already here")
-    MOUNTED = "mounted", _("Mounted")
-    COPYING = "copying", _("Copying")
-    DONE = "done", _("Done")
-    FAILED = "failed", _("Failed")
+#: What people choose among; uploaded files are imported in a way of their own.
+TRANSPORTS_ASKED_FOR: Final = (Transport.REGISTRY, Transport.DOCKER)
+TRANSPORT_CHOICES: Final = [(each.value, each.label) for each in TRANSPORTS_ASKED_FOR]
+
+
+#: The engine's words for a layer, as people read them.
+LAYER_STATES: Final = [
+    (LayerState.WAITING.value, _("Waiting")),
+    (LayerState.EXISTS.value, _("Already here")),
+    (LayerState.MOUNTED.value, _("Mounted")),
+    (LayerState.COPYING.value, _("Copying")),
+    (LayerState.DONE.value, _("Done")),
+    (LayerState.FAILED.value, _("Failed")),
+]
 
 
 class Outcome(models.TextChoices):
@@ -93,7 +110,7 @@ class Outcome(models.TextChoices):
     FAILED = "failed", _("Failed")
     CANCELED = "canceled", _("Canceled")
     #: The worker was told to stop and gave the task back; it does not count as a try.
-    HANDED_BACK = "handed_back", _("Handed back")
+    HANDED_BACK = "handed_back", _("Requeued")
     #: The heartbeat stopped.
     LOST = "lost", _("Worker lost")
     #: It has to wait (rate limit, target away) and comes back; it does not count as a try.
@@ -108,8 +125,41 @@ class Priority(models.IntegerChoices):
     SCHEDULED = 10, _("Scheduled")
 
 
+class Action(models.TextChoices):
+    """What a rule says of an image."""
+
+    ALLOW = "allow", _("Allow")
+    APPROVE = "approve", _("Ask for approval")
+    REFUSE = "refuse", _("Refuse")
+
+
+class Verdict(models.TextChoices):
+    """What became of a request."""
+
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    EXPIRED = "expired", _("Expired")
+
+
 class WebhookEvent(models.TextChoices):
     IMPORT_SUCCEEDED = "import.succeeded", _("Import succeeded")
     IMPORT_FAILED = "import.failed", _("Import failed")
     BATCH_COMPLETED = "batch.completed", _("Batch completed")
     SCHEDULE_COMPLETED = "schedule.completed", _("Scheduled sync completed")
+    TAG_RESTORED = "tag.restored", _("Protected tag put back")
+    REQUEST_CREATED = "request.created", _("Approval requested")
+    REQUEST_DECIDED = "request.decided", _("Request decided")
+    UPSTREAM_CHANGED = "upstream.changed", _("Tag gone, or newer version, at the source")
+    WEEKLY_DIGEST = "digest.weekly", _("Weekly digest")
+
+
+#: What a webhook is told that does not say: all but the digest, which is for those who want it.
+EVENTS_UNASKED: Final = tuple(value for value in WebhookEvent.values if value != WebhookEvent.WEEKLY_DIGEST)
+
+
+def count_by_status(found: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """How many imports are in each state, from pairs of state and number; a canceling one is among the running."""
+    counts = {"requested": 0, "pending": 0, "running": 0, "success": 0, "failed": 0, "canceled": 0}
+    for status, count in found:
+        counts["running" if status == Status.CANCELING else status] += count
+    return counts

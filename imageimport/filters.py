@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.searching import search
+from imageimport.search import search
 from projects.models import Project
 
 #: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.search.trigrams.TrigramIndex.common`).
@@ -43,17 +43,11 @@ class StatusFilter(django_filters.MultipleChoiceFilter):
             return found
         few: list[UUID] = []
         for status in value:
-            of_it = qs.filter(status=status).order_by("id").values_list("pk", flat=True)
+            of_it = qs.filter(status=status).values_list("pk", flat=True)
             few += of_it[: FEW + 1 - len(few)]
             if len(few) > FEW:
-                return found.filter(self._bounds(value))
+                return found
         return found.filter(pk__in=few)
-
-    def _bounds(self, value: list[str]) -> Q:
-        """In the order of statuses the walk begins with the first one that is wanted: not with all that come before."""
-        if "status" in self.parent.data.get("ordering", ""):
-            return Q(status__gte=min(value), status__lte=max(value))
-        return Q()
 
 
 class TaskFilter(django_filters.FilterSet):
@@ -65,7 +59,7 @@ class TaskFilter(django_filters.FilterSet):
     batch = django_filters.UUIDFilter(field_name="batch_id", label=_("Batch"))
     schedule = django_filters.UUIDFilter(field_name="schedule_id", label=_("Scheduled sync"))
     ordering = django_filters.OrderingFilter(
-        fields=(("created_at", "created_at"), ("completed_at", "completed_at"), ("status", "status")),
+        fields=(("created_at", "created_at"), ("completed_at", "completed_at")),
         label=_("Order"),
     )
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop
 
-from oci.errors import OciError, gettext_noop
+from accounts.exceptions import filled
+from oci.errors import OciError
 from oci.redaction import scrub
 
-#: Sentences that nothing says any more, and that rows of earlier releases keep.
-OF_BEFORE: Final = (
-    gettext_noop("%(host)s has no %(what)s."),
-    gettext_noop(
-        "%(host)s does not let us read %(what)s: it does not exist there or needs a sign-in%(detail)s"
-    ),
-    gettext_noop("%(host)s limits the rate of requests and asks to come back in %(seconds)s seconds."),
-)
+#: Said of an import until a worker takes it.
+WAITING: Final = gettext_noop("Waiting to start")
+#: Said of one that succeeded, where there is nothing else to say.
+DONE: Final = gettext_noop("Done")
+#: Said of one that waits for a person.
+REQUESTED: Final = gettext_noop("Waiting for approval")
 
 
 def parts(template: str, params: Mapping[str, str | int | float] | None = None) -> dict[str, Any]:
@@ -30,21 +29,17 @@ def parts(template: str, params: Mapping[str, str | int | float] | None = None) 
 
 def english(stored: Mapping[str, Any]) -> str:
     """The stored sentence in English, as the database keeps it for its own readers."""
-    return _fill(str(stored.get("template", "")), stored)
+    template, params = str(stored.get("template", "")), stored.get("params")
+    return template % params if params else template
 
 
 def shown(plain: str, stored: Mapping[str, Any] | None) -> str:
     """The sentence in the active language; ``plain`` where a row has no parts."""
     if not stored or not stored.get("template"):
         return plain
-    return _fill(gettext(stored["template"]), stored)
+    return filled(stored["template"], stored.get("params"))
 
 
 def of_error(error: OciError) -> dict[str, Any]:
     """The parts of an engine's error."""
     return parts(error.template, error.params)
-
-
-def _fill(template: str, stored: Mapping[str, Any]) -> str:
-    params = stored.get("params") or {}
-    return template % params if params else template

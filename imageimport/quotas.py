@@ -13,14 +13,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from imageimport.choices import ACTIVE, OCCUPYING, Status
-from imageimport.exceptions import Refused
+from accounts.exceptions import ApplicationError
 from imageimport.models import ImportTask
-from imageimport.worker.progress import Progress
-from oci.copy.observer import LayerPlan, LayerState, Params
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from projects.models import Holding, Image, Project
 
 Target = tuple[str, str]
@@ -39,14 +36,14 @@ class Usage:
 
 
 def usage(project: Project) -> Usage:
-    """For the page and the API."""
+    """What a project holds now, beside its limits (None: no limit)."""
     held = Holding.objects.filter(project=project).first() or Holding()
     return Usage(
         images=held.images,
         images_limit=project.quota_images,
         bytes=held.bytes,
         bytes_limit=project.quota_bytes,
-        queued=ImportTask.objects.filter(project=project, status=Status.PENDING).count(),
+        queued=ImportTask.objects.waiting().filter(project=project).count(),
         queued_limit=project.quota_queued,
     )
 
@@ -55,19 +52,29 @@ def check_submission(*, project: Project, waiting: int, count: int, targets: Seq
     """Whether ``count`` more imports fit, with ``waiting`` imports in the queue already.
 
     :param targets: their (name, tag) pairs, where they are known: those that are new need a place.
-    :raises Refused: ``quota_exceeded`` (409).
+    :raises ApplicationError: ``quota_exceeded`` (409).
     """
     if project.quota_queued is not None and waiting + count > project.quota_queued:
-        sentence = _("At most %(limit)d imports may wait in this project, and %(now)d do.")
-        raise _refused(sentence, project.quota_queued, waiting)
+        raise ApplicationError(
+            "quota_exceeded",
+            gettext_noop(
+                "This project allows %(limit)d queued imports; %(now)d are queued. Try again when some "
+                "have finished."
+            ),
+            limit=project.quota_queued,
+            now=waiting,
+        )
     if project.quota_images is None or not targets:
         return
-    active = ImportTask.objects.filter(project=project, status__in=ACTIVE)
+    active = ImportTask.objects.active().filter(project=project)
     coming = set(active.values_list("target_name", "target_tag")) | set(targets)
     held = set(Image.objects.filter(project=project).values_list("repository", "tag"))
     if set(targets) - held and len(held | coming) > project.quota_images:
-        raise _refused(
-            _("The project may hold %(limit)d images, and has %(now)d."), project.quota_images, len(held)
+        raise ApplicationError(
+            "quota_exceeded",
+            gettext_noop("This project can hold %(limit)d images and already has %(now)d."),
+            limit=project.quota_images,
+            now=len(held),
         )
 
 
@@ -96,14 +103,14 @@ def check_before_transfer(
     ):
         raise OciError(
             "quota_exceeded",
-            gettext_noop("The project may hold %(limit)d images, and there is no room for another."),
+            gettext_noop("This project can hold %(limit)d images and is full."),
             limit=project.quota_images,
         )
     total = held.bytes - bytes_freed + brought["bytes"] + bytes_new
     if project.quota_bytes is not None and total > project.quota_bytes:
         raise OciError(
             "quota_exceeded",
-            gettext_noop("The project may hold %(limit)d bytes; with this image it would hold %(total)d."),
+            gettext_noop("This project can hold %(limit)d bytes; with this image it would need %(total)d."),
             limit=project.quota_bytes,
             total=total,
         )
@@ -121,38 +128,13 @@ def check_task(task: ImportTask, size: int) -> None:
     if _is_unlimited(rows.get(pk=task.project_id)):
         return
     with transaction.atomic(savepoint=False):
-        # "No key": rows that only refer to the project are written meanwhile.
+        # "No key": rows that only refer to the project are written in the meantime.
         project = rows.select_for_update(no_key=True).get(pk=task.project_id)
         old = Image.objects.filter(project=project, repository=task.target_name, tag=task.target_tag).first()
         # Those who were asked already have written their size; an older one that was not will be.
-        others = ImportTask.objects.filter(project=project, status__in=OCCUPYING).exclude(pk=task.pk)
+        others = ImportTask.objects.occupying().filter(project=project).exclude(pk=task.pk)
         others = others.filter(Q(bytes_total__gt=0) | Q(pk__lt=task.pk))
         check_before_transfer(project, size, old is None, others=others, bytes_freed=old.size if old else 0)
-
-
-class WithinQuota:
-    """Passes an engine's calls on to an attempt's progress; raises where the image is too large for its project."""
-
-    def __init__(self, progress: Progress, task: ImportTask) -> None:
-        self._observer = progress
-        self._task = task
-
-    def layers(self, layers: Sequence[LayerPlan]) -> None:
-        """:raises OciError: ``quota_exceeded``, which ends the import before a byte has moved."""
-        size = sum(layer.size for layer in layers)
-        self._observer.admit(layers, lambda: check_task(self._task, size))
-
-    def layer(self, digest: str, state: LayerState, bytes_done: int) -> None:
-        self._observer.layer(digest, state, bytes_done)
-
-    def reused(self, count: int) -> None:
-        self._observer.reused(count)
-
-    def waiting(self, template: str, params: Params, until: float | None) -> None:
-        self._observer.waiting(template, params, until)
-
-    def retried(self) -> None:
-        self._observer.retried()
 
 
 def _is_unlimited(project: Project) -> bool:
@@ -169,7 +151,3 @@ def _brought_by(project: Project, others: QuerySet[ImportTask] | None) -> dict[s
         images += (name, tag) not in held
         total += max(0, size - held.get((name, tag), 0))
     return {"images": images, "bytes": total}
-
-
-def _refused(template: str, limit: int, now: int) -> Refused:
-    return Refused("quota_exceeded", template % {"limit": limit, "now": now})

@@ -4,48 +4,80 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from imageimport.choices import ACTIVE, OCCUPYING, Status
+from imageimport.choices import OCCUPYING, Status
 from imageimport.messages import shown
 from imageimport.models import ImportAttempt, ImportTask
+from imageimport.models.task import SECRETS, ImportTaskQuerySet
 from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.
 SHOWN_AFTER_SUCCESS = 30
-#: What no list, page or answer reads.
-SECRETS: Final = ("username", "password")
 
 
-def tasks_of(project: Project) -> QuerySet[ImportTask]:
+def tasks_of(project: Project) -> ImportTaskQuerySet:
     """All imports of a project, newest first, without what lists don't show."""
-    return _for_lists(ImportTask.objects.filter(project=project)).order_by("-created_at", "-id")
+    return ImportTask.objects.filter(project=project).for_lists().newest_first()
 
 
-def running_of(project: Project) -> QuerySet[ImportTask]:
-    """Imports of a project that have not ended."""
-    return tasks_of(project).filter(status__in=ACTIVE)
+def tasks_to(image: Image) -> ImportTaskQuerySet:
+    """Imports whose target is the image's tag, newest first."""
+    return tasks_of(image.project).filter(target_name=image.repository, target_tag=image.tag)
+
+
+def with_names(project: Project) -> ImportTaskQuerySet:
+    """Imports of a project with the names that the page of one of them shows, and no more of the rows behind them."""
+    once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
+    return (
+        tasks_of(project)
+        .select_related("requested_by", "approval__decided_by")
+        .annotate(
+            once=once,
+            credential_name=F("credential__name"),
+            batch_name=F("batch__name"),
+            schedule_image=F("schedule__image_url"),
+        )
+    )
+
+
+def requested(project: Project) -> ImportTaskQuerySet:
+    """Imports of a project that wait for approval, newest first, with why."""
+    return tasks_of(project).requested().select_related("requested_by", "approval")
+
+
+def to_act_on(project: Project) -> ImportTaskQuerySet:
+    """Imports of a project as the services need them: whole, with project and credential."""
+    return ImportTask.objects.filter(project=project).select_related("project", "credential")
+
+
+def with_details(found: ImportTaskQuerySet) -> ImportTaskQuerySet:
+    """With what an answer about a single one has in it: layers, history, who asked, what was decided."""
+    return found.prefetch_related("layers", "history").select_related("requested_by", "approval__decided_by")
+
+
+def detailed() -> ImportTaskQuerySet:
+    """Imports with all that an answer about a single one has in it."""
+    return with_details(ImportTask.objects.all())
 
 
 def shown_on_project_page(project: Project, most: int) -> list[ImportTask]:
-    """What the project page shows on top: what runs, what waits, failures nobody dismissed, what arrived just now.
+    """What the project page shows on top: what runs, what waits for a worker or for approval, failures no one
+    dismissed, what arrived just now.
 
     At most ``most`` of each kind, the newest; one query, each part of it read from its own index. It is asked every two
     seconds by every open page, so it is written down here: to have Django write it took longer than to answer it.
     """
     recently = timezone.now() - dt.timedelta(seconds=SHOWN_AFTER_SUCCESS)
     mine = ImportTask._meta.get_field("project").get_db_prep_value(project.pk, connection)
-    found = ImportTask.objects.raw(
-        _on_project_page(),
-        [mine, most, mine, most, mine, most, mine, connection.ops.adapt_datetimefield_value(recently), most],
-    )
+    recent = [mine, connection.ops.adapt_datetimefield_value(recently), most]
+    found = ImportTask.objects.raw(_on_project_page(), [*[mine, most] * 4, *recent])
     return list(found)
 
 
@@ -60,6 +92,7 @@ def _on_project_page() -> str:
     kinds = (
         f"status IN {_values(OCCUPYING)}",
         f"status IN {_values([Status.PENDING])} {newest}",
+        f"status IN {_values([Status.REQUESTED])} {newest}",
         f"status IN {_values([Status.FAILED])} AND dismissed_at IS NULL {newest}",
         f"status IN {_values([Status.SUCCESS])} AND dismissed_at IS NULL AND completed_at >= %s"
         " ORDER BY completed_at DESC",
@@ -104,8 +137,21 @@ def arrived(tasks: Iterable[ImportTask]) -> dict[UUID, UUID]:
 
 def brought(image: Image) -> ImportTask | None:
     """The newest import that gave the image's tag the digest that it has; None where a push did."""
-    rows = tasks_of(image.project).filter(target_name=image.repository, target_tag=image.tag)
-    return rows.filter(status=Status.SUCCESS, digest=image.digest).first()
+    return tasks_to(image).succeeded().filter(digest=image.digest).first()
+
+
+def brought_all(project: Project, images: Sequence[Image]) -> dict[UUID, ImportTask]:
+    """As :func:`brought`, of several images of a project by their ids, with their saved credentials: two queries."""
+    target = {
+        "target_name": OuterRef("repository"),
+        "target_tag": OuterRef("tag"),
+        "digest": OuterRef("digest"),
+    }
+    newest = ImportTask.objects.filter(project=project, **target).succeeded().newest_first()
+    rows = Image.objects.filter(project=project, pk__in=[image.pk for image in images])
+    found = dict(rows.annotate(import_id=Subquery(newest.values("pk")[:1])).values_list("pk", "import_id"))
+    tasks = to_act_on(project).defer(*SECRETS).in_bulk([pk for pk in found.values() if pk is not None])
+    return {image: tasks[task] for image, task in found.items() if task in tasks}
 
 
 def render_message(task: ImportTask) -> str:
@@ -116,9 +162,3 @@ def render_message(task: ImportTask) -> str:
 def render_error(task: ImportTask | ImportAttempt) -> str:
     """Why it failed, in the active language; empty where it did not."""
     return shown(task.error, task.error_parts)
-
-
-def _for_lists(rows: QuerySet[ImportTask]) -> QuerySet[ImportTask]:
-    """With the name of who asked; without secrets, but with whether there are any."""
-    held = ExpressionWrapper(~Q(password="") | ~Q(username=""), output_field=BooleanField())
-    return rows.select_related("requested_by").defer(*SECRETS).annotate(holds_secret=held)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import socket
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
+from django.utils import timezone
 
+from imageimport.bundles import uploads
+from imageimport.registries import archives
+from imageimport.requests import looking
+from imageimport.requests import services as requests
 from imageimport.schedules import services as schedules
+from imageimport.webhooks import digest
 from imageimport.webhooks import services as webhooks
-from imageimport.worker import attempt, housekeeping, leases, pruning, shutdown
+from imageimport.worker import attempt, housekeeping, leases, shutdown
+from projects.contents import indexing
 from projects.registry import reconcile, tag_notices
+from projects.retention import cleanup, collection, trash, usage
+from projects.scanning import running as scanning
+from projects.scanning import services as scanners
 
 
 @worker_init.connect
@@ -30,12 +41,16 @@ def run_imports() -> int:
     """A hint came: run what may start until nothing does. Returns how many attempts were made."""
     count = 0
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    while not shutdown.asked():
-        lease = leases.claim(worker=worker)
-        if lease is None:
-            break
-        attempt.run(lease)
-        count += 1
+    try:
+        while not shutdown.requested():
+            lease = leases.claim(worker=worker)
+            if lease is None:
+                break
+            archives.let_go(unless=lease.task)
+            attempt.run(lease)
+            count += 1
+    finally:
+        archives.let_go()
     return count
 
 
@@ -46,6 +61,7 @@ def sweep() -> None:
 
 @shared_task
 def deliver_webhooks() -> None:
+    digest.owe_due(timezone.now())
     webhooks.deliver_due()
 
 
@@ -55,8 +71,25 @@ def start_schedules() -> None:
 
 
 @shared_task
+def look_at_requests() -> None:
+    requests.expire_due()
+    looking.look_due()
+
+
+@shared_task
+def read_files(image_id: str, platform: str) -> None:
+    """Someone wants to see an image's files."""
+    indexing.index_image(UUID(image_id), platform, stop=shutdown.requested)
+
+
+@shared_task
+def scan_images() -> None:
+    scanning.run_due(stop=shutdown.requested)
+
+
+@shared_task
 def look_at_tags() -> None:
-    tag_notices.look_due(stop=shutdown.asked)
+    tag_notices.look_due(stop=shutdown.requested)
 
 
 @shared_task
@@ -65,5 +98,20 @@ def reconcile_images() -> None:
 
 
 @shared_task
+def clean_up() -> None:
+    trash.sweep(timezone.now())
+    cleanup.run_due()
+
+
+@shared_task
+def collect_garbage() -> None:
+    collection.tick()
+
+
+@shared_task
 def prune() -> None:
-    pruning.prune()
+    housekeeping.prune()
+    usage.note_day(timezone.now())
+    uploads.expire()
+    indexing.forget_unused()
+    scanners.forget_unused()

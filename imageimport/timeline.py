@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -11,29 +10,15 @@ from imageimport.models import ImportTask, TagDigest
 from projects.models import Image, Project
 
 
-def note(
-    *,
-    project_id: UUID,
-    repository: str,
-    tag: str,
-    digest: str,
-    source_image: str = "",
-    source_digest: str = "",
-    task: ImportTask | None = None,
-) -> None:
-    """Write down what a tag names now. The same again is written only where its source's digest is another."""
-    last = TagDigest.objects.filter(project=project_id, repository=repository, tag=tag).first()
-    if last is not None and (last.digest, last.source_digest) == (digest, source_digest):
-        return
-    TagDigest.objects.create(
-        project_id=project_id,
-        repository=repository,
-        tag=tag,
-        digest=digest,
-        source_image=source_image,
-        source_digest=source_digest,
-        task=task.pk if task else None,
-    )
+def note(named: TagDigest) -> None:
+    """Write down what a tag names now. The same again is written only where its source's digest is another.
+
+    :param named: a row that is not saved yet.
+    """
+    rows = TagDigest.objects.filter(project=named.project_id, repository=named.repository, tag=named.tag)
+    last = rows.first()
+    if last is None or (last.digest, last.source_digest) != (named.digest, named.source_digest):
+        named.save(force_insert=True)
 
 
 def of_image(image: Image) -> QuerySet[TagDigest]:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from imageimport.models import AccountTurn
 
 Kind = AccountTurn.Kind
-#: Before all moments at which anybody was served.
+#: Before all moments at which anyone was served.
 NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 #: A turn that was longer ago says no more than none. Days.
 REMEMBERED: Final = 30
@@ -57,7 +57,7 @@ def longest_ago(served: Mapping[str, dt.datetime], account: str) -> tuple[dt.dat
 
 @contextmanager
 def one_at_a_time(lock: int) -> Iterator[None]:
-    """A transaction that nobody else is in. SQLite's write transaction is a lock already (transaction_mode
+    """A transaction that no one else is in. SQLite's write transaction is a lock already (transaction_mode
     IMMEDIATE); PostgreSQL gets one by number."""
     with transaction.atomic():
         if connection.vendor == "postgresql":

@@ -1,5 +1,6 @@
-"""Inspecting what projects are set up with: credentials, schedules, webhooks, batches. Secrets are neither shown nor
-asked for; changes are made in the project, where they are checked and written into the journal."""
+"""Inspecting what projects are set up with: credentials, schedules, webhooks, batches; and the table of sources.
+Secrets are neither shown nor asked for; changes are made on the pages, where they are checked and written into the
+audit log."""
 
 from __future__ import annotations
 
@@ -14,6 +15,9 @@ from imageimport.models import (
     ImportBatch,
     Schedule,
     ScheduleRun,
+    SourceMirror,
+    SourceRule,
+    SourceWay,
     TagDigest,
     Webhook,
     WebhookDelivery,
@@ -22,7 +26,7 @@ from projects.admin.lists import PagesAhead
 
 
 class ReadOnlyAdmin(PagesAhead):
-    """To look at. A superuser may delete what a project's own people can't reach any more."""
+    """To look at. A superuser may delete what a project's own people can no longer reach."""
 
     exclude: ClassVar[tuple[str, ...]] = ()
 
@@ -108,6 +112,33 @@ class BatchAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "project", "requested_by", "created_at", "completed_at")
     list_select_related = ("project", "requested_by")
     search_fields = ("name", "project__name", "=id")
+
+
+class SourceMirrorInline(admin.TabularInline):
+    model = SourceMirror
+    fields = ("url", "username")
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SourceRule)
+class SourceRuleAdmin(ReadOnlyAdmin):
+    list_display = ("pattern", "position", "proxy", "mirrors_only", "private", "insecure", "updated_at")
+    search_fields = ("pattern", "proxy")
+    exclude = ("proxy_password",)
+    inlines = (SourceMirrorInline,)
+
+
+@admin.register(SourceWay)
+class SourceWayAdmin(ReadOnlyAdmin):
+    list_display = ("registry", "via", "speed", "measured_at", "error_code", "failed_at")
+    list_filter = ("error_code",)
+    search_fields = ("registry", "via")
+    exclude = ("error_parts",)
 
 
 @admin.register(TagDigest)

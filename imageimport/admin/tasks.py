@@ -15,11 +15,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, Status
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
-from imageimport.search_index import TASKS
+from imageimport.search import TASKS
 from imageimport.submission import services
 from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.templatetags.portal import size
@@ -63,7 +63,7 @@ class ImportTaskAdmin(IndexedAdmin):
     list_display = (
         "look",
         "source_image",
-        "goal",
+        "target",
         "error_code",
         "requested_by",
         "created_at",
@@ -78,7 +78,7 @@ class ImportTaskAdmin(IndexedAdmin):
     index = TASKS
     search_fields = index.columns
     sortable_by = ("created_at",)
-    search_help_text = _("A part of the source or target image, or an import's id.")
+    search_help_text = _("Part of the source or target image, or the ID of an import.")
     list_select_related = ("requested_by",)
     list_per_page = 50
     ordering = ("-created_at", "-id")
@@ -92,13 +92,13 @@ class ImportTaskAdmin(IndexedAdmin):
             _("State"),
             {
                 "fields": (
-                    "status", "stage", "progress", "said", "failure", "error_code",
+                    "status", "stage", "progress", "sentence", "failure", "error_code",
                     "digest", "source_digest", "whole", "here", "reused",
                 )
             },
         ),
         (
-            _("What was asked for"),
+            _("Request"),
             {
                 "fields": (
                     "transport", "platforms", "overwrite", "include_referrers", "priority", "has_secret", "credential",
@@ -106,10 +106,10 @@ class ImportTaskAdmin(IndexedAdmin):
             },
         ),
         (
-            _("Who works at it"),
+            _("Worker"),
             {"fields": ("attempts", "fence", "lease_owner", "lease_expires_at", "not_before", "waiting_since")},
         ),
-        (_("Where it comes from"), {"fields": ("retry_of", "batch", "schedule")}),
+        (_("Origin"), {"fields": ("retry_of", "batch", "schedule")}),
         (_("Times"), {"fields": ("created_at", "started_at", "updated_at", "completed_at")}),
     )  # fmt: skip
 
@@ -150,7 +150,7 @@ class ImportTaskAdmin(IndexedAdmin):
         )
 
     @admin.display(description=_("target image"))
-    def goal(self, task: ImportTask) -> str:
+    def target(self, task: ImportTask) -> str:
         """Without the registry's host, which is the same in every row."""
         return task.target_image.partition("/")[2] or task.target_image
 
@@ -167,7 +167,7 @@ class ImportTaskAdmin(IndexedAdmin):
         return size(task.bytes_reused)
 
     @admin.display(description=_("message"))
-    def said(self, task: ImportTask) -> str:
+    def sentence(self, task: ImportTask) -> str:
         return selectors.render_message(task)
 
     @admin.display(description=_("error"))
@@ -190,15 +190,15 @@ class ImportTaskAdmin(IndexedAdmin):
         done = 0
         for task in queryset.select_related("project", "credential"):
             try:
-                service(task=task, user=request.user, audit_request=request)
+                service(task=task, user=request.user)
                 done += 1
-            except Refused as exc:
+            except ApplicationError as exc:
                 self.message_user(request, f"{task}: {exc.detail}", messages.WARNING)
             except FieldErrors as exc:
-                said = " ".join(each for found in exc.errors.values() for each in found)
-                self.message_user(request, f"{task}: {said}", messages.WARNING)
+                sentence = " ".join(each for found in exc.errors.values() for each in found)
+                self.message_user(request, f"{task}: {sentence}", messages.WARNING)
         if done:
-            said = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {
+            sentence = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {
                 "count": done
             }
-            self.message_user(request, said, messages.SUCCESS)
+            self.message_user(request, sentence, messages.SUCCESS)

@@ -9,16 +9,15 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.api.schema import refused
+from accounts.exceptions import ApplicationError, FieldErrors
 from accounts.models import ApiToken
 from imageimport.api import idempotency
-from imageimport.api.errors import answering
 from imageimport.api.serializers.batches import (
     BatchBodySerializer,
     BatchResultSerializer,
@@ -30,9 +29,8 @@ from imageimport.api.serializers.batches import (
 from imageimport.api.serializers.tasks import RetryBodySerializer
 from imageimport.api.tasks import IDEMPOTENCY_KEY
 from imageimport.batches import services as batches
-from imageimport.batches.parsing import ListError, read_list
+from imageimport.batches.parsing import read_list
 from imageimport.batches.selectors import COLUMNS, batches_of, current_tasks, results_of
-from imageimport.messages import parts, shown
 from imageimport.models import ImportBatch
 from projects.api.mixins import ProjectScoped
 from projects.api.tables import CsvRenderer
@@ -61,6 +59,7 @@ class BatchViewSet(
     queryset = ImportBatch.objects.none()
     serializer_class = BatchSerializer
     lookup_url_kwarg = "batch_id"
+    lookup_value_converter = "uuid"
     token_scope = ApiToken.Scope.IMPORT
     role_to_write = Role.DEVELOPER
     csv_columns: ClassVar = COLUMNS
@@ -83,30 +82,22 @@ class BatchViewSet(
         body = BatchBodySerializer(data=request.data, context={"project": self.project})
         body.is_valid(raise_exception=True)
         entries, bad = body.to_entries()
-        try:
-            with answering():
-                made = idempotency.once(
+        made = idempotency.once(
+            user=self.user,
+            key=request.headers.get("Idempotency-Key", ""),
+            where=f"POST {request.path}",
+            body=request.data,
+            make=lambda: (
+                batches.create(
+                    project=self.project,
                     user=self.user,
-                    key=request.headers.get("Idempotency-Key", ""),
-                    where=f"POST {request.path}",
-                    body=request.data,
-                    make=lambda: (
-                        batches.create(
-                            project=self.project,
-                            user=self.user,
-                            entries=entries,
-                            name=body.validated_data["name"],
-                            common=body.to_common(),
-                            bad=bad,
-                            audit_request=request._request,
-                        ).pk
-                    ),
-                )
-        except ValidationError as exc:
-            if isinstance(exc.__cause__, batches.BatchErrors):
-                by_index = {str(index): found for index, found in exc.__cause__.by_index.items()}
-                raise ValidationError({"images": by_index}) from exc
-            raise
+                    entries=entries,
+                    name=body.validated_data["name"],
+                    common=body.to_common(),
+                    bad=bad,
+                ).pk
+            ),
+        )
         return self._answer(made, NewBatchSerializer)
 
     @extend_schema(
@@ -117,8 +108,7 @@ class BatchViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         batch = self.get_object()
-        with answering():
-            batches.cancel(batch=batch, user=self.user, audit_request=request._request)
+        batches.cancel(batch=batch, user=self.user)
         return self._answer(batch.pk)
 
     @extend_schema(
@@ -134,8 +124,7 @@ class BatchViewSet(
         batch = self.get_object()
         body = RetryBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        with answering():
-            batches.retry(batch=batch, user=self.user, audit_request=request._request, **body.validated_data)
+        batches.retry(batch=batch, user=self.user, **body.validated_data)
         return self._answer(batch.pk)
 
     @extend_schema(
@@ -170,8 +159,8 @@ class BatchViewSet(
         body.is_valid(raise_exception=True)
         try:
             found = read_list(body.validated_data["text"])
-        except ListError as exc:
-            raise ValidationError({"text": [shown("", parts(exc.template, exc.params))]}) from exc
+        except ApplicationError as exc:
+            raise FieldErrors({"text": [exc.detail]}) from exc
         return Response(ReadListSerializer(found).data)
 
     def _answer(self, batch_id: Any, serializer: type[BatchSerializer] = BatchSerializer) -> Response:

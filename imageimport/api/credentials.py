@@ -12,14 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
-from imageimport.api.errors import answering
 from imageimport.api.serializers.credentials import CredentialSerializer, TestedSerializer
 from imageimport.credentials import services as credentials
 from imageimport.models import Credential
-from projects.api.errors import all_taken
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
-from projects.places import AllTaken
 
 
 @extend_schema(tags=["credentials"])
@@ -35,6 +32,7 @@ class CredentialViewSet(
     queryset = Credential.objects.none()
     serializer_class = CredentialSerializer
     lookup_url_kwarg = "credential_id"
+    lookup_value_converter = "uuid"
     roles: ClassVar = {"list": Role.DEVELOPER, "retrieve": Role.DEVELOPER}
 
     def get_queryset(self) -> QuerySet[Credential]:
@@ -46,10 +44,7 @@ class CredentialViewSet(
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        with answering():
-            saved = credentials.create(
-                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
-            )
+        saved = credentials.create(project=self.project, user=self.user, **form.validated_data)
         return Response(self.get_serializer(saved).data, status=201)
 
     @extend_schema(
@@ -65,10 +60,7 @@ class CredentialViewSet(
         saved = self.get_object()
         form = self.get_serializer(saved, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        with answering():
-            credentials.update(
-                credential=saved, user=self.user, changes=form.validated_data, audit_request=request._request
-            )
+        credentials.update(credential=saved, user=self.user, changes=form.validated_data)
         return Response(self.get_serializer(saved).data)
 
     @extend_schema(
@@ -76,8 +68,7 @@ class CredentialViewSet(
         responses={204: None, 409: refused("`credential_in_use` by schedules or imports.")},
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        with answering():
-            credentials.delete(credential=self.get_object(), user=self.user, audit_request=request._request)
+        credentials.delete(credential=self.get_object(), user=self.user)
         return Response(status=204)
 
     @extend_schema(
@@ -90,8 +81,5 @@ class CredentialViewSet(
     )
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **_: Any) -> Response:
-        try:
-            tested = credentials.test(credential=self.get_object(), user=self.user)
-        except AllTaken as exc:
-            raise all_taken(exc) from None
+        tested = credentials.test(credential=self.get_object(), user=self.user)
         return Response(TestedSerializer(tested).data)

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from imageimport.exceptions import Refused
+from accounts.exceptions import ApplicationError
 from imageimport.models import IdempotencyKey
 
 #: Longer keys are refused, characters.
@@ -26,17 +26,11 @@ def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID
 
     :param where: method and path, part of what has to be the same.
     :param body: the body as parsed; it is kept as a keyed hash only, since it may hold a password.
-    :raises Refused: ``idempotency_mismatch`` (422) for another body, ``invalid_idempotency_key`` (400).
+    :raises ApplicationError: ``idempotency_mismatch`` (422) for another body, ``invalid_idempotency_key`` (400).
     """
     if not key:
         return make()
-    if len(key) > MAX_KEY_CHARS or not key.isprintable():
-        raise Refused(
-            "invalid_idempotency_key", _("Idempotency-Key has at most 255 printable characters."), status=400
-        )
-    fingerprint = salted_hmac(
-        "idempotency", json.dumps([where, body], sort_keys=True), algorithm="sha256"
-    ).hexdigest()
+    fingerprint = _fingerprint(key, where, body)
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -48,10 +42,34 @@ def once(*, user: User, key: str, where: str, body: Any, make: Callable[[], UUID
         return row.result
 
 
+def answered(*, user: User, key: str, where: str, body: Any) -> UUID | None:
+    """What a request with this key made before, for those that prepare something long before they come to :func:`once`.
+
+    Parameters and errors as of :func:`once`.
+    """
+    if not key:
+        return None
+    fingerprint = _fingerprint(key, where, body)
+    return (
+        _first(user, key, fingerprint) if IdempotencyKey.objects.filter(user=user, key=key).exists() else None
+    )
+
+
+def _fingerprint(key: str, where: str, body: Any) -> str:
+    if len(key) > MAX_KEY_CHARS or not key.isprintable():
+        raise ApplicationError(
+            "invalid_idempotency_key",
+            gettext_noop("Idempotency-Key can have at most 255 printable characters."),
+        )
+    text = json.dumps([where, body], sort_keys=True)
+    return salted_hmac("idempotency", text, algorithm="sha256").hexdigest()
+
+
 def _first(user: User, key: str, fingerprint: str) -> UUID:
     row = IdempotencyKey.objects.get(user=user, key=key)
     if not constant_time_compare(row.fingerprint, fingerprint) or row.result is None:
-        raise Refused(
-            "idempotency_mismatch", _("This Idempotency-Key was used for another request."), status=422
+        raise ApplicationError(
+            "idempotency_mismatch",
+            gettext_noop("This Idempotency-Key was already used for a different request."),
         )
     return row.result

@@ -11,17 +11,14 @@ from rest_framework.response import Response
 
 from accounts.api.errors import ApiError
 from accounts.api.schema import refused
+from accounts.exceptions import sentence_of
 from accounts.models import ApiToken
-from imageimport.api.errors import answering
 from imageimport.api.serializers.plan import PlanSerializer
 from imageimport.api.serializers.tasks import ImportBodySerializer
-from imageimport.messages import of_error, shown
 from imageimport.submission.planning import make_plan
 from oci.errors import OciError
-from projects.api.errors import all_taken, registry_refused
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
-from projects.places import AllTaken
 
 
 class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
@@ -46,12 +43,9 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         body = ImportBodySerializer(data=request.data, context={"project": self.project})
         body.is_valid(raise_exception=True)
         try:
-            with answering():
-                found = make_plan(project=self.project, user=self.user, request=body.to_request())
-        except AllTaken as exc:
-            raise all_taken(exc) from None
+            found = make_plan(project=self.project, user=self.user, request=body.to_request())
         except OciError as exc:
             if exc.code == "target_error":
-                raise registry_refused(exc) from exc
-            raise ApiError(exc.code, shown("", of_error(exc)), 422, retry_after=exc.retry_after) from exc
+                raise
+            raise ApiError(exc.code, sentence_of(exc), 422, retry_after=exc.retry_after) from exc
         return Response(PlanSerializer(found).data)

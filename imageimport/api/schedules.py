@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.schema import refused
-from imageimport.api.errors import answering
 from imageimport.api.serializers.schedules import RunSerializer, ScheduleSerializer
 from imageimport.models import Schedule, ScheduleRun
 from imageimport.schedules import services as schedules
@@ -33,6 +32,7 @@ class ScheduleViewSet(
     queryset = Schedule.objects.none()
     serializer_class = ScheduleSerializer
     lookup_url_kwarg = "schedule_id"
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Schedule]:
         if self.is_schema:
@@ -48,10 +48,9 @@ class ScheduleViewSet(
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        with answering():
-            made = schedules.create(
-                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
-            )
+        made = schedules.create(
+            project=self.project, user=self.user, wanted=schedules.NewSchedule(**form.validated_data)
+        )
         return Response(self.get_serializer(made).data, status=201)
 
     @extend_schema(summary="Change a scheduled sync")
@@ -59,15 +58,12 @@ class ScheduleViewSet(
         schedule = self.get_object()
         form = self.get_serializer(schedule, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        with answering():
-            schedules.update(
-                schedule=schedule, user=self.user, changes=form.validated_data, audit_request=request._request
-            )
+        schedules.update(schedule=schedule, user=self.user, changes=form.validated_data)
         return Response(self.get_serializer(schedule).data)
 
     @extend_schema(summary="Stop keeping it in step; what was imported stays", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        schedules.delete(schedule=self.get_object(), user=self.user, audit_request=request._request)
+        schedules.delete(schedule=self.get_object(), user=self.user)
         return Response(status=204)
 
     @extend_schema(
@@ -77,10 +73,7 @@ class ScheduleViewSet(
     )
     @action(detail=True, methods=["post"])
     def run(self, request: Request, **_: Any) -> Response:
-        with answering():
-            run = schedules.run_now(
-                schedule=self.get_object(), user=self.user, audit_request=request._request
-            )
+        run = schedules.run_now(schedule=self.get_object(), user=self.user)
         return Response(RunSerializer(run).data, status=202)
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -17,7 +18,7 @@ from accounts.api.schema import refused
 from accounts.models import ApiToken
 from imageimport import selectors
 from imageimport.api import idempotency
-from imageimport.api.errors import answering
+from imageimport.api.serializers.policy import ApproveBodySerializer, RejectBodySerializer
 from imageimport.api.serializers.tasks import (
     ImportBodySerializer,
     RetryBodySerializer,
@@ -26,9 +27,12 @@ from imageimport.api.serializers.tasks import (
 )
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportTask
+from imageimport.requests import services as requests
 from imageimport.submission import services
 from projects.api.mixins import ProjectScoped
+from projects.api.tables import TOO_MANY, CsvLists, CsvRenderer
 from projects.models import Role
+from projects.permissions import may_ask, reaches
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -37,14 +41,27 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="The same key with the same body returns the first answer and creates nothing.",
 )
 _ACCEPTED = OpenApiResponse(TaskDetailSerializer, description="Accepted; `Location` names the task.")
+_REFUSED = refused("`refused_by_rule` (with `rule`): a rule refuses it; or your role is too small.")
+_PAST = refused(
+    "`not_requested`: it no longer waits; `approval_outdated`: it is not what you were shown, or no one had looked at "
+    "the source yet: read the request again."
+)
 _CONFLICT = refused("`target_busy` (with `task`), `tag_exists` or `quota_exceeded`.")
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Imports of a project, newest first", responses=TaskSerializer(many=True)),
+    list=extend_schema(
+        summary="Imports of a project, newest first; as CSV with `?format=csv`",
+        responses={
+            (200, "application/json"): TaskSerializer(many=True),
+            (200, "text/csv"): OpenApiTypes.STR,
+            422: TOO_MANY,
+        },
+    ),
     retrieve=extend_schema(summary="One import with its layers and attempts", responses=TaskDetailSerializer),
 )
 class ImportTaskViewSet(
+    CsvLists,
     ProjectScoped,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -54,51 +71,82 @@ class ImportTaskViewSet(
 
     lookup_field = "pk"
     lookup_url_kwarg = "task_id"
+    lookup_value_converter = "uuid"
     filterset_class = TaskFilter
-    token_scope = ApiToken.Scope.IMPORT
+    renderer_classes = (JSONRenderer, BrowsableAPIRenderer, CsvRenderer)
+    csv_columns = (
+        *(
+            "id",
+            "created_at",
+            "completed_at",
+            "requested_by",
+            "status",
+            "error_code",
+            "error",
+            "source_image",
+        ),
+        *("target_image", "digest", "bytes_total", "bytes_reused", "attempts"),
+    )
+    csv_rows = 10_000
+    csv_name = "imports"
     roles: ClassVar[dict[str, Role]] = {
         "create": Role.DEVELOPER,
         "cancel": Role.DEVELOPER,
         "retry": Role.DEVELOPER,
+        "now": Role.MAINTAINER,
+        "approve": Role.MAINTAINER,
+        "reject": Role.MAINTAINER,
     }
+
+    @property
+    def token_scope(self) -> ApiToken.Scope:
+        """What may start imports decides nothing about those of others."""
+        return ApiToken.Scope.ADMIN if self.action in ("approve", "reject") else ApiToken.Scope.IMPORT
+
+    def role_for(self, action: str, request: Request) -> Role:
+        """Who may ask for approval may send an import; whether it is more than asking says the service."""
+        if action == "create" and may_ask(self.project):
+            return Role.VIEWER
+        return super().role_for(action, request)
 
     def get_queryset(self) -> QuerySet[ImportTask]:
         if self.is_schema:
             return ImportTask.objects.none()
         found = selectors.tasks_of(self.project)
-        return found if self.action == "list" else found.prefetch_related("layers", "history")
+        return found if self.action == "list" else selectors.with_details(found)
 
     def get_serializer_class(self) -> Any:
         return {
             "list": TaskSerializer,
             "create": ImportBodySerializer,
             "retry": RetryBodySerializer,
+            "approve": ApproveBodySerializer,
+            "reject": RejectBodySerializer,
         }.get(self.action, TaskDetailSerializer)
 
     @extend_schema(
         summary="Start an import",
         parameters=[IDEMPOTENCY_KEY],
         request=ImportBodySerializer,
-        responses={202: _ACCEPTED, 409: _CONFLICT, 422: refused("`idempotency_mismatch`.")},
+        responses={202: _ACCEPTED, 403: _REFUSED, 409: _CONFLICT, 422: refused("`idempotency_mismatch`.")},
     )
     def create(self, request: Request, **_: Any) -> Response:
         body = ImportBodySerializer(data=request.data, context={"project": self.project})
         body.is_valid(raise_exception=True)
-        with answering():
-            made = idempotency.once(
-                user=self.user,
-                key=request.headers.get("Idempotency-Key", ""),
-                where=f"POST {request.path}",
-                body=request.data,
-                make=lambda: (
-                    services.submit(
-                        project=self.project,
-                        user=self.user,
-                        request=body.to_request(),
-                        audit_request=request._request,
-                    ).pk
-                ),
-            )
+        made = idempotency.once(
+            user=self.user,
+            key=request.headers.get("Idempotency-Key", ""),
+            where=f"POST {request.path}",
+            body=request.data,
+            make=lambda: (
+                services.submit(
+                    project=self.project,
+                    user=self.user,
+                    request=body.to_request(),
+                    only_ask=not reaches(self.role, Role.DEVELOPER),
+                ).pk
+            ),
+        )
         return self._accepted(selectors.tasks_of(self.project).get(pk=made))
 
     @extend_schema(
@@ -109,8 +157,44 @@ class ImportTaskViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         task = self.get_object()
-        with answering():
-            services.cancel(task=task, user=self.user, audit_request=request._request)
+        services.cancel(task=task, user=self.user)
+        return self._accepted(task)
+
+    @extend_schema(
+        summary="Let an import run outside of its hours",
+        request=None,
+        responses={202: _ACCEPTED, 409: refused("`not_waiting`: it has ended.")},
+    )
+    @action(detail=True, methods=["post"])
+    def now(self, request: Request, **_: Any) -> Response:
+        task = self.get_object()
+        services.run_now(task=task, user=self.user)
+        return self._accepted(task)
+
+    @extend_schema(
+        summary="Approve an import, for the digest that was seen at its source",
+        request=ApproveBodySerializer,
+        responses={202: _ACCEPTED, 409: _PAST, 502: refused("The source was not seen yet, and it fails.")},
+    )
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, **_: Any) -> Response:
+        task = self._to_decide()
+        body = ApproveBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        requests.approve(task=task, user=self.user, shown=body.validated_data["digest"] or None)
+        return self._accepted(task)
+
+    @extend_schema(
+        summary="Reject an import, with a reason",
+        request=RejectBodySerializer,
+        responses={202: _ACCEPTED, 409: _PAST},
+    )
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, **_: Any) -> Response:
+        task = self._to_decide()
+        body = RejectBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        requests.reject(task=task, user=self.user, **body.validated_data)
         return self._accepted(task)
 
     @extend_schema(
@@ -118,19 +202,21 @@ class ImportTaskViewSet(
         request=RetryBodySerializer,
         responses={
             202: _ACCEPTED,
+            403: _REFUSED,
             409: refused("`not_retryable`, `target_busy`, `tag_exists` or `quota_exceeded`."),
         },
     )
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **_: Any) -> Response:
-        task = ImportTask.objects.select_related("project", "credential").get(pk=self.get_object().pk)
+        task = selectors.to_act_on(self.project).get(pk=self.get_object().pk)
         body = RetryBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        with answering():
-            new = services.retry(
-                task=task, user=self.user, audit_request=request._request, **body.validated_data
-            )
+        new = services.retry(task=task, user=self.user, **body.validated_data)
         return self._accepted(new)
+
+    def _to_decide(self) -> ImportTask:
+        rows = selectors.to_act_on(self.project).select_related("requested_by", "approval")
+        return rows.get(pk=self.get_object().pk)
 
     def _accepted(self, task: ImportTask) -> Response:
         where = reverse(
@@ -138,10 +224,7 @@ class ImportTaskViewSet(
             kwargs={"project_id": self.project.pk, "task_id": task.pk},
             request=self.request,
         )
-        fresh = (
-            ImportTask.objects.prefetch_related("layers", "history")
-            .select_related("requested_by")
-            .get(pk=task.pk)
-        )
-        data = TaskDetailSerializer(fresh, context=self.get_serializer_context()).data
+        data = TaskDetailSerializer(
+            selectors.detailed().get(pk=task.pk), context=self.get_serializer_context()
+        ).data
         return Response(data, status=202, headers={"Location": where})

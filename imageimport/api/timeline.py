@@ -14,11 +14,8 @@ from rest_framework.response import Response
 from accounts.api.schema import refused
 from imageimport import restore as restoring
 from imageimport import timeline
-from imageimport.api.errors import answering
 from imageimport.api.serializers.schedules import RestoreBodySerializer, TagDigestSerializer
 from imageimport.models import TagDigest
-from oci.errors import OciError
-from projects.api.errors import registry_refused
 from projects.api.mixins import ProjectScoped
 from projects.api.serializers import ImageSerializer
 from projects.models import Image
@@ -42,20 +39,17 @@ class TimelineViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericView
         request=RestoreBodySerializer,
         responses={
             200: ImageSerializer,
-            409: refused("`not_in_timeline`, `digest_gone`, or `target_busy` (with `task`)."),
+            403: refused("`refused_by_rule` (with `rule`): by the rules for where that digest came from."),
+            409: refused(
+                "`not_in_timeline`, `digest_gone`, `quota_exceeded`, or `target_busy` (with `task`)."
+            ),
             502: refused("The registry refused; the tag stays."),
         },
     )
     def restore(self, request: Request, **_: Any) -> Response:
         body = RestoreBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            with answering():
-                image = restoring.restore(
-                    image=self._image(), user=self.user, audit_request=request._request, **body.validated_data
-                )
-        except OciError as exc:
-            raise registry_refused(exc) from exc
+        image = restoring.restore(image=self._image(), user=self.user, **body.validated_data)
         return Response(ImageSerializer(image).data)
 
     def _image(self) -> Image:

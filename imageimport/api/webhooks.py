@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
@@ -14,7 +14,6 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.api.schema import refused
-from imageimport.api.errors import answering
 from imageimport.api.serializers.webhooks import (
     DeliveryDetailSerializer,
     DeliverySerializer,
@@ -24,6 +23,10 @@ from imageimport.models import Webhook, WebhookDelivery
 from imageimport.webhooks import services as webhooks
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
+
+_TOO_MANY: Final = refused(
+    "`throttled`: you asked for 30 deliveries, tests included, in five minutes; see Retry-After."
+)
 
 
 @extend_schema(tags=["webhooks"])
@@ -40,6 +43,7 @@ class WebhookViewSet(
     queryset = Webhook.objects.none()
     serializer_class = WebhookSerializer
     lookup_url_kwarg = "webhook_id"
+    lookup_value_converter = "uuid"
     role_to_read = Role.MAINTAINER
 
     def get_queryset(self) -> QuerySet[Webhook]:
@@ -56,10 +60,9 @@ class WebhookViewSet(
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        with answering():
-            made = webhooks.create(
-                project=self.project, user=self.user, audit_request=request._request, **form.validated_data
-            )
+        made = webhooks.create(
+            project=self.project, user=self.user, wanted=webhooks.NewWebhook(**form.validated_data)
+        )
         return Response(self.get_serializer(made).data, status=201)
 
     @extend_schema(summary="Change a webhook")
@@ -67,15 +70,22 @@ class WebhookViewSet(
         hook = self.get_object()
         form = self.get_serializer(hook, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        with answering():
-            webhooks.update(
-                webhook=hook, user=self.user, changes=form.validated_data, audit_request=request._request
-            )
+        webhooks.update(webhook=hook, user=self.user, changes=form.validated_data)
         return Response(self.get_serializer(hook).data)
+
+    @extend_schema(
+        summary="Send it a message that only says that messages arrive",
+        request=None,
+        responses={202: DeliveryDetailSerializer, 429: _TOO_MANY},
+    )
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **_: Any) -> Response:
+        made = webhooks.send_test(webhook=self.get_object(), user=self.user)
+        return Response(DeliveryDetailSerializer(made).data, status=202)
 
     @extend_schema(summary="Remove a webhook and its log", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        webhooks.delete(webhook=self.get_object(), user=self.user, audit_request=request._request)
+        webhooks.delete(webhook=self.get_object(), user=self.user)
         return Response(status=204)
 
 
@@ -102,8 +112,12 @@ class DeliveryViewSet(
     def get_serializer_class(self) -> type[BaseSerializer[WebhookDelivery]]:
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
 
-    @extend_schema(summary="Send it once more", request=None, responses={202: DeliveryDetailSerializer})
+    @extend_schema(
+        summary="Send it once more",
+        request=None,
+        responses={202: DeliveryDetailSerializer, 429: _TOO_MANY},
+    )
     @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, **_: Any) -> Response:
-        again = webhooks.redeliver(delivery=self.get_object(), user=self.user, audit_request=request._request)
+        again = webhooks.redeliver(delivery=self.get_object(), user=self.user)
         return Response(DeliveryDetailSerializer(again).data, status=202)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
+from accounts.exceptions import ApplicationError
 from imageimport.batches.parsing_yaml import find_images, looks_like_yaml
-from oci.errors import OciError, gettext_noop
+from oci.errors import Note, OciError
 from oci.reference.command_line import hide_passwords
 from oci.reference.parser import read_pasted
 
@@ -23,8 +26,6 @@ MAX_ENTRIES: Final = 5000
 #: Of an entry, for people.
 _SHOWN_CHARS: Final = 300
 
-_Note = tuple[str, dict[str, str]]
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -34,8 +35,8 @@ class Entry:
     text: str
     reference: str = ""
     platforms: tuple[str, ...] = ()
-    notes: tuple[_Note, ...] = ()
-    error: _Note | None = None
+    notes: tuple[Note, ...] = ()
+    error: Note | None = None
     #: Lines that name the same image again.
     also: tuple[int, ...] = ()
 
@@ -48,32 +49,27 @@ class ReadList:
     entries: tuple[Entry, ...]
 
 
-class ListError(ValueError):
-    """The text as a whole can't be taken; ``template`` and ``params`` are for people."""
-
-    def __init__(self, template: str, **params: int) -> None:
-        super().__init__(template % params if params else template)
-        self.template = template
-        self.params = params
-
-
 def read_list(text: str) -> ReadList:
     """Find the images in pasted text; the same image twice becomes one entry.
 
-    :raises ListError: the text is too long, or names no image at all.
+    :raises ApplicationError: the text is too long, or names no image at all.
     """
     if len(text) > MAX_CHARS:
-        raise ListError(gettext_noop("The list has more than %(limit)d characters."), limit=MAX_CHARS)
+        raise _unreadable(gettext_noop("The list has more than %(limit)d characters."), limit=MAX_CHARS)
     is_yaml = looks_like_yaml(text)
     found = find_images(text) if is_yaml else _of_lines(text)
     entries: list[Entry] = []
     for line, part in found:
         if len(entries) >= MAX_ENTRIES:
-            raise ListError(gettext_noop("The list has more than %(limit)d images."), limit=MAX_ENTRIES)
+            raise _unreadable(gettext_noop("The list has more than %(limit)d images."), limit=MAX_ENTRIES)
         entries.append(_read(line, part))
     if not entries:
-        raise ListError(gettext_noop("No image was found in the text. Paste one reference a line."))
+        raise _unreadable(gettext_noop("No image found in the text. Enter one image per line."))
     return ReadList("yaml" if is_yaml else "lines", _each_once(entries))
+
+
+def _unreadable(template: str, **params: Any) -> ApplicationError:
+    return ApplicationError("invalid_list", template, **params)
 
 
 # --- one reference a line -------------------------------------------------------------------------------------
@@ -120,7 +116,7 @@ def _words(part: str) -> list[str]:
 # --- an entry -------------------------------------------------------------------------------------------------
 #: ``${NAME:-default}`` and its kin: a compose file's variable with what stands in for it.
 _VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*:?[-]([^{}$]*)\}", re.ASCII)
-_NOTE_DEFAULT: Final = gettext_noop("The default value of the variable was taken: %(reference)s")
+_NOTE_DEFAULT: Final = gettext_noop("The variable's default value is used: %(reference)s")
 
 
 def _read(line: int, text: str) -> Entry:
@@ -128,11 +124,19 @@ def _read(line: int, text: str) -> Entry:
     plain = _VARIABLE.sub(r"\1", text)
     if "{{" in plain:
         template = gettext_noop(
-            "This is a template. Paste what it renders to, for example from helm template."
+            "This is a template. Paste its output instead, for example that of helm template."
         )
         return replace(entry, error=(template, {}))
     if "$" in plain.removeprefix("$ "):
-        return replace(entry, error=(gettext_noop("The variable in this reference has no value here."), {}))
+        return replace(
+            entry,
+            error=(
+                gettext_noop(
+                    "This reference contains a variable without a value. Replace it with the value."
+                ),
+                {},
+            ),
+        )
     try:
         pasted = read_pasted(plain)
     except OciError as exc:

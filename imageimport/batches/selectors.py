@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db.models import Count, Min, QuerySet, Sum
 from django.utils import timezone
 
-from imageimport.choices import TERMINAL, Status
+from imageimport.choices import TERMINAL, count_by_status
 from imageimport.models import ImportBatch, ImportTask
+from imageimport.models.task import SECRETS
 from imageimport.selectors import render_error
 from projects.models import Project
 
@@ -43,9 +44,9 @@ def totals_of(batch: ImportBatch) -> Totals:
 
 
 def totals_of_all(batches: Sequence[ImportBatch]) -> dict[UUID, Totals]:
-    """Of each, by one query for all of them."""
+    """The totals of each batch, by one query for all of them."""
     groups: dict[UUID, list[dict[str, Any]]] = {batch.pk: [] for batch in batches}
-    tasks = ImportTask.objects.filter(batch__in=groups, replaced=False).order_by()
+    tasks = ImportTask.objects.current().filter(batch__in=groups).order_by()
     for group in tasks.values("batch", "status").annotate(
         count=Count("pk"),
         progress_sum=Sum("progress"),
@@ -57,10 +58,16 @@ def totals_of_all(batches: Sequence[ImportBatch]) -> dict[UUID, Totals]:
     return {pk: _totals(found) for pk, found in groups.items()}
 
 
+def add_summaries(batches: Sequence[Any]) -> None:
+    """Give each batch of a list its ``total``, ``counts`` and ``percent``, by one query."""
+    found = totals_of_all(batches)
+    for batch in batches:
+        totals = found[batch.pk]
+        batch.total, batch.counts, batch.percent = totals.total, totals.counts, totals.progress
+
+
 def _totals(groups: Sequence[dict[str, Any]]) -> Totals:
-    counts = {"pending": 0, "running": 0, "success": 0, "failed": 0, "canceled": 0}
-    for group in groups:
-        counts["running" if group["status"] == Status.CANCELING else group["status"]] += group["count"]
+    counts = count_by_status((group["status"], group["count"]) for group in groups)
     total = sum(counts.values())
     active = sum(group["progress_sum"] for group in groups if group["status"] not in TERMINAL)
     ended = counts["success"] + counts["failed"] + counts["canceled"]
@@ -69,7 +76,7 @@ def _totals(groups: Sequence[dict[str, Any]]) -> Totals:
     return Totals(
         total=total,
         counts=counts,
-        # Only what has ended entirely is whole.
+        # 100 % only when everything has finished.
         progress=100 if ended == total else min(99, int(share * 100)),
         bytes_total=sum(group["bytes_total"] for group in groups),
         bytes_done=sum(group["bytes_done"] for group in groups),
@@ -79,8 +86,8 @@ def _totals(groups: Sequence[dict[str, Any]]) -> Totals:
 
 def current_tasks(batch: ImportBatch) -> QuerySet[ImportTask]:
     """The imports that count, in the order in which they were asked for: not those that a retry replaced."""
-    found = ImportTask.objects.filter(batch=batch, replaced=False).defer("username", "password")
-    return found.select_related("requested_by").order_by("batch_index", "created_at", "id")
+    found = ImportTask.objects.current_of(batch).defer(*SECRETS).select_related("requested_by")
+    return found.order_by("batch_index", "created_at", "id")
 
 
 def batches_of(project: Project) -> QuerySet[ImportBatch]:

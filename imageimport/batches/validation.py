@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from imageimport.exceptions import FieldErrors
+from accounts.exceptions import FieldErrors
 from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from oci.errors import OciError
 from oci.reference.parser import connect_host, read_pasted
@@ -31,6 +31,10 @@ class BatchErrors(FieldErrors):
             for sentence in found
         ]
         super().__init__({"images": told})
+
+    def for_programs(self) -> Mapping[str, Any]:
+        """What the API answers: under ``images`` the sentences of each bad entry, by its index from 0, as a string."""
+        return {"images": {str(index): found for index, found in self.by_index.items()}}
 
 
 def prepare_all(
@@ -66,7 +70,7 @@ def prepare_all(
             prepared[before].task.platforms,
         ):
             errors[index] = [
-                _("Goes to the same target as entry %(index)d: %(target)s")
+                _("Same target as entry %(index)d: %(target)s")
                 % {"index": before + 1, "target": task.target_image}
             ]
     if errors:
@@ -78,7 +82,7 @@ def _filled(entry: ImportRequest, common: ImportRequest) -> ImportRequest:
     """The entry with what holds for all, where it says nothing itself."""
     changes: dict[str, Any] = {}
     host, platforms = _understood(entry)
-    if not entry.platforms and not platforms and common.platforms:
+    if entry.platforms is None and not platforms and common.platforms is not None:
         changes["platforms"] = common.platforms
     if entry.credential is None and not entry.username and not entry.password:
         if common.credential is not None and host == connect_host(common.credential.registry):
@@ -104,7 +108,10 @@ def _understood(entry: ImportRequest) -> tuple[str, tuple[str, ...]]:
 
 
 def _check_common(entries: Sequence[ImportRequest], common: ImportRequest) -> None:
-    """:raises FieldErrors: credentials for all would go to a registry that they are not for."""
+    """Check that credentials for all entries belong to the registry of each.
+
+    :raises FieldErrors: credentials for all would go to a registry that they are not for.
+    """
     if common.credential is None and not common.password:
         return
     bare = [entry for entry in entries if entry.credential is None and not entry.username]
@@ -122,7 +129,8 @@ def _check_common(entries: Sequence[ImportRequest], common: ImportRequest) -> No
             {
                 "password": [
                     _(
-                        "The images come from several registries. Give each its own credentials, or saved ones."
+                        "The images come from several registries. Use saved credentials, or enter credentials for"
+                        " each image."
                     )
                 ]
             }

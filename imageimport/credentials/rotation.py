@@ -1,6 +1,6 @@
 """Re-encrypts what is sealed with the first of ``CRYPTOGRAPHY_KEYS``, while imports run.
 
-A value is replaced only where it still is the one that was read: an import that ends meanwhile erases its credentials,
+A value is replaced only where it still is the one that was read: an import that has ended erases its credentials,
 and they stay erased.
 """
 
@@ -20,7 +20,7 @@ from oci.errors import OciError
 
 #: Rows read at once.
 CHUNK = 500
-#: What allauth keeps sealed in ``Authenticator.data`` (by :class:`accounts.adapters.SealedMfaAdapter`).
+#: What allauth keeps sealed in ``Authenticator.data`` (by :class:`accounts.sign_in.adapters.SealedMfaAdapter`).
 SECOND_FACTOR: Final = ("secret", "seed", "migrated_codes")
 
 
@@ -82,7 +82,7 @@ def _rotate_value(
 
 
 def _rotate_second_factors(*, dry_run: bool) -> Rotated:
-    """Without this nobody with a second factor could sign in any more once the old key is gone."""
+    """Without this no one with a second factor could sign in anymore once the old key is gone."""
     result = Rotated(f"{Authenticator._meta.label}.data")
     for key in list(Authenticator.objects.order_by("pk").values_list("pk", flat=True)):
         with transaction.atomic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,22 +10,22 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from imageimport.choices import ACTIVE
-from imageimport.exceptions import FieldErrors, Refused
-from imageimport.messages import of_error, parts, shown
+from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
 from imageimport.models import Credential, ImportTask, Schedule
-from imageimport.registries import clients
+from imageimport.registries import clients, sources
 from imageimport.registries.rate_limits import SharedRateLimits
 from oci.cancel import CancelToken
 from oci.errors import Note, OciError
 from oci.redaction import remember
 from oci.reference.parser import connect_host, parse_reference
+from oci.registry.auth.credentials import Credential as SourceCredential
+from oci.registry.auth.credentials import Identity
 from oci.registry.client import RegistryClient
-from oci.registry.credentials import Credential as SourceCredential
+from oci.registry.options import ClientOptions
 from oci.registry.retry import RetryBudget
 from projects import audit, places
 from projects.locking import locked
@@ -45,23 +46,17 @@ class Tested:
     code: str = ""
     detail: str = ""
     #: Nothing was tested, since too much is asked at once: seconds until it may be tried again.
-    retry_after: int | None = None
+    retry_after: float | None = None
 
 
 def create(
-    *,
-    project: Project,
-    user: User | None,
-    name: str,
-    registry: str,
-    username: str,
-    password: str,
-    audit_request: HttpRequest | None = None,
+    *, project: Project, user: User | None, name: str, registry: str, username: str, password: str
 ) -> Credential:
     """Save a credential.
 
     :raises FieldErrors: on ``registry``, ``name`` (taken) or ``username``.
     """
+    password = one_line(password)
     _check_account(username, password)
     saved = Credential(
         project=project,
@@ -73,32 +68,32 @@ def create(
     )
     with transaction.atomic():
         _save(saved, force_insert=True)
-        _journal("credential.created", saved, user, audit_request)
+        audit.record("credential.created", saved, user)
     return saved
 
 
-def update(
-    *,
-    credential: Credential,
-    user: User | None,
-    changes: Mapping[str, Any],
-    audit_request: HttpRequest | None = None,
-) -> Credential:
+def update(*, credential: Credential, user: User | None, changes: Mapping[str, Any]) -> Credential:
     """Change a credential. Without ``password`` it keeps the one it has, unless ``registry`` changes: a secret is never
     shown to another host than the one it was entered for.
 
     :raises FieldErrors: see :func:`create`.
-    :raises Refused: ``changed_meanwhile``: a password was given for the registry that the caller has seen, and someone
-        has named another one since.
+    :raises ApplicationError: ``changed_meanwhile``: a password was given for the registry that the caller has seen,
+        and someone has named another one since.
     """
     values, seen = dict(changes), connect_host(credential.registry)
     if "registry" in values:
         values["registry"] = normal_registry(values["registry"])
+    if "password" in values:
+        values["password"] = one_line(values["password"])
     with transaction.atomic():
         locked(credential, "project")
         if "registry" not in values and "password" in values and connect_host(credential.registry) != seen:
-            raise Refused(
-                "changed_meanwhile", _("Someone changed this credential meanwhile. Look at it again.")
+            raise ApplicationError(
+                "changed_meanwhile",
+                gettext_noop(
+                    "Someone else has changed this credential in the meantime. Check its values and save"
+                    " again."
+                ),
             )
         if connect_host(values.get("registry", credential.registry)) != connect_host(credential.registry):
             values.setdefault("password", "")
@@ -106,70 +101,72 @@ def update(
         for name, value in values.items():
             setattr(credential, name, value)
         _save(credential, update_fields=[*values, "updated_at"])
-        _journal("credential.changed", credential, user, audit_request, changed=sorted(values))
+        audit.record("credential.changed", credential, user, changed=sorted(values))
     return credential
 
 
-def delete(*, credential: Credential, user: User | None, audit_request: HttpRequest | None = None) -> None:
+def delete(*, credential: Credential, user: User | None) -> None:
     """Take a credential away.
 
-    :raises Refused: ``credential_in_use``: an import that has not ended or a schedule needs it.
+    :raises ApplicationError: ``credential_in_use``: an import that has not ended or a schedule needs it.
     """
     with transaction.atomic():
         schedules = Schedule.objects.filter(credential=credential).count()
-        imports = ImportTask.objects.filter(credential=credential, status__in=ACTIVE).count()
+        imports = ImportTask.objects.active().filter(credential=credential).count()
         if schedules or imports:
-            raise Refused(
+            raise ApplicationError(
                 "credential_in_use",
-                _("%(schedules)d schedules and %(imports)d running imports use this credential.")
-                % {"schedules": schedules, "imports": imports},
+                gettext_noop(
+                    "This credential is used by %(schedules)d scheduled syncs and %(imports)d unfinished"
+                    " imports, so it can't be deleted."
+                ),
+                schedules=schedules,
+                imports=imports,
             )
-        _journal("credential.deleted", credential, user, audit_request)
+        audit.record("credential.deleted", credential, user)
         credential.delete()
 
 
 def test(*, credential: Credential, user: User | None = None) -> Tested:
     """Sign in at the credential's own registry, and nowhere else.
 
-    :raises AllTaken: too much is asked at once, or by ``user`` (:mod:`projects.places`).
+    :raises ApplicationError: ``throttled``: too much is asked at once, or by ``user`` (:mod:`projects.places`).
     """
     try:
         password = credential.password.reveal()
     except OciError as exc:
         return _failed(exc)
     if not password:
-        return Tested(False, "unauthorized", _("There is no password. Enter it again."))
+        return Tested(False, "unauthorized", _("The saved credential has no password. Enter it again."))
     Credential.objects.filter(pk=credential.pk).update(last_used_at=timezone.now())
     return check_sign_in(
         registry=credential.registry, username=credential.username, password=password, user=user
     )
 
 
-def not_now(exc: places.AllTaken) -> Tested:
+def not_now(exc: ApplicationError) -> Tested:
     """That nothing was tested, for a page."""
-    return Tested(False, "throttled", shown("", of_error(exc)), places.COME_BACK)
+    return Tested(False, exc.code, exc.detail, exc.retry_after)
 
 
 def check_sign_in(*, registry: str, username: str, password: str, user: User | None = None) -> Tested:
     """Whether a registry accepts a sign-in; asked of the registry itself, never of a mirror.
 
-    :raises AllTaken: see :func:`test`.
+    :raises ApplicationError: ``throttled``: see :func:`test`.
     """
-    if connect_host(registry) in map(connect_host, settings.IMPORT_MIRRORS_ONLY):
+    if sources.is_mirrors_only(registry):
         return Tested(
-            False, "forbidden", _("The operator has this registry contacted through its mirrors only.")
+            False, "forbidden", _("This registry can only be reached through its configured mirrors.")
         )
     credential = SourceCredential(host=registry, username=username, password=password)
     try:
         with remember(password, username), places.asking_others(user, seconds=MAX_SECONDS) as cancel:
             asked, notes = _try(credential, cancel)
-    except places.AllTaken:
-        raise
     except OciError as exc:
         return _failed(exc)
     if notes:  # Its token server is not trusted with the secret, so nothing was tested.
-        return Tested(False, "forbidden", shown("", parts(*notes[0])))
-    return Tested(True, detail="" if asked else _("This registry asks nobody to sign in."))
+        return Tested(False, "forbidden", filled(*notes[0]))
+    return Tested(True, detail="" if asked else _("This registry doesn't require signing in."))
 
 
 def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Sequence[Note]]:
@@ -178,15 +175,16 @@ def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Seque
     :raises OciError: it refuses, or is away.
     """
     client = RegistryClient(
-        registry=credential.host,
-        door=clients.import_door(),
-        credential=credential,
-        trusted_realms=settings.IMPORT_TRUSTED_REALMS,
-        budget=RetryBudget(seconds=TEST_SECONDS),
-        stall_seconds=STALL_SECONDS,
-        headers_seconds=STALL_SECONDS,
-        rate_limits=SharedRateLimits(),
-        cancel=cancel,
+        credential.host,
+        clients.import_door(),
+        identity=Identity(credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS),
+        options=ClientOptions(
+            cancel=cancel,
+            budget=RetryBudget(seconds=TEST_SECONDS),
+            headers_seconds=STALL_SECONDS,
+            stall_seconds=STALL_SECONDS,
+            rate_limits=SharedRateLimits(),
+        ),
     )
     try:
         client.retrier.run(lambda: _knock(client))
@@ -198,7 +196,7 @@ def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Seque
 def _knock(client: RegistryClient) -> None:
     """What ``docker login`` does: the registry's root, signed in, for nothing in particular."""
     url = client.session.url("/v2/")
-    client.session.request("GET", url, scopes=(), what="/v2/", accept=(200,)).discard()
+    client.session.accepted(client.session.ask("GET", url, scopes=()), "/v2/", 200).discard()
 
 
 def only_one_for(*, project: Project, host: str) -> Credential | None:
@@ -222,22 +220,42 @@ def normal_registry(text: str) -> str:
     try:
         if "/" in host or "@" in host or not host:
             raise FieldErrors(
-                {"registry": [_("Give the registry's host, like ghcr.io or registry.example.com:5000.")]}
+                {
+                    "registry": [
+                        _("Enter the registry's host, for example ghcr.io or registry.example.com:5000.")
+                    ]
+                }
             )
         named = host if "." in host or ":" in host or host == "localhost" else f"{host}:443"
         place = parse_reference(f"{named}/name")
         clients.check_literal_source(place)
     except OciError as exc:
-        raise FieldErrors({"registry": [shown("", of_error(exc))]}) from exc
+        raise FieldErrors({"registry": [sentence_of(exc)]}) from exc
     if clients.is_own(place):
-        raise FieldErrors({"registry": [_("The portal's own registry needs no credential.")]})
+        raise FieldErrors({"registry": [_("The portal's own registry doesn't need a credential.")]})
     return place.registry
+
+
+def one_line(password: str) -> str:
+    """A cloud's key file is JSON of many lines, which says the same in one. Everything else is as it was typed, also
+    JSON in one line: to other registries it is a password like any other.
+    """
+    if password.isprintable() or not password.lstrip().startswith("{"):
+        return password
+    try:
+        return json.dumps(json.loads(password), separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return password
 
 
 def _check_account(username: str, password: str) -> None:
     if ":" in username or not (username + password).isprintable():
         raise FieldErrors(
-            {"username": [_("A username has no colon, and neither field has control characters.")]}
+            {
+                "username": [
+                    _("The username can't contain a colon, and neither field can contain control characters.")
+                ]
+            }
         )
 
 
@@ -246,21 +264,8 @@ def _save(credential: Credential, **how: Any) -> None:
         with transaction.atomic():
             credential.save(**how)
     except IntegrityError as exc:
-        raise FieldErrors({"name": [_("The project has a credential of this name.")]}) from exc
+        raise FieldErrors({"name": [_("The project already has a credential with this name.")]}) from exc
 
 
 def _failed(error: OciError) -> Tested:
-    return Tested(False, error.code, shown("", of_error(error)))
-
-
-def _journal(
-    action: str, saved: Credential, user: User | None, request: HttpRequest | None, **detail: Any
-) -> None:
-    audit.record(
-        action=action,
-        actor=user,
-        project=saved.project,
-        subject=saved.name,
-        detail={"registry": saved.registry, "username": saved.username, **detail},
-        request=request,
-    )
+    return Tested(False, error.code, sentence_of(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from django import forms
@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.labels import check_label
 from accounts.styled import StyledForm
-from imageimport.choices import Transport
-from imageimport.models import Credential
+from imageimport.choices import TRANSPORTS_ASKED_FOR, Transport
+from imageimport.models import Credential, ImportTask
 from imageimport.submission.repairs import Repair
 from imageimport.submission.requests import ImportRequest
 from projects.models import Project
@@ -27,6 +27,9 @@ COMMON_PLATFORMS: Final = (
     "linux/s390x",
 )
 _BETWEEN: Final = re.compile(r"[,\s]+")
+#: Sources that are offered again, and imports that are looked at for them.
+_RECENT: Final = 10
+_LOOKED_AT: Final = 100
 _SAMPLE: Final = "nginx:latest"
 
 
@@ -59,7 +62,7 @@ class ImportForm(StyledForm):
     platforms = PlatformsField(label=_("Platforms"), required=False)
     overwrite = forms.BooleanField(label=_("Overwrite the tag if it exists"), required=False, initial=True)
     include_referrers = forms.BooleanField(
-        label=_("Bring signatures and SBOMs"), required=False, initial=True
+        label=_("Include signatures and SBOMs"), required=False, initial=True
     )
     transport = forms.ChoiceField(label=_("Transport"), required=False)
     #: The failed import that this one takes the place of.
@@ -68,17 +71,17 @@ class ImportForm(StyledForm):
     def __init__(self, *args: Any, project: Project, repair: Repair | None = None, **kwargs: Any) -> None:
         """:param repair: of the failed import that is edited; fills the form and says where the cursor goes."""
         kwargs.setdefault("auto_id", "import-%s")
-        if repair is not None:
-            kwargs["initial"] = repair.initial
+        kwargs.setdefault("initial", repair.initial if repair else {"platforms": project.platforms})
         super().__init__(*args, **kwargs)
         self.repair = repair
+        self.project = project
         saved = Credential.objects.filter(project=project).defer("password").order_by("name")
         credential: Any = self.fields["credential"]
         credential.queryset = saved
-        credential.empty_label = _("None, or the ones below")
+        credential.empty_label = _("No saved credential")
         credential.label_from_instance = lambda row: f"{row.name} · {row.registry}"
         transport: Any = self.fields["transport"]
-        transport.choices = [("", "")] + [(choice.value, choice.label) for choice in Transport]
+        transport.choices = [("", "")] + [(choice.value, choice.label) for choice in TRANSPORTS_ASKED_FOR]
         self.fields["image_url"].widget.attrs |= {
             "placeholder": _SAMPLE,
             "class": "form-control form-control-big mono",
@@ -101,9 +104,30 @@ class ImportForm(StyledForm):
     @property
     def cursor(self) -> str:
         """The field that has the focus first."""
-        if self.repair is None or not self.repair.needs_credentials:
-            return "image_url"
+        changes = self.repair.changes if self.repair else ""
+        if changes != "credentials":
+            return changes or "image_url"
         return "credential" if self.initial.get("credential") else "username"
+
+    @property
+    def has_options(self) -> bool:
+        """Whether what stands behind *Options* is other than usual, or wrong: then it is shown at once."""
+        usual = bool(self["overwrite"].value()) and bool(self["include_referrers"].value())
+        wrong = {"platforms", "overwrite", "include_referrers", "transport"} & set(self.errors)
+        return bool(self._asked_platforms() or self["transport"].value() or wrong) or not usual
+
+    @property
+    def recent_sources(self) -> list[str]:
+        """What the project imported last, each once, the newest first."""
+        rows = ImportTask.objects.filter(project=self.project).exclude(transport=Transport.BUNDLE)
+        newest = rows.order_by("-created_at", "-id").values_list("source_image", flat=True)[:_LOOKED_AT]
+        return list(dict.fromkeys(filter(None, newest)))[:_RECENT]
+
+    @cached_property
+    def known_registries(self) -> list[str]:
+        """Hosts of the project's saved credentials: what a reference may begin with."""
+        rows = Credential.objects.filter(project=self.project).order_by("registry")
+        return list(rows.values_list("registry", flat=True).distinct()[:_RECENT])
 
     @property
     def offers_docker(self) -> bool:
@@ -127,6 +151,8 @@ class ImportForm(StyledForm):
     def to_request(self) -> ImportRequest:
         """The fields as the services take them; for a form that is valid in itself."""
         cleaned = self.cleaned_data
+        # Left as the project has it, it is no choice: what the pasted text names goes before it.
+        is_default = cleaned["platforms"] == self.project.platforms
         return ImportRequest(
             image_url=cleaned["image_url"],
             target_name=cleaned["target_name"],
@@ -134,14 +160,8 @@ class ImportForm(StyledForm):
             username=cleaned["username"],
             password=cleaned["password"],
             credential=cleaned["credential"],
-            platforms=cleaned["platforms"],
+            platforms=None if is_default else cleaned["platforms"],
             overwrite=cleaned["overwrite"],
             transport=cleaned["transport"],
             include_referrers=cleaned["include_referrers"],
         )
-
-    def take(self, errors: Mapping[str, Sequence[str]]) -> None:
-        """Put the services' findings under the fields that they are about."""
-        for name, found in errors.items():
-            for sentence in found:
-                self.add_error(name if name in self.fields else None, sentence)

@@ -1,10 +1,13 @@
-"""How an import's progress looks on a terminal: a live bar for a person, plain lines for a log."""
+"""Follows an import at a terminal: a live bar for a person, plain lines for a log."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final, Protocol, Self, TextIO
+from uuid import UUID
 
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskProgressColumn
@@ -12,11 +15,41 @@ from rich.text import Text
 
 from imageimport.models import ImportTask
 from imageimport.selectors import render_message
+from projects.templatetags.portal import size
 
 #: A plain line at least after so many percent, and at most every so many seconds.
 STEP: Final = 10
-PAUSE: Final = 1.0
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+REDRAW_SECONDS: Final = 1.0
+#: How often the row is read, seconds.
+INTERVAL: Final = 0.2
+#: A database that is away is waited for this long, seconds.
+PATIENCE: Final = 120.0
+_COLUMNS: Final = (
+    "status", "stage", "progress", "message", "message_parts", "error", "error_parts", "error_code", "bytes_total",
+    "bytes_done", "bytes_reused", "rate", "eta_seconds", "not_before", "attempts", "digest", "target_image",
+)  # fmt: skip
+
+
+def follow(task_id: UUID) -> Iterator[ImportTask]:
+    """The task as it is now, again and again; the last one has ended.
+
+    :raises OperationalError, InterfaceError: the database stayed away for longer than :data:`PATIENCE`.
+    """
+    seen = time.monotonic()
+    while True:
+        try:
+            task = ImportTask.objects.only(*_COLUMNS).get(pk=task_id)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() - seen > PATIENCE:
+                raise
+            close_old_connections()
+            time.sleep(1.0)
+            continue
+        seen = time.monotonic()
+        yield task
+        if task.is_terminal:
+            return
+        time.sleep(INTERVAL)
 
 
 class Display(Protocol):
@@ -32,16 +65,6 @@ class Display(Protocol):
 def display_for(stream: TextIO) -> Display:
     """A bar where a person watches, else lines."""
     return Bar(stream) if stream.isatty() else Lines(stream)
-
-
-def size(count: int) -> str:
-    """A number of bytes in words: ``12.3 MiB``."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < 1024 or unit == _UNITS[-1]:
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def facts(task: ImportTask) -> str:
@@ -62,7 +85,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._said: tuple[str, int] | None = None
+        self._shown: tuple[str, int] | None = None
         self._at = 0.0
 
     def __enter__(self) -> Self:
@@ -73,18 +96,18 @@ class Lines:
 
     def show(self, task: ImportTask) -> None:
         message = render_message(task)
-        if self._said is not None and not self._is_news(message, task):
+        if self._shown is not None and not self._is_news(message, task):
             return
-        self._said, self._at = (message, task.percent), time.monotonic()
+        self._shown, self._at = (message, task.percent), time.monotonic()
         known = facts(task)
         self._stream.write(f"{task.percent:3} %  {message}{f' ({known})' if known else ''}\n")
         self._stream.flush()
 
     def _is_news(self, message: str, task: ImportTask) -> bool:
-        said, percent = self._said or ("", -STEP)
-        if message != said or task.is_terminal:
+        shown, percent = self._shown or ("", -STEP)
+        if message != shown or task.is_terminal:
             return True
-        return task.percent - percent >= STEP and time.monotonic() - self._at >= PAUSE
+        return task.percent - percent >= STEP and time.monotonic() - self._at >= REDRAW_SECONDS
 
 
 class Bar:

@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from imageimport.choices import OCCUPYING, Outcome, Status, Transport
+from imageimport.choices import Outcome, Status, Transport
 from imageimport.metrics import counters
 from imageimport.models import ImportTask, MetricCount, WebhookDelivery
 from oci.errors import ERROR_CODES
@@ -47,12 +47,7 @@ class RowCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        now = timezone.now()
-        yield from _queue(now)
-        yield from _running()
-        yield _held_back(now)
-        yield from _webhooks(now)
-        yield from _sweep()
+        yield from current(timezone.now())
         totals: dict[str, _Totals] = defaultdict(list)
         for row in counters.totals():
             totals[row["kind"]].append(row)
@@ -69,15 +64,27 @@ class RowCollector(Collector):
 # --- what is now -------------------------------------------------------------------------------------
 
 
+def current(now: dt.datetime) -> Iterator[Metric]:
+    """What waits and runs at this moment: without the sums of what has happened."""
+    yield from _queue(now)
+    yield from _running()
+    yield _held_back(now)
+    yield from _webhooks(now)
+    yield from _sweep()
+
+
 def _queue(now: dt.datetime) -> Iterator[Metric]:
-    ready = Q(not_before=None) | Q(not_before__lte=now)
-    found = ImportTask.objects.filter(status=Status.PENDING).aggregate(
-        waiting=Count("pk"),
+    waits = Q(status=Status.PENDING)
+    ready = waits & (Q(not_before=None) | Q(not_before__lte=now))
+    found = ImportTask.objects.with_status((Status.REQUESTED, Status.PENDING)).aggregate(
+        requested=Count("pk", filter=Q(status=Status.REQUESTED)),
+        waiting=Count("pk", filter=waits),
         ready=Count("pk", filter=ready),
-        oldest=Min("created_at"),
+        oldest=Min("created_at", filter=waits),
         oldest_ready=Min(Coalesce("not_before", "created_at"), filter=ready),
     )
     yield _gauge("portal_imports_waiting", "Imports that wait to start.", found["waiting"])
+    yield _gauge("portal_imports_requested", "Imports that wait for someone's approval.", found["requested"])
     yield _gauge("portal_imports_ready", "Imports that wait for nothing but a place.", found["ready"])
     yield _gauge(
         "portal_imports_waiting_oldest_seconds",
@@ -92,7 +99,7 @@ def _queue(now: dt.datetime) -> Iterator[Metric]:
 
 
 def _running() -> Iterator[Metric]:
-    busy = ImportTask.objects.filter(status__in=OCCUPYING).aggregate(n=Count("pk"), rate=Sum("rate"))
+    busy = ImportTask.objects.occupying().aggregate(n=Count("pk"), rate=Sum("rate"))
     yield _gauge("portal_imports_running", "Imports that hold a place.", busy["n"])
     yield _gauge("portal_imports_places", "Imports that may run at once.", settings.IMPORT_MAX_RUNNING)
     yield _gauge(
@@ -104,7 +111,7 @@ def _held_back(now: dt.datetime) -> Metric:
     waits = GaugeMetricFamily(
         "portal_imports_held_back", "Imports that wait until a stated time, by registry.", labels=["registry"]
     )
-    held = ImportTask.objects.filter(status=Status.PENDING, not_before__gt=now).order_by()
+    held = ImportTask.objects.held_back(now).order_by()
     found: Counter[str] = Counter()
     for row in held.values("source_registry").annotate(n=Count("pk")):
         found[counters.registry_label(row["source_registry"])] += row["n"]
@@ -116,7 +123,7 @@ def _held_back(now: dt.datetime) -> Metric:
 def _webhooks(now: dt.datetime) -> Iterator[Metric]:
     due = WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING)
     found = due.aggregate(n=Count("pk"), oldest=Min("created_at"))
-    yield _gauge("portal_webhook_deliveries_waiting", "Webhook deliveries on their way.", found["n"])
+    yield _gauge("portal_webhook_deliveries_waiting", "Pending webhook deliveries.", found["n"])
     yield _gauge(
         "portal_webhook_deliveries_oldest_seconds", "Age of the oldest of them.", _age(found["oldest"], now)
     )
@@ -194,6 +201,7 @@ def _foreseeable_ends() -> Iterator[tuple[str, ...]]:
     for transport in Transport.values if settings.IMPORT_DOCKER_ENABLED else [settings.IMPORT_TRANSPORT]:
         yield from ((Status.FAILED.value, code, transport) for code in sorted(ERROR_CODES))
         yield from ((status.value, "", transport) for status in (Status.SUCCESS, Status.CANCELED))
+        yield from ((Status.CANCELED.value, code, transport) for code in ("rejected", "approval_outdated"))
 
 
 def _foreseeable_attempts() -> Iterator[tuple[str, ...]]:

@@ -29,7 +29,7 @@ SWEPT: Final = "imports:swept"
 #: From so many rows on, they are made fewer.
 FOLD_AT: Final = 1000
 #: Rows that one fold takes at most, so that it holds no lock for long.
-FOLD_MOST: Final = 10_000
+MAX_FOLDED: Final = 10_000
 LABELS: Final = ("kind", "status", "error_code", "transport", "registry", "bucket")
 SUMS: Final = ("count", "seconds", "bytes_moved", "bytes_reused")
 
@@ -96,7 +96,7 @@ def fold(*, at: int = FOLD_AT) -> int:
     if not MetricCount.objects.order_by("id")[at:].exists():
         return 0
     with transaction.atomic():
-        rows = list(MetricCount.objects.select_for_update(skip_locked=True).order_by("id")[:FOLD_MOST])
+        rows = list(MetricCount.objects.select_for_update(skip_locked=True).order_by("id")[:MAX_FOLDED])
         sums: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0] * len(SUMS))
         for row in rows:
             found = sums[tuple(getattr(row, name) for name in LABELS)]

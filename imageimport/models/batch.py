@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
+from accounts.models import Requested
 from projects.models import Project
 
 
-class ImportBatch(models.Model):
+class ImportBatch(Requested):
     """Several imports asked for at once. Its counts are those of its tasks; a retried task leaves its place
     to the task that retries it (``ImportTask.replaced``)."""
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_batches")
-    name = models.CharField(_("name"), max_length=200, blank=True, default="")
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="import_batches", verbose_name=_("project")
     )
+    name = models.CharField(_("name"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
 
@@ -30,3 +29,11 @@ class ImportBatch(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+    @property
+    def audit_subject(self) -> str:
+        return str(self)
+
+    @property
+    def audit_detail(self) -> dict[str, str]:
+        return {"batch": str(self.pk)}

@@ -10,7 +10,7 @@ from typing import Final
 from django.utils import timezone
 
 from imageimport.models import ReferrerAnnouncement
-from oci.copy.announcements import REMEMBERED_SECONDS, Entry
+from oci.copy.observer import REMEMBERED_SECONDS, Entry
 
 #: What an entry says beyond this is in its manifest, too; characters.
 ENTRY_CHARS: Final = 16_384
@@ -19,7 +19,7 @@ _NEEDED: Final = ("mediaType", "digest", "size", "artifactType")
 
 
 class SharedAnnouncements:
-    """:class:`oci.copy.announcements.Announcements` over rows. Its calls come from the attempt's own thread."""
+    """:class:`oci.copy.observer.Announcements` over rows. Its calls come from the attempt's own thread."""
 
     def add(self, key: str, entries: Mapping[str, Entry]) -> None:
         ReferrerAnnouncement.objects.bulk_create(

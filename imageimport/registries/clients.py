@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
+from imageimport.registries import sources
 from imageimport.registries.rate_limits import SharedRateLimits
-from oci.cancel import CancelToken
+from oci.charts.source import ChartSource, Known
 from oci.egress.door import Door, EgressPolicy, split_host_port, split_url
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from oci.http.pool import IdleConnections
-from oci.memory import MemoryBudget
-from oci.reference.parser import Reference, connect_host
+from oci.reference.parser import Reference
+from oci.registry.auth.credentials import Credential, Identity
+from oci.registry.auth.known import SignIns
 from oci.registry.client import RegistryClient
-from oci.registry.credentials import Credential
 from oci.registry.faults import IMAGE_NOT_FOUND
 from oci.registry.mirrors import MIRROR_TRIES, MirroredSource
-from oci.registry.retry import RetryBudget
+from oci.registry.options import ClientOptions
+from oci.registry.pace import Unpaced
+from oci.registry.repository import Repository
 from oci.registry.source import Source
 from oci.urls import DEFAULT_PORTS
 from projects import permissions
@@ -26,26 +32,29 @@ from projects.models import Project
 from projects.registry import client
 
 
-class Audience(Protocol):
-    """Who is told of pauses and retries; see :class:`imageimport.worker.progress.Progress`."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source is read: a mirror or the registry itself, and the account that is for this place alone; None:
+    it is asked anonymously.
+    """
 
-    def waiting(self, template: str, params: Any, until: float | None) -> None: ...
-
-    def retried(self) -> None: ...
+    repository: Repository
+    account: Credential | None = None
 
 
 def import_policy(mirror: str = "") -> EgressPolicy:
-    """What imports may contact, from the settings.
+    """What imports may contact, and by which proxies: see :mod:`imageimport.registries.sources`.
 
     :param mirror: URL of the mirror that is asked. The operator named it, so it may be at a private address; but only
         what is asked of it goes there: no reference, redirect or realm of anyone else leads to a mirror.
     """
     return EgressPolicy(
-        private_sources=tuple(settings.IMPORT_PRIVATE_SOURCES),
-        insecure_sources=tuple(settings.IMPORT_INSECURE_SOURCES),
+        private_sources=sources.private_sources(),
+        insecure_sources=sources.insecure_sources(),
         own_endpoints=tuple(settings.OWN_ENDPOINTS),
         trusted_hosts=frozenset({split_url(mirror).authority} if mirror else ()),
         ca_file=settings.IMPORT_CA_FILE or None,
+        proxies=sources.proxy_rules(),
     )
 
 
@@ -56,8 +65,16 @@ def _door(policy: EgressPolicy) -> Door:
 
 @lru_cache(maxsize=64)
 def _idle(policy: EgressPolicy) -> IdleConnections:
-    """Of all imports of this process through one door: a batch reads most of its images from one registry."""
+    """The connections that all imports of this process keep behind one door: a batch reads most of its images from one
+    registry.
+    """
     return IdleConnections()
+
+
+@lru_cache(maxsize=64)
+def _sign_ins(policy: EgressPolicy) -> SignIns:
+    """Likewise: how accounts sign in, and their tokens."""
+    return SignIns()
 
 
 def import_door(mirror: str = "") -> Door:
@@ -75,7 +92,7 @@ def check_literal_source(source: Reference) -> None:
 
     :raises OciError: ``blocked_address``.
     """
-    if is_own(source) or connect_host(source.registry) in map(connect_host, settings.IMPORT_MIRRORS_ONLY):
+    if is_own(source) or sources.is_mirrors_only(source.registry):
         return
     door = import_door()
     host, port = split_host_port(source.host)
@@ -88,27 +105,23 @@ def source_client(
     *,
     user: Any,
     credential: Credential | None = None,
-    cancel: CancelToken | None = None,
-    audience: Audience | None = None,
-    budget: RetryBudget | None = None,
-    documents: MemoryBudget | None = None,
+    options: ClientOptions | None = None,
+    alive: Callable[[], None] = lambda: None,
+    passed_over: Callable[[str, OciError], None] = lambda _via, _error: None,
 ) -> Source:
     """Where ``source`` is read on behalf of ``user``: its mirrors in order, the registry itself last or never.
 
     The portal's own registry is judged by the user's roles, never by the portal's own account.
 
+    :param alive: told while a chart repository is read, whose index and charts come before anything moves.
+    :param passed_over: as of :class:`MirroredSource`.
     :raises OciError: ``not_found`` for another project's image that the user may not see.
     """
-    places = source_places(
-        source,
-        user=user,
-        credential=credential,
-        cancel=cancel,
-        audience=audience,
-        budget=budget,
-        documents=documents,
-    )
-    return places[0] if len(places) == 1 else MirroredSource(places)
+    if source.is_chart:
+        return _chart_source(source, credential, options or ClientOptions(), alive)
+    places = source_places(source, user=user, credential=credential, options=options)
+    repositories = [place.repository for place in places]
+    return repositories[0] if len(repositories) == 1 else MirroredSource(repositories, passed_over)
 
 
 def source_places(
@@ -116,61 +129,91 @@ def source_places(
     *,
     user: Any,
     credential: Credential | None = None,
-    cancel: CancelToken | None = None,
-    audience: Audience | None = None,
-    budget: RetryBudget | None = None,
-    documents: MemoryBudget | None = None,
-) -> list[RegistryClient]:
-    """A client for each place of :func:`source_client`, in order. A person's credential goes to the registry only."""
+    options: ClientOptions | None = None,
+    fresh: bool = False,
+) -> list[Place]:
+    """Each place of :func:`source_client`, in order. A person's credential goes to the registry only, a mirror's
+    account to that mirror only.
+
+    :param fresh: on no connection that an import left open, and signing in as for the first time.
+    """
+    options = options or ClientOptions()
     if is_own(source):
-        return [_own_source(source, user, cancel, documents)]
-    mirrors = settings.IMPORT_REGISTRY_MIRRORS.get(source.registry.lower(), ())
-    never = source.host in map(connect_host, settings.IMPORT_MIRRORS_ONLY)
+        return [Place(_own_source(source, user, options), credential)]
+    mirrors = sources.mirrors_of(source.registry)
+    never = sources.is_mirrors_only(source.registry)
     if never and not mirrors:
         raise OciError(
             "unreachable",
-            gettext_noop("The operator allows only mirrors of %(host)s, and names none."),
+            gettext_noop(
+                "%(host)s can only be reached through mirrors, and none is configured. Ask the "
+                "administrator to add one."
+            ),
             host=source.registry,
         )
-    shared: dict[str, Any] = {
-        "registry": source.registry,
-        "budget": budget,
-        "documents": documents,
-        "stall_seconds": settings.IMPORT_STALL_SECONDS,
-        "rate_limits": SharedRateLimits(),
-        "cancel": cancel,
-        **_told(audience),
-    }
-    places = [
-        RegistryClient(
-            base_url=url,
-            door=import_door(url),
-            idle=_idle(import_policy(url)),
-            tries=MIRROR_TRIES,
-            **shared,
-        )
-        for url in mirrors
-    ]
+    options = replace(options, stall_seconds=settings.IMPORT_STALL_SECONDS, rate_limits=SharedRateLimits())
+    places = []
+    for mirror in mirrors:
+        account = mirror.credential(source.registry)
+        # It is shown to no token server but the mirror's own.
+        repository = _repository(source, Identity(account), options, mirror=mirror.url, fresh=fresh)
+        places.append(Place(repository, account))
     if not never:
-        places.append(
-            RegistryClient(
-                door=import_door(),
-                idle=_idle(import_policy()),
-                credential=credential,
-                trusted_realms=settings.IMPORT_TRUSTED_REALMS,
-                **shared,
-            )
-        )
+        identity = Identity(credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS)
+        places.append(Place(_repository(source, identity, options, fresh=fresh), credential))
     return places
 
 
-def _told(audience: Audience | None) -> dict[str, Any]:
-    return {"on_wait": audience.waiting, "on_retry": audience.retried} if audience else {}
+def _repository(
+    source: Reference, identity: Identity, options: ClientOptions, *, mirror: str = "", fresh: bool = False
+) -> Repository:
+    """One place of a source: the registry or a mirror of it.
+
+    :param mirror: its URL; empty for the registry itself.
+    """
+    policy = import_policy(mirror)
+    options = replace(
+        options,
+        idle=None if fresh else _idle(policy),
+        sign_ins=None if fresh else _sign_ins(policy),
+        tries=MIRROR_TRIES if mirror else options.tries,
+    )
+    made = RegistryClient(
+        source.registry, import_door(mirror), base_url=mirror or None, identity=identity, options=options
+    )
+    return Repository(made, source.repository)
 
 
-def _own_source(
-    source: Reference, user: Any, cancel: CancelToken | None, documents: MemoryBudget | None
-) -> RegistryClient:
+#: Of this process.
+_CHARTS: Final = Known()
+
+
+def _chart_source(
+    source: Reference, credential: Credential | None, options: ClientOptions, alive: Callable[[], None]
+) -> ChartSource:
+    """A chart of a Helm repository. Mirrors are registries, so none stands in for it.
+
+    :raises OciError: ``unreachable``: its host can only be reached through mirrors.
+    """
+    if sources.is_mirrors_only(source.registry):
+        template = gettext_noop(
+            "%(host)s can only be reached through mirrors, and these serve no chart repositories."
+        )
+        raise OciError("unreachable", template, host=source.registry)
+    policy = import_policy()
+    # What is learned of signing in at a registry of the same host is another matter.
+    options = replace(
+        options,
+        stall_seconds=settings.IMPORT_STALL_SECONDS,
+        rate_limits=SharedRateLimits(),
+        idle=_idle(policy),
+        sign_ins=None,
+    )
+    client = RegistryClient(source.registry, import_door(), identity=Identity(credential), options=options)
+    return ChartSource(client, source, known=_CHARTS, alive=alive)
+
+
+def _own_source(source: Reference, user: Any, options: ClientOptions) -> Repository:
     project = Project.objects.filter(name=source.repository.partition("/")[0]).first()
     if project is None or user is None or not permissions.can_read(user, project):
         raise OciError(
@@ -179,14 +222,8 @@ def _own_source(
             host=source.registry,
             what=source.repository,
         )
-    access = {source.repository: "pull"}
-    return client.target_client(access=access, role="source", cancel=cancel, documents=documents)
-
-
-def refuse_other_digest(target: RegistryClient, repository: str, tag: str, digest: str) -> None:
-    """:raises OciError: ``tag_exists`` when the target tag names something else than ``digest``."""
-    head = target.head_manifest(repository, tag)
-    if head is not None and head.digest != digest:
-        raise OciError(
-            "tag_exists", gettext_noop("The tag %(tag)s exists already and names another image."), tag=tag
-        )
+    access = {source.repository: client.PULL}
+    # Inside the installation: the bound is on the line to sources.
+    options = replace(options, pace=Unpaced())
+    opened = client.target_client(access=access, role="source", options=options)
+    return Repository(opened, source.repository)

@@ -1,4 +1,4 @@
-"""From where a blob may be mounted, and by whose right (the proof that a mount needs).
+"""From where a blob may be mounted, and with whose rights (the proof that a mount needs).
 
 Within a project: free. From another project: only a blob that the portal itself once copied from the same source
 registry, and only when that source confirms it for this import's own credentials. So a crafted manifest that names
@@ -26,19 +26,20 @@ from projects.models import Project
 log = structlog.get_logger(__name__)
 
 #: More places than this to try are not worth the questions.
-MOST: Final = 3
+MAX_PLACES: Final = 3
 #: Rows of one blob that are looked at without asking the database for the better ones.
-ENOUGH: Final = 50
+MAX_ROWS: Final = 50
 #: When a project that is gone was made: nothing is its own.
 NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 #: Digests that are looked up at once.
-AHEAD: Final = 500
-#: What was looked up ahead is believed for so long, seconds; news of a blob are kept for longer (see flights).
+MAX_DIGESTS: Final = 500
+#: What was looked up ahead is believed for this long, seconds; that another import brought a blob is
+#: remembered for longer (see single_flight).
 AHEAD_SECONDS: Final = 300.0
-#: What was copied is gathered for so long, to be written together, seconds.
-GATHER: Final = 0.05
+#: What was copied is gathered for this long, to be written together, seconds.
+GATHER_SECONDS: Final = 0.05
 #: Before a database that failed is asked once more, seconds.
-PAUSE: Final = 0.5
+RETRY_SECONDS: Final = 0.5
 
 #: Connections to this database are kept for the next import.
 KEPT_OF: Final = "sqlite"
@@ -108,19 +109,22 @@ class ProvenMounts:
         self._ahead = self._ask(lambda: self._find_all(digests)) or {}
         self._ahead_until = time.monotonic() + AHEAD_SECONDS
 
-    def candidates(self, digest: str, *, anew: bool = True) -> Sequence[MountCandidate]:
+    def candidates(self, digest: str, *, refresh: bool = True) -> Sequence[MountCandidate]:
         found = None
-        if not anew and time.monotonic() < self._ahead_until:
+        if not refresh and time.monotonic() < self._ahead_until:
             found = self._ahead.get(digest)
         if found is None:
-            found = self._ask(lambda: self._find(digest)) or []
+            found = self._ahead[digest] = self._ask(lambda: self._find(digest)) or []
         for each in found:
             self._access.setdefault(each.repository, "pull")
         return found
 
-    def copied(self, digest: str, size: int, then: Callable[[], None]) -> None:
+    def refused(self, digest: str, repository: str) -> None:
+        self._database.submit(self._forget, digest, repository)
+
+    def copied(self, digest: str, size: int, on_saved: Callable[[], None]) -> None:
         with self._lock:
-            self._copied.append((digest, size, then))
+            self._copied.append((digest, size, on_saved))
             if len(self._copied) > 1:
                 return  # Taken along by the write that the first of them asked for.
         self._database.submit(self._save_copied)
@@ -147,16 +151,20 @@ class ProvenMounts:
                 log.warning("mounts.database_away", error=type(exc).__name__)
                 close_old_connections()
                 if not last:
-                    time.sleep(PAUSE)
+                    time.sleep(RETRY_SECONDS)
         return None
 
     def _find_all(self, digests: Sequence[str]) -> dict[str, list[MountCandidate]]:
-        """Of each digest, if the rows of all of them together are few; else none: each is asked for by itself."""
-        if len(digests) > AHEAD:
+        """The candidates of each digest, if the rows of all of them together are few; else none: each is asked for by
+        itself.
+        """
+        if len(digests) > MAX_DIGESTS:
             return {}
         rows = BlobOrigin.objects.filter(digest__in=digests).order_by()
-        found = list(rows.values_list("pk", "digest", "repository", "source_registry", "created_at")[:ENOUGH])
-        if len(found) == ENOUGH:
+        found = list(
+            rows.values_list("pk", "digest", "repository", "source_registry", "created_at")[:MAX_ROWS]
+        )
+        if len(found) == MAX_ROWS:
             return {}
         places: dict[str, list[Place]] = {digest: [] for digest in digests}
         for _, digest, repository, source_registry, created_at in sorted(found, key=lambda row: -row[0]):
@@ -166,14 +174,14 @@ class ProvenMounts:
     def _find(self, digest: str) -> list[MountCandidate]:
         """One's own first: they need no question to the source. A simple query, since it is asked for every blob."""
         rows = BlobOrigin.objects.filter(digest=digest).order_by("-id")
-        newest = list(rows.values_list("repository", "source_registry", "created_at")[:ENOUGH])
+        newest = list(rows.values_list("repository", "source_registry", "created_at")[:MAX_ROWS])
         found = self._choose(newest)
-        if len(newest) == ENOUGH and len(found) < MOST:
+        if len(newest) == MAX_ROWS and len(found) < MAX_PLACES:
             ours = Q(repository__startswith=self._prefix) | Q(source_registry=self._source_registry)
             some = (
                 rows.filter(ours).annotate(own=Q(repository__startswith=self._prefix)).order_by("-own", "-id")
             )
-            found = self._choose(some.values_list("repository", "source_registry", "created_at")[:ENOUGH])
+            found = self._choose(some.values_list("repository", "source_registry", "created_at")[:MAX_ROWS])
         return found
 
     def _choose(self, rows: Iterable[Place]) -> list[MountCandidate]:
@@ -186,7 +194,7 @@ class ProvenMounts:
                     own[repository] = False
             elif source_registry == self._source_registry:
                 others[repository] = True
-        return [MountCandidate(*each) for each in [*own.items(), *others.items()][:MOST]]
+        return [MountCandidate(*each) for each in [*own.items(), *others.items()][:MAX_PLACES]]
 
     def _since(self) -> dt.datetime:
         """What an earlier project of the same name held is not this one's."""
@@ -195,11 +203,19 @@ class ProvenMounts:
             self._created_at = found.first() or NEVER
         return self._created_at
 
+    def _forget(self, digest: str, repository: str) -> None:
+        """What is said there from now on is another's word: what is forgotten by mistake only costs bytes."""
+        rows = BlobOrigin.objects.filter(digest=digest, repository=repository)
+        try:
+            self._patiently(rows.delete)
+        except Exception:
+            log.exception("mounts.not_forgotten")
+
     def _save_copied(self) -> None:
-        """What came together is written together, before the flights of the blobs end: whoever waited for one finds
+        """What came together is written together, before the flights of the blobs end: anyone who waited for one finds
         the proof.
         """
-        self._hurry.wait(GATHER)
+        self._hurry.wait(GATHER_SECONDS)
         with self._lock:
             copied, self._copied = self._copied, []
         self._hurry.clear()
@@ -209,8 +225,8 @@ class ProvenMounts:
             # A proof that is missing costs bytes, and no import waits for this thread.
             log.exception("mounts.not_saved")
         finally:
-            for *_, then in copied:
-                then()
+            for *_, on_saved in copied:
+                on_saved()
 
     def _save(self, sizes: dict[str, int]) -> None:
         BlobOrigin.objects.bulk_create(

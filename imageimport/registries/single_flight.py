@@ -9,31 +9,24 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import redis
-import structlog
 from django.conf import settings
 
+from imageimport.registries.shared_redis import OverRedis
 from oci.copy.observer import Flight
-
-log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 #: A flight whose bytes stop moving for this long (or as long as a lease, if that is shorter) lets the others go ahead,
 #: milliseconds.
 HELD_MS: Final = 15_000
-#: That a flight landed is remembered for so long, milliseconds: longer than anyone believes an earlier look.
-LANDED_MS: Final = 600_000
+#: That a flight was completed is remembered for this long, milliseconds: longer than anyone believes an earlier look.
+COMPLETED_MS: Final = 600_000
 #: How often bytes are told, and how often those who wait look, seconds.
-TELL: Final = 0.5
-LOOK: Final = 0.1
-#: After an error Redis is not asked for this long, seconds.
-PAUSE: Final = 5.0
+TELL_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.1
 
-#: Both touch the right only for its holder, so that one who lost it can't take it from the next. That a flight landed
-#: is true all the same.
+#: Both touch the right only for its holder, so that one who lost it can't take it from the next. That a flight was
+#: completed is true all the same.
 _EXTEND: Final = (
     "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
     "redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3]) return 1 end return 0"
@@ -43,34 +36,11 @@ _RELEASE: Final = (
     "local v = redis.call('GET', KEYS[1]) if v and string.sub(v, 1, #ARGV[1]) == ARGV[1] then "
     "return redis.call('DEL', KEYS[1]) end return 0"
 )
-#: 0: someone else has it; 1: taken; 2: taken, and another landed lately.
+#: 0: someone else has it; 1: taken; 2: taken, and another was completed lately.
 _BEGIN: Final = (
     "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 + redis.call('EXISTS', KEYS[2]) end "
     "return 0"
 )
-
-
-@lru_cache(maxsize=1)
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
-
-
-class OverRedis:
-    """Asks Redis, and does without for a while once it is away. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._away_until = 0.0
-
-    def ask(self, ask: Callable[[redis.Redis], T], otherwise: T) -> T:
-        """What Redis says, or ``otherwise``."""
-        if time.monotonic() < self._away_until:
-            return otherwise
-        try:
-            return ask(_redis())
-        except (redis.RedisError, OSError) as exc:
-            self._away_until = time.monotonic() + PAUSE
-            log.warning("shared.away", error=type(exc).__name__)
-            return otherwise
 
 
 class SharedFlights(OverRedis):
@@ -79,9 +49,10 @@ class SharedFlights(OverRedis):
     def begin(self, key: str) -> Flight | None:
         holder = f"{secrets.token_hex(8)}:"
         taken: Any = self.ask(
-            lambda shared: shared.eval(_BEGIN, 2, _name(key), _landed(key), f"{holder}0", str(_held_ms())), 2
+            lambda shared: shared.eval(_BEGIN, 2, _name(key), _completed(key), f"{holder}0", str(_held_ms())),
+            2,
         )
-        return _SharedFlight(self, key, holder, news=taken > 1) if taken else None
+        return _SharedFlight(self, key, holder, stale=taken > 1) if taken else None
 
     def wait(self, key: str, timeout: float, on_progress: Callable[[int], None]) -> bool:
         deadline = time.monotonic() + timeout
@@ -93,19 +64,19 @@ class SharedFlights(OverRedis):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(LOOK, left))
+            time.sleep(min(LOOK_SECONDS, left))
 
     def tell(self, key: str, holder: str, done: int) -> None:
         self.ask(lambda shared: shared.eval(_EXTEND, 1, _name(key), holder, str(done), str(_held_ms())), 0)
 
     def release(self, key: str, holder: str, ok: bool) -> None:
-        kept = str(LANDED_MS) if ok else ""
-        self.ask(lambda shared: shared.eval(_RELEASE, 2, _name(key), _landed(key), holder, kept), 0)
+        kept = str(COMPLETED_MS) if ok else ""
+        self.ask(lambda shared: shared.eval(_RELEASE, 2, _name(key), _completed(key), holder, kept), 0)
 
 
 class _SharedFlight:
-    def __init__(self, flights: SharedFlights, key: str, holder: str, *, news: bool) -> None:
-        self.news = news
+    def __init__(self, flights: SharedFlights, key: str, holder: str, *, stale: bool) -> None:
+        self.stale = stale
         self._flights = flights
         self._key = key
         self._holder = holder
@@ -114,7 +85,7 @@ class _SharedFlight:
 
     def progress(self, done: int) -> None:
         with self._lock:
-            if time.monotonic() - self._told < TELL:
+            if time.monotonic() - self._told < TELL_SECONDS:
                 return
             self._told = time.monotonic()
         self._flights.tell(self._key, self._holder, done)
@@ -127,10 +98,10 @@ def _name(key: str) -> str:
     return f"portal:flight:{key}"
 
 
-def _landed(key: str) -> str:
+def _completed(key: str) -> str:
     return f"portal:landed:{key}"
 
 
 def _held_ms() -> int:
-    """No longer than a lease: whoever takes over from a killed worker need not wait for what that one moved."""
+    """No longer than a lease: the worker that takes over from a killed one need not wait for what that one moved."""
     return min(HELD_MS, int(settings.IMPORT_LEASE_SECONDS * 1000))

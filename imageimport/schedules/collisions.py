@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from imageimport.exceptions import FieldErrors
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.models import Schedule
-from imageimport.schedules.tag_rules import RuleError, TagRules
 from imageimport.schedules.tag_sets import common_tag
-from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
+from imageimport.schedules.work import validated_if_it_runs
+from imageimport.submission.requests import ValidatedImport
+from projects.tags.tag_rules import TagRules
 
 
 def refuse(schedule: Schedule, prepared: ValidatedImport) -> None:
@@ -20,7 +21,7 @@ def refuse(schedule: Schedule, prepared: ValidatedImport) -> None:
     """
     others = Schedule.objects.filter(project=schedule.project_id).exclude(pk=schedule.pk)
     for other in others.select_related("project", "credential", "created_by"):
-        there = _prepared(other)
+        there = validated_if_it_runs(other)
         if there is None or there.task.target_name != prepared.task.target_name:
             continue
         if _reads(there) == _reads(prepared):
@@ -30,42 +31,35 @@ def refuse(schedule: Schedule, prepared: ValidatedImport) -> None:
             raise FieldErrors({"tags": [_sentence(prepared, there, tag)]})
 
 
-def _prepared(schedule: Schedule) -> ValidatedImport | None:
-    """None where it can't run as it is: then it writes nothing."""
-    request = ImportRequest(
-        image_url=schedule.image_url, target_name=schedule.target_name, platforms=schedule.platforms
-    )
-    try:
-        return prepare(project=schedule.project, user=schedule.created_by, request=request)
-    except FieldErrors:
-        return None
-
-
-def _reads(prepared: ValidatedImport) -> tuple[str, str, tuple[str, ...]]:
-    """What it writes under a tag's name: of the same name from the same place with the same platforms is the same."""
+def _reads(prepared: ValidatedImport) -> tuple[str, bool, str, tuple[str, ...]]:
+    """What it writes under a tag's name: of the same name from the same place with the same platforms is the same.
+    A registry's name is the same in any case.
+    """
     source = prepared.source
-    return source.registry.lower(), source.repository, tuple(sorted(prepared.task.platforms))
+    return source.host, source.is_chart, source.repository, tuple(sorted(prepared.task.platforms))
 
 
 def _rules(schedule: Schedule, prepared: ValidatedImport) -> TagRules:
     tags = schedule.tags or [prepared.source.tag or "latest"]
     try:
         return TagRules(tags, schedule.exclude_tags if schedule.tags else [])
-    except RuleError:
+    except ApplicationError:
         # Written by hand: it never runs.
         return TagRules([])
 
 
 def _sentence(mine: ValidatedImport, other: ValidatedImport, tag: str) -> str:
-    source = f"{other.source.registry}/{other.source.repository}"
+    source = other.source.name
     target = mine.task.target_image.rpartition(":")[0]
     if tag:
         return _(
-            "The sync of %(source)s writes %(target)s too, from another source or with other platforms."
+            "The sync of %(source)s also writes to %(target)s, from a different source or with different "
+            "platforms."
         ) % {
             "source": source,
             "target": f"{target}:{tag}",
         }
     return _(
-        "The sync of %(source)s may write the same tags of %(target)s, from another source or with other platforms."
+        "The sync of %(source)s may write the same tags of %(target)s, from a different source or with different "
+        "platforms."
     ) % {"source": source, "target": target}

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from imageimport.exceptions import FieldErrors
-from imageimport.models import ImportTask, Schedule, TagDigest
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from accounts.exceptions import FieldErrors
+from imageimport.models import ImportTask, Schedule, ScheduleRun, TagDigest
 from imageimport.registries import clients
-from imageimport.registries.source_credentials import source_of
-from imageimport.submission.requests import ImportRequest, prepare
-from oci.errors import OciError, gettext_noop
+from imageimport.registries.source_credentials import open_source
+from imageimport.schedules.work import validated
+from oci.cancel import CancelToken
+from oci.copy.look import candidate_at
+from oci.errors import Canceled, OciError
 from oci.reference.parser import Reference
-from oci.registry.client import RegistryClient
 from oci.registry.faults import IMAGE_NOT_FOUND
+from oci.registry.options import ClientOptions
+from oci.registry.repository import Repository
 from oci.registry.retry import RetryBudget
 from oci.registry.source import Source
+from projects.models import TrashedTag
 from projects.registry import client
 
 #: Retries of one run, together; the next run is a new chance, seconds.
 RETRY_SECONDS: Final = 30.0
+#: To read how old one image is, seconds; a run's lease is renewed after it at the latest.
+AGE_SECONDS: Final = 60.0
+_AGE: Final = gettext_noop("It took more than %(seconds)d seconds to read when the image was created.")
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """``known``: what the last run found too young, from tags to digests and until when."""
+
+    days: int
+    platforms: tuple[str, ...]
+    platforms_if_any: bool
+    known: Mapping[str, tuple[str, dt.datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,66 +52,136 @@ class Comparison:
 
     source: Source
     reference: Reference
-    target: RegistryClient
-    target_repository: str
+    target: Repository
     made_from: Mapping[tuple[str, str], str]
     #: Tags whose newest import was of other platforms than the schedule's.
     other_choice: frozenset[tuple[str, str]]
-    #: Tags that a person set back to an earlier digest, to the source digest that he set aside by that.
+    #: Tags that a person set back to an earlier digest, to the source digest that they set aside by that.
     set_back: Mapping[tuple[str, str], str]
+    #: Tags that clean-up took last, to the digests that they stand for at the source.
+    cleaned: Mapping[str, frozenset[str]]
+    #: How old an image has to be, and which platforms of it count.
+    age: Age | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One tag. ``digest``: at the source; ``was``: what the target tag names, None where there is none."""
+class TagState:
+    """One tag. ``digest``: at the source; ``target_digest``: what the target tag names, None where there is none."""
 
     tag: str
     digest: str = ""
-    was: str | None = None
+    target_digest: str | None = None
     is_unchanged: bool = False
-    #: A manifest had to be fetched to learn its digest.
-    pulled: bool = False
+    #: Clean-up took it, and it has not moved at the source since.
+    is_cleaned: bool = False
+    #: It is new or moved, and too young.
+    is_young: bool = False
+    #: Until when it is; None: the image does not say.
+    until: dt.datetime | None = None
+    #: Manifests that had to be fetched, to learn its digest or its age.
+    pulled: int = 0
     error: OciError | None = None
 
 
 @contextmanager
 def opened(schedule: Schedule) -> Iterator[Comparison]:
-    """Clients for the schedule's two sides, by the rights of whoever answers for it.
+    """Clients for the schedule's two sides, by the rights of the one who answers for it.
 
-    :raises OciError: the source can't be read, or the schedule's fields don't hold any more.
+    :raises OciError: the source can't be read, or the schedule's fields don't hold anymore.
     """
     task = _as_import(schedule)
     repository = f"{schedule.project.name}/{task.target_name}"
-    with source_of(task) as (reference, credential):
-        budget = RetryBudget(seconds=RETRY_SECONDS)
+    with open_source(task) as (reference, credential):
+        options = ClientOptions(budget=RetryBudget(seconds=RETRY_SECONDS))
         source = clients.source_client(
-            reference, user=schedule.created_by, credential=credential, budget=budget
+            reference, user=schedule.created_by, credential=credential, options=options
         )
-        target = client.target_client(access={repository: client.PULL}, budget=budget)
+        target = Repository(
+            client.target_client(access={repository: client.PULL}, options=options), repository
+        )
         try:
             source.ping()
             target.ping()
-            yield Comparison(source, reference, target, repository, *_history(schedule, task.target_name))
+            made_from, other_choice, set_back = _history(schedule, task.target_name)
+            cleaned = _cleaned(schedule, task.target_name, made_from, set_back)
+            yield Comparison(
+                source, reference, target, made_from, other_choice, set_back, cleaned, _age(schedule)
+            )
         finally:
             source.close()
             target.close()
 
 
-def compare(sides: Comparison, tag: str) -> Found:
+def compare(sides: Comparison, tag: str) -> TagState:
     """Look at one tag on both sides. Safe in any thread."""
     try:
-        head = sides.source.head_manifest(sides.reference.repository, tag)
+        head = sides.source.head_manifest(tag)
         if head is None:
-            return Found(tag, error=_gone(sides, tag))
-        pulled = head.digest is None
-        digest = head.digest or sides.source.get_manifest(sides.reference.repository, tag).digest
-        there = sides.target.head_manifest(sides.target_repository, tag)
+            return TagState(tag, error=_gone(sides, tag))
+        pulled = int(head.digest is None)
+        digest = head.digest or sides.source.get_manifest(tag).digest
+        there = sides.target.head_manifest(tag)
         was = None
         if there is not None:
-            was = there.digest or sides.target.get_manifest(sides.target_repository, tag).digest
+            was = there.digest or sides.target.get_manifest(tag).digest
+        if was is None and digest in sides.cleaned.get(tag, ()):
+            return TagState(tag, digest, was, is_cleaned=True, pulled=pulled)
+        if was is not None and _is_same(sides, tag, was, digest):
+            return TagState(tag, digest, was, is_unchanged=True, pulled=pulled)
+        if sides.age is None:
+            return TagState(tag, digest, was, pulled=pulled)
+        is_young, until, read = _is_young(sides, sides.age, tag, digest)
+        return TagState(tag, digest, was, is_young=is_young, until=until, pulled=pulled + read)
     except OciError as exc:
-        return Found(tag, error=exc)
-    return Found(tag, digest, was, was is not None and _is_same(sides, tag, was, digest), pulled)
+        return TagState(tag, error=exc)
+
+
+def _is_young(sides: Comparison, age: Age, tag: str, digest: str) -> tuple[bool, dt.datetime | None, int]:
+    """Whether an image is too young, until when, and how many manifests it took to know. One that states no moment, or
+    one to come, is too young.
+
+    :raises OciError: the image can't be read.
+    """
+    now = timezone.now()
+    found, until = age.known.get(tag, ("", None))
+    if found == digest and until is not None and until > now:
+        return True, until, 0
+    cancel = CancelToken()
+    try:
+        with (
+            cancel.after(AGE_SECONDS),
+            candidate_at(
+                sides.source,
+                digest,
+                cancel=cancel,
+                platforms=age.platforms,
+                platforms_if_any=age.platforms_if_any,
+            ) as candidate,
+        ):
+            made = candidate.created()
+    except Canceled as exc:
+        raise OciError("timeout", _AGE, seconds=int(AGE_SECONDS)) from exc
+    read = 1 + (len(made) if len(made) > 1 else 0)
+    known = [moment for moment in made if moment is not None]
+    if not known or len(known) < len(made) or max(known) > now:
+        return True, None, read
+    ready = max(known) + dt.timedelta(days=age.days)
+    return ready > now, ready, read
+
+
+def _age(schedule: Schedule) -> Age | None:
+    if schedule.min_age_days is None:
+        return None
+    # What was asked of the age before the schedule was changed says nothing.
+    asked = ScheduleRun.objects.filter(schedule=schedule, started_at__gt=schedule.updated_at)
+    last = asked.filter(ended_at__isnull=False).order_by("-started_at", "-id")
+    items = last.values_list("items", flat=True).first() or []
+    known = {
+        item["tag"]: (item["digest"], dt.datetime.fromisoformat(item["until"]))
+        for item in items
+        if item["result"] == "waiting" and item["until"]
+    }
+    return Age(schedule.min_age_days, tuple(schedule.platforms), schedule.platforms_by_default, known)
 
 
 def _is_same(sides: Comparison, tag: str, held: str, digest: str) -> bool:
@@ -124,20 +215,28 @@ def _history(
     return made_from, other, dict(set_back.values())
 
 
+def _cleaned(
+    schedule: Schedule,
+    name: str,
+    made_from: Mapping[tuple[str, str], str],
+    set_back: Mapping[tuple[str, str], str],
+) -> dict[str, frozenset[str]]:
+    """What a person set aside before clean-up took the tag does not come either."""
+    rows = TrashedTag.objects.filter(project=schedule.project, repository=name).order_by("removed_at", "id")
+    found: dict[str, frozenset[str]] = {}
+    for tag, digest, by_rule in rows.values_list("tag", "digest", "by_rule"):
+        known = {digest, made_from.get((tag, digest), ""), set_back.get((tag, digest), "")} - {""}
+        found[tag] = frozenset(known) if by_rule else frozenset()
+    return found
+
+
 def _as_import(schedule: Schedule) -> ImportTask:
     """An unsaved import of the schedule's image, which knows how names and credentials are read."""
-    request = ImportRequest(
-        image_url=schedule.image_url,
-        target_name=schedule.target_name,
-        credential=schedule.credential,
-        platforms=schedule.platforms,
-    )
     try:
-        return prepare(project=schedule.project, user=schedule.created_by, request=request).task
+        return validated(schedule).task
     except FieldErrors as exc:
-        sentence = next(iter(exc.errors.values()))[0]
-        template = gettext_noop("The schedule can't run as it is: %(reason)s")
-        raise OciError("invalid_reference", template, reason=sentence) from exc
+        template = gettext_noop("The scheduled sync can't run: %(reason)s")
+        raise OciError("invalid_reference", template, reason=exc.first) from exc
 
 
 def _gone(sides: Comparison, tag: str) -> OciError:

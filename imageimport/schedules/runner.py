@@ -15,47 +15,51 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
+from accounts.exceptions import internal_error
 from imageimport.messages import english, of_error
 from imageimport.models import ImportTask, ScheduleRun
-from imageimport.schedules import turns
-from imageimport.schedules.comparison import Comparison, Found, compare, opened
-from imageimport.schedules.tag_rules import TagRules
-from imageimport.schedules.turns import LeaseLost, RunLease, claim
+from imageimport.schedules import turns, upstream
+from imageimport.schedules.comparison import Comparison, TagState, compare, opened
+from imageimport.schedules.turns import RunLease, claim
 from imageimport.schedules.work import Import, begin_import
 from imageimport.worker import groups, shutdown
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from oci.redaction import scope
+from oci.reference.parser import DEFAULT_TAG, valid_tag
+from projects.locking import LeaseLost
+from projects.tags import semver
+from projects.tags.tag_rules import TagRules
 
-__all__ = ["LeaseLost", "RunLease", "claim", "work"]
+__all__ = ["RunLease", "claim", "work"]
 
 log = structlog.get_logger(__name__)
 
 #: Tags that are looked at before what was found is written.
 CHUNK: Final = 32
-#: A comparison goes on for so long while runs of others wait, seconds; then it goes to the end of the line.
+#: A comparison goes on for this long while runs of others wait, seconds; then it goes to the end of the line.
 TURN_SECONDS: Final = 30.0
-#: A source may take so long to list its tags, seconds: half a list is worth nothing at the next turn.
+#: A source may take this long to list its tags, seconds: half a list is worth nothing at the next turn.
 LISTING_SECONDS: Final = 120.0
 MAX_TRIES: Final = 3
 MAX_ITEMS: Final = 1000
-#: A rate limit is waited for so long in all.
+#: A rate limit is waited for this long in all.
 MAX_WAIT_SECONDS: Final = dt.timedelta(hours=6)
 #: Faults of the whole place and not of one tag.
 _WHOLE: Final = frozenset(
-    {"unreachable", "tls_error", "blocked_address", "rate_limited", "unauthorized", "credential_unreadable",
-     "target_error", "stalled"}
+    {"unreachable", "proxy_error", "tls_error", "blocked_address", "rate_limited", "unauthorized",
+     "credential_unreadable", "target_error", "stalled"}
 )  # fmt: skip
 _LISTING: Final = gettext_noop("%(host)s took more than %(seconds)d seconds to list its tags.")
-TOO_MANY_RULES: Final = gettext_noop("There may be at most %(limit)s rules.")
+TOO_MANY_RULES: Final = gettext_noop("At most %(limit)s rules are allowed.")
 
 
 def work(lease: RunLease) -> None:
@@ -66,16 +70,18 @@ def work(lease: RunLease) -> None:
     with scope(), structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)):
         try:
             if run.tries > MAX_TRIES:
-                raise OciError("worker_lost", gettext_noop("The workers that compared the tags were lost."))
+                raise OciError(
+                    "worker_lost", gettext_noop("The workers that compared the tags stopped responding.")
+                )
             _Run(run, lease).go()
         except LeaseLost:
             log.warning("schedule.lease_lost_here")
         except OciError as exc:
             _settle_error(run, lease, exc)
-        except Exception:  # a defect of ours must not be tried for ever
-            incident = uuid.uuid4().hex[:12]
-            log.exception("schedule.internal_error", incident=incident)
-            _settle_error(run, lease, _unforeseen(incident))
+        except Exception:  # a defect of ours must not be tried forever
+            error = internal_error()
+            log.exception("schedule.internal_error", incident=error.params["incident"])
+            _settle_error(run, lease, error)
 
 
 class _Run:
@@ -91,7 +97,7 @@ class _Run:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        """Nobody looked at it yet, or not as far as to know its tags. Imports there are only of a release before."""
+        """No one looked at it yet, or not as far as to know its tags. Imports there are only of a release before."""
         run = self.run
         known = {item["tag"]: item for item in run.items}
         tags = ImportTask.objects.filter(schedule_run=run).values_list("target_tag", flat=True)
@@ -100,18 +106,35 @@ class _Run:
         run.items = []
 
     def go(self) -> None:
-        """:raises OciError: of the source or target as a whole. :raises LeaseLost:"""
+        """Compare the tags and begin the imports that are due.
+
+        :raises OciError: of the source or target as a whole.
+        :raises LeaseLost:
+        """
         run = self.run
         with opened(run.schedule) as comparison:
             if run.todo is None:
                 run.todo = self._tags(comparison)
                 self.lease.write(todo=run.todo)
-            while run.position < len(run.todo):
-                self._step(comparison, run.todo[run.position : run.position + CHUNK])
-                if shutdown.asked() or self._is_over():
+            while following := self._following(run.todo):
+                self._step(comparison, following)
+                if shutdown.requested() or self._is_over():
                     self._go_on_later()
                     return
+            if self.rules.all_exact:
+                upstream.look_around(run, comparison.reference, lambda: self._listed(comparison))
             self.finish(None if run.checked else _nothing(comparison))
+
+    def _following(self, todo: Sequence[str]) -> Sequence[str]:
+        """The tags to look at next; none where all are done, or as many of the newest as are wanted."""
+        end = len(todo)
+        if self.run.schedule.newest is not None:
+            # In the place of one that is too young comes the next: else a source that moves fast never had one.
+            named = set(self.rules.exact)
+            young = [item for item in self.run.items if item["result"] == "waiting"]
+            young_ones = sum(item["tag"] not in named for item in young)
+            end = min(end, len(named) + self.run.schedule.newest + young_ones)
+        return todo[self.run.position : min(end, self.run.position + CHUNK)]
 
     def _is_over(self) -> bool:
         """Whether its turn has ended, and another's run waits. If none does, the next turn is its own as well."""
@@ -131,7 +154,7 @@ class _Run:
 
         :raises OciError: of the source or target as a whole; what was found before it is kept.
         """
-        found: list[Found | str] = []
+        found: list[TagState | str] = []
         whole: OciError | None = None
         for tag in tags:
             if tag in self.begun:
@@ -142,14 +165,14 @@ class _Run:
                 whole = looked.error
                 break
             found.append(looked)
-            if shutdown.asked() or time.monotonic() >= self.turn_ends:
+            if shutdown.requested() or time.monotonic() >= self.turn_ends:
                 break
         self._take(comparison, found)
         if whole is not None:
             raise whole
 
     def finish(self, error: OciError | None = None) -> None:
-        said = of_error(error) if error else {}
+        error_parts = of_error(error) if error else {}
         self.lease.write(
             **self._columns(),
             checked_at=timezone.now(),
@@ -157,8 +180,8 @@ class _Run:
             lease_expires_at=None,
             todo=None,
             error_code=error.code if error else "",
-            error=english(said) if error else "",
-            error_parts=said,
+            error=english(error_parts) if error else "",
+            error_parts=error_parts,
         )
         groups.settle_run(self.run.pk)
 
@@ -168,22 +191,38 @@ class _Run:
         :raises OciError: the list can't be had; ``stalled`` where it takes too long.
         """
         rules = self.rules
-        if not rules.include:
-            return [comparison.reference.tag or "latest"]
-        tags = dict.fromkeys(rules.exact)
+        named = rules.exact if rules.include else [comparison.reference.tag or DEFAULT_TAG]
         if rules.all_exact:
-            return list(tags)
+            return named
+        names = set(named)
+        schedule = self.run.schedule
+        seen = upstream.Upstream(rules, upstream.held_tags(schedule, comparison.reference))
+        tags: dict[str, None] = {}
+        for tag in self._listed(comparison):
+            seen.see(tag)
+            if rules.wants(tag):
+                tags[tag] = None
+        found = [tag for tag in tags if tag not in names]
+        upstream.tell(schedule, gone=seen.gone, newer=seen.newer)
+        if schedule.newest is not None:
+            found.sort(key=semver.newest_last, reverse=True)
+        return named + found
+
+    def _listed(self, comparison: Comparison) -> Iterator[str]:
+        """Tags at the source.
+
+        :raises OciError: as :meth:`_tags`.
+        """
         ends = time.monotonic() + LISTING_SECONDS
-        for count, tag in enumerate(comparison.source.list_tags(comparison.reference.repository)):
+        for count, tag in enumerate(comparison.source.list_tags()):
             if count % 1000 == 999:
                 self.lease.write()
             if time.monotonic() > ends:
                 raise OciError("stalled", _LISTING, host=comparison.source.host, seconds=int(LISTING_SECONDS))
-            if rules.wants(tag):
-                tags[tag] = None
-        return list(tags)
+            if valid_tag(tag):
+                yield tag
 
-    def _take(self, comparison: Comparison, found: Sequence[Found | str]) -> None:
+    def _take(self, comparison: Comparison, found: Sequence[TagState | str]) -> None:
         """Count what was found and begin its imports, together with the numbers that say so.
 
         :param found: a text is a tag whose import was begun before.
@@ -200,21 +239,38 @@ class _Run:
                     run.pulls += each.pulled
             self.lease.write(**self._columns())
 
-    def _note_found(self, comparison: Comparison, found: Found) -> None:
+    def _note_found(self, comparison: Comparison, found: TagState) -> None:
         if found.error is None and found.is_unchanged:
             self.run.unchanged += 1
+            return
+        if found.is_cleaned:
+            self.run.unchanged += 1
+            self._note({"tag": found.tag, "digest": found.digest, "was": None, "result": "cleaned"})
+            return
+        if found.is_young:
+            self.run.unchanged += 1
+            until = found.until.isoformat() if found.until else None
+            self._note(
+                {
+                    "tag": found.tag,
+                    "digest": found.digest,
+                    "was": found.target_digest,
+                    "result": "waiting",
+                    "until": until,
+                }
+            )
             return
         made = (
             Import(error=of_error(found.error), code=found.error.code)
             if found.error
             else begin_import(self.run, comparison.reference, found.tag)
         )
-        result = made.result or ("new" if found.was is None else "moved")
+        result = made.result or ("new" if found.target_digest is None else "moved")
         self._note(
             {
                 "tag": found.tag,
                 "digest": found.digest,
-                "was": found.was,
+                "was": found.target_digest,
                 "result": result,
                 "task": made.task,
                 "code": made.code,
@@ -237,7 +293,7 @@ class _Run:
 def _settle_error(run: ScheduleRun, lease: RunLease, error: OciError) -> None:
     """Wait for a rate limit to pass, else end the run with what it has done so far."""
     log.warning("schedule.run_failed", code=error.code, error=str(error))
-    said = of_error(error)
+    error_parts = of_error(error)
     now = timezone.now()
     try:
         if error.code == "rate_limited" and error.retry_after and _may_wait(run, error.retry_after, now):
@@ -246,20 +302,22 @@ def _settle_error(run: ScheduleRun, lease: RunLease, error: OciError) -> None:
                 lease_expires_at=now + dt.timedelta(seconds=error.retry_after),
                 tries=F("tries") - 1,
                 error_code=error.code,
-                error=english(said),
-                error_parts=said,
+                error=english(error_parts),
+                error_parts=error_parts,
             )
             return
-        lease.write(
-            checked_at=now,
-            lease_owner="",
-            lease_expires_at=None,
-            todo=None,
-            failed=F("failed") + 1,
-            error_code=error.code,
-            error=english(said),
-            error_parts=said,
-        )
+        with transaction.atomic():
+            upstream.tell_error(run.schedule, error)
+            lease.write(
+                checked_at=now,
+                lease_owner="",
+                lease_expires_at=None,
+                todo=None,
+                failed=F("failed") + 1,
+                error_code=error.code,
+                error=english(error_parts),
+                error_parts=error_parts,
+            )
     except LeaseLost:
         log.warning("schedule.lease_lost_here")
         return
@@ -276,13 +334,3 @@ def _nothing(comparison: Comparison) -> OciError:
 
 def _may_wait(run: ScheduleRun, seconds: float, now: dt.datetime) -> bool:
     return now + dt.timedelta(seconds=seconds) - run.started_at <= MAX_WAIT_SECONDS
-
-
-def _unforeseen(incident: str) -> OciError:
-    return OciError(
-        "internal_error",
-        gettext_noop(
-            "Something unforeseen happened in the portal. The operator finds it in the log as %(incident)s."
-        ),
-        incident=incident,
-    )

@@ -6,31 +6,31 @@ import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from croniter import CroniterError
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.http import HttpRequest
 from django.utils import timezone as clock
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from imageimport.exceptions import FieldErrors, Refused
-from imageimport.messages import parts, shown
+from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from imageimport.models import Credential, Schedule, ScheduleRun
-from imageimport.schedules import collisions, cron, runner, turns
-from imageimport.schedules.tag_rules import RuleError, TagRules
-from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
+from imageimport.schedules import collisions, runner, turns
+from imageimport.schedules.work import validated
+from imageimport.submission.requests import ValidatedImport
 from imageimport.worker import groups
-from projects import audit
+from projects import audit, cron
 from projects.locking import locked
 from projects.models import Project
+from projects.tags.tag_rules import TagRules
 
 log = structlog.get_logger(__name__)
 
-#: A worker takes up new runs for so long before the next tick of the clock may, seconds.
+#: A worker takes up new runs for this long before the next tick of the clock may, seconds.
 ROUND_SECONDS: Final = 60.0
 MAX_RULES: Final = 200
 #: What decides which tags it writes, and of what.
@@ -39,36 +39,42 @@ _WRITES: Final = frozenset({"image_url", "tags", "exclude_tags", "target_name", 
 _ANSWERED_FOR: Final = frozenset({"image_url", "tags", "exclude_tags", "credential", "target_name"})
 
 
-def create(
-    *,
-    project: Project,
-    user: User | None,
-    image_url: str,
-    cron: str,
-    tags: Sequence[str] = (),
-    exclude_tags: Sequence[str] = (),
-    target_name: str = "",
-    platforms: Sequence[str] = (),
-    credential: Credential | None = None,
-    timezone: str = "UTC",
-    enabled: bool = True,
-    audit_request: HttpRequest | None = None,
-) -> Schedule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """The fields of a schedule as the API names them."""
+
+    image_url: str
+    cron: str
+    tags: Sequence[str] = ()
+    exclude_tags: Sequence[str] = ()
+    newest: int | None = None
+    min_age_days: int | None = None
+    target_name: str = ""
+    #: None: those of the project; empty: all.
+    platforms: Sequence[str] | None = None
+    credential: Credential | None = None
+    timezone: str = "UTC"
+    enabled: bool = True
+
+
+def create(*, project: Project, user: User | None, wanted: NewSchedule) -> Schedule:
     """A new schedule. It reads by the rights of ``user``.
 
     :raises FieldErrors: with every field that is wrong.
     """
     schedule = Schedule(
         project=project,
-        image_url=image_url.strip(),
-        tags=list(tags),
-        exclude_tags=list(exclude_tags),
-        target_name=target_name.strip(),
-        platforms=list(platforms),
-        credential=credential,
-        cron=cron,
-        timezone=timezone,
-        enabled=enabled,
+        image_url=wanted.image_url.strip(),
+        tags=list(wanted.tags),
+        exclude_tags=list(wanted.exclude_tags),
+        newest=wanted.newest,
+        min_age_days=wanted.min_age_days,
+        target_name=wanted.target_name.strip(),
+        platforms=None if wanted.platforms is None else list(wanted.platforms),
+        credential=wanted.credential,
+        cron=wanted.cron,
+        timezone=wanted.timezone,
+        enabled=wanted.enabled,
         created_by=user,
     )
     prepared = _check(schedule)
@@ -77,18 +83,13 @@ def create(
         _lock_project(project.pk)
         collisions.refuse(schedule, prepared)
         schedule.save(force_insert=True)
-        _journal("schedule.created", schedule, user, audit_request)
+        audit.record("schedule.created", schedule, user)
     return schedule
 
 
-def update(
-    *,
-    schedule: Schedule,
-    user: User | None,
-    changes: Mapping[str, Any],
-    audit_request: HttpRequest | None = None,
-) -> Schedule:
-    """Change a schedule. Who changes what it reads is from then on the one by whose rights it does.
+def update(*, schedule: Schedule, user: User | None, changes: Mapping[str, Any]) -> Schedule:
+    """Change a schedule. The user who changes what it reads answers for it: later runs use
+    their permissions.
 
     :raises FieldErrors: with every field that is wrong.
     """
@@ -98,50 +99,53 @@ def update(
         for name, value in changes.items():
             setattr(schedule, name, value)
         changed = {name for name, value in before.items() if value != getattr(schedule, name)}
-        columns = {*changed, "platforms", "cron", "updated_at"}
+        columns = {*changed, "platforms", "platforms_by_default", "cron", "updated_at"}
+        if "platforms" in changed:
+            schedule.platforms_by_default = False
         if changed & _ANSWERED_FOR:
             schedule.created_by = user
             columns.add("created_by")
         prepared = _check(schedule)
         if changed & _WRITES:
             collisions.refuse(schedule, prepared)
+            # Both were found in the list of another repository, or by other rules.
+            schedule.gone, schedule.newer = [], ""
+            columns |= {"gone", "newer"}
         if changed & {"cron", "timezone", "enabled"} or schedule.next_run_at is None:
             schedule.next_run_at = _next(schedule)
             columns.add("next_run_at")
         schedule.save(update_fields=columns)
-        _journal("schedule.changed", schedule, user, audit_request, changed=sorted(changed))
+        audit.record("schedule.changed", schedule, user, changed=sorted(changed))
     return schedule
 
 
-def delete(*, schedule: Schedule, user: User | None, audit_request: HttpRequest | None = None) -> None:
+def delete(*, schedule: Schedule, user: User | None) -> None:
     """Stop syncing. What was imported stays."""
     with transaction.atomic():
-        _journal("schedule.deleted", schedule, user, audit_request)
+        audit.record("schedule.deleted", schedule, user)
         schedule.delete()
 
 
-def run_now(
-    *, schedule: Schedule, user: User | None, audit_request: HttpRequest | None = None
-) -> ScheduleRun:
+def run_now(*, schedule: Schedule, user: User | None) -> ScheduleRun:
     """Run it now, whatever its cron line says, also while it is switched off.
 
-    :raises Refused: ``already_running`` (with ``run``).
+    :raises ApplicationError: ``already_running`` (with ``run``).
     """
     with transaction.atomic():
         run = _begin(schedule, user)
         if run is None:
             open_run = ScheduleRun.objects.filter(schedule=schedule, ended_at=None).first()
-            raise Refused(
+            raise ApplicationError(
                 "already_running",
-                _("The last run of this schedule has not ended yet."),
-                run=str(open_run.pk) if open_run else None,
+                gettext_noop("The previous run of this scheduled sync has not finished yet."),
+                facts={"run": str(open_run.pk) if open_run else None},
             )
-        _journal("schedule.run", schedule, user, audit_request)
+        audit.record("schedule.run", schedule, user)
     return run
 
 
 def run_due() -> int:
-    """Begin what is due, do the open runs that nobody does, end those that were left. Returns how many it did."""
+    """Begin what is due, do the open runs that no one does, end those that were left. Returns how many it did."""
     groups.settle_stragglers()
     _start_due(clock.now())
     ends = time.monotonic() + ROUND_SECONDS
@@ -177,11 +181,11 @@ def _start_due(now: dt.datetime) -> None:
     for schedule in due[:500]:
         try:
             following = cron.next_run(schedule.cron, schedule.timezone, now)
-        except (CroniterError, ValueError, KeyError) as exc:
+        except (ApplicationError, ValueError, KeyError) as exc:
             log.warning("schedule.unreadable", schedule=str(schedule.pk), error=str(exc))
             following = None
         with transaction.atomic():
-            # Of two clocks only one moves it on.
+            # If two beat processes race, only one wins.
             mine = Schedule.objects.filter(pk=schedule.pk, enabled=True, next_run_at=schedule.next_run_at)
             if not mine.update(next_run_at=following) or following is None:
                 continue
@@ -218,30 +222,27 @@ def _check(schedule: Schedule) -> ValidatedImport:
     :raises FieldErrors:
     """
     errors: dict[str, list[str]] = {}
-    request = ImportRequest(
-        image_url=schedule.image_url,
-        target_name=schedule.target_name,
-        credential=schedule.credential,
-        platforms=schedule.platforms,
-    )
     try:
-        prepared = prepare(project=schedule.project, user=schedule.created_by, request=request)
+        prepared = validated(schedule)
     except FieldErrors as exc:
         errors |= exc.errors
     else:
         schedule.platforms = prepared.task.platforms
+        schedule.platforms_by_default = prepared.task.platforms_by_default
         schedule.image_url = prepared.task.image_url
         if prepared.source.digest is not None:
-            errors["image_url"] = [_("A digest never moves. Name a repository or a tag.")]
+            errors["image_url"] = [
+                _("A digest never changes, so there is nothing to sync. Enter a repository or a tag.")
+            ]
     for name in ("tags", "exclude_tags"):
         try:
             _check_rules(getattr(schedule, name))
-        except RuleError as exc:
-            errors[name] = [shown("", parts(exc.template, exc.params))]
+        except ApplicationError as exc:
+            errors[name] = [sentence_of(exc)]
     try:
         schedule.cron = cron.check(schedule.cron, schedule.timezone)
-    except cron.CronError as exc:
-        errors["timezone" if "zone" in exc.params else "cron"] = [shown("", parts(exc.template, exc.params))]
+    except ApplicationError as exc:
+        errors["timezone" if exc.code == "invalid_time_zone" else "cron"] = [exc.detail]
     if errors:
         raise FieldErrors(errors)
     return prepared
@@ -249,18 +250,5 @@ def _check(schedule: Schedule) -> ValidatedImport:
 
 def _check_rules(rules: Sequence[str]) -> None:
     if len(rules) > MAX_RULES:
-        raise RuleError(runner.TOO_MANY_RULES, limit=str(MAX_RULES))
+        raise ApplicationError("too_many_rules", runner.TOO_MANY_RULES, limit=MAX_RULES)
     TagRules(rules)
-
-
-def _journal(
-    action: str, schedule: Schedule, user: User | None, request: HttpRequest | None, **detail: Any
-) -> None:
-    audit.record(
-        action=action,
-        actor=user,
-        project=schedule.project,
-        subject=schedule.image_url,
-        detail={"schedule": str(schedule.pk), **detail},
-        request=request,
-    )

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import Final
 
-from imageimport.schedules import semver
-from imageimport.schedules.tag_rules import Rule, TagRules
+from projects.tags import semver
+from projects.tags.tag_rules import Rule, TagRules
 
 _CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 #: A tag does not begin with these.
 _NOT_FIRST: Final = frozenset(".-")
-LONGEST_TAG: Final = 128
+MAX_TAG_CHARS: Final = 128
 #: Steps of one comparison; each is a look at one position of one pattern. A fraction of a second.
-MOST_STEPS: Final = 300_000
+MAX_STEPS: Final = 300_000
 #: What every tag that names a version looks like, and some that do not: ``v``, a digit, anything.
 _VERSIONS: Final = ("[0-9]*", "v[0-9]*")
 
@@ -31,7 +31,7 @@ _State = frozenset[tuple[int, int]]
 
 
 def common_tag(one: TagRules, other: TagRules) -> str | None:
-    """A tag that both want; None where there can be none. An empty text: there may be one, nobody knows which."""
+    """A tag that both want; None where there can be none. An empty text: there may be one, no one knows which."""
     for tag in (*one.exact, *other.exact):
         if one.wants(tag) and other.wants(tag):
             return tag
@@ -102,15 +102,16 @@ class _Walk:
         """As :func:`common_tag`."""
         one, other, out = self._sides
         ahead = [("", tuple(side.begin() for side in self._sides))]
-        seen = {ahead[0][1]}
-        for _length in range(LONGEST_TAG):
+        # Not where they begin: a star is there again after its first character, and the empty text is no tag.
+        seen: set[tuple[_State, ...]] = set()
+        for _length in range(MAX_TAG_CHARS):
             following = []
             for tag, states in ahead:
                 for char in self._chars:
                     if not tag and char in _NOT_FIRST:
                         continue
                     self._steps += 1 + sum(map(len, states))
-                    if self._steps > MOST_STEPS:
+                    if self._steps > MAX_STEPS:
                         return ""
                     after = tuple(
                         side.after(state, char) for side, state in zip(self._sides, states, strict=True)

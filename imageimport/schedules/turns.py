@@ -1,6 +1,6 @@
 """Which scheduled runs are compared now: some at once, of different projects and accounts, each for a turn.
 
-A run's account is whoever answers for its schedule. One account has one run under comparison, so that however many
+A run's account is the user who answers for its schedule. One account has one run under comparison, so however many
 schedules it has, and however slow their sources are, another's run finds a place.
 """
 
@@ -22,17 +22,14 @@ from imageimport import turns
 from imageimport.models import ScheduleRun
 from imageimport.turns import account_of, one_at_a_time
 from imageimport.worker import shutdown
+from projects.locking import Leases
 
 #: Number of PostgreSQL's advisory lock around claims of runs; any fixed number that nothing else uses.
 CLAIM_LOCK: Final = 0x1A9E8
 #: Renewed after each step of a run; a step takes less, whatever the source does.
-LEASE_SECONDS: Final = 240
+LEASES: Final = Leases("lease_expires_at", 240)
 #: Runs under comparison at once in the whole installation.
 MAX_RUNS: Final = 2
-
-
-class LeaseLost(Exception):
-    """Another worker has the run, or it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +45,16 @@ class RunLease:
         )
 
     def write(self, **columns: Any) -> None:
-        """:raises LeaseLost:"""
-        until = timezone.now() + dt.timedelta(seconds=LEASE_SECONDS)
-        if not self.rows().update(**{"lease_expires_at": until, **columns}):
-            raise LeaseLost
+        """Change columns of the run while its lease holds, and renew it.
+
+        :raises projects.locking.LeaseLost: another worker has the run, or it is gone.
+        """
+        LEASES.renew(self.rows(), timezone.now(), **columns)
 
 
 def claim() -> RunLease | None:
     """Take up the run whose turn it is, unless enough are under way."""
-    if shutdown.asked():
+    if shutdown.requested():
         return None
     with one_at_a_time(CLAIM_LOCK):
         now = timezone.now()
@@ -67,9 +65,7 @@ def claim() -> RunLease | None:
         if found is None:
             return None
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:120]
-        until = now + dt.timedelta(seconds=LEASE_SECONDS)
-        taken = _free(now).filter(pk=found)
-        taken.update(lease_owner=owner, lease_expires_at=until, tries=F("tries") + 1)
+        LEASES.take(_free(now).filter(pk=found), now, lease_owner=owner, tries=F("tries") + 1)
         return RunLease(found, owner)
 
 
@@ -102,13 +98,13 @@ def _open() -> QuerySet[ScheduleRun]:
 
 
 def _free(now: dt.datetime) -> QuerySet[ScheduleRun]:
-    """Nobody works at them, and none waits for a rate limit."""
-    return _open().filter(Q(lease_expires_at=None) | Q(lease_expires_at__lte=now))
+    """No one works at them, and none waits for a rate limit."""
+    return _open().filter(LEASES.is_free(now))
 
 
 def _under_comparison(now: dt.datetime) -> tuple[list[str], list[uuid.UUID]]:
     """Accounts and projects of the runs that a worker has."""
-    rows = _open().filter(lease_expires_at__gt=now).exclude(lease_owner="")
+    rows = _open().filter(LEASES.is_held(now)).exclude(lease_owner="")
     found = list(rows.values_list("schedule__created_by", "schedule__project"))
     return [account_of(*each) for each in found], [project for _user, project in found]
 

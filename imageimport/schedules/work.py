@@ -1,16 +1,15 @@
-"""The import that a scheduled run begins for one tag."""
+"""What a schedule asks of imports, and the import that a scheduled run begins for one tag."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from imageimport.choices import Priority
-from imageimport.exceptions import FieldErrors, Refused
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.messages import parts
-from imageimport.models import ScheduleRun
+from imageimport.models import Schedule, ScheduleRun
 from imageimport.submission import services
-from imageimport.submission.requests import ImportRequest
+from imageimport.submission.requests import ImportRequest, ValidatedImport, prepare
 from oci.reference.parser import Reference
 
 
@@ -30,28 +29,47 @@ class Import:
         return "failed" if self.code else ""
 
 
+def validated(schedule: Schedule) -> ValidatedImport:
+    """What an import of the schedule's image would be; nothing is saved.
+
+    :raises FieldErrors: with every field that is wrong.
+    """
+    request = _request(schedule, schedule.image_url)
+    return prepare(project=schedule.project, user=schedule.created_by, request=request)
+
+
+def validated_if_it_runs(schedule: Schedule) -> ValidatedImport | None:
+    """The same; None where a field is wrong by now: then it imports nothing."""
+    try:
+        return validated(schedule)
+    except FieldErrors:
+        return None
+
+
 def begin_import(run: ScheduleRun, source: Reference, tag: str) -> Import:
     """Ask for the import of one tag, behind those that people ask for."""
     schedule = run.schedule
-    request = ImportRequest(
-        image_url=f"{source.registry}/{source.repository}:{tag}",
-        target_name=schedule.target_name,
-        target_tag=tag,
-        credential=schedule.credential,
-        platforms=schedule.platforms,
-    )
+    request = _request(schedule, str(source.with_tag(tag)), tag)
     try:
         task = services.submit(
             project=schedule.project,
             user=schedule.created_by,
             request=request,
-            priority=Priority.SCHEDULED,
-            schedule=schedule,
-            schedule_run=run,
+            run=run,
         )
-    except Refused as exc:
-        return Import(code=exc.code, error=parts(exc.detail))
+    except ApplicationError as exc:
+        return Import(code=exc.code, error=parts(exc.template, exc.params))
     except FieldErrors as exc:
-        sentence = next(iter(exc.errors.values()))[0]
-        return Import(code="invalid_reference", error=parts(sentence))
+        return Import(code="invalid_reference", error=parts(exc.first))
     return Import(task=str(task.pk))
+
+
+def _request(schedule: Schedule, image_url: str, tag: str = "") -> ImportRequest:
+    return ImportRequest(
+        image_url=image_url,
+        target_name=schedule.target_name,
+        target_tag=tag,
+        credential=schedule.credential,
+        platforms=schedule.platforms,
+        platforms_by_default=schedule.platforms_by_default,
+    )

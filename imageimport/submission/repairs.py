@@ -8,11 +8,16 @@ from typing import Any, Final
 from imageimport.choices import Status
 from imageimport.credentials import services as credentials
 from imageimport.models import ImportTask
+from imageimport.submission.requests import default_target_name
 from oci.errors import OciError
 from oci.reference.parser import Reference, parse_reference
 
 #: The source wants other credentials, or any at all.
 REFUSED: Final = frozenset({"unauthorized", "forbidden"})
+#: With another account it may go well: of a limit of requests each account has its own.
+ACCOUNT_HELPS: Final = REFUSED | {"rate_limited", "credential_unreadable"}
+#: Another target tag is what helps.
+_TARGET_HELPS: Final = frozenset({"tag_exists", "tag_protected"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,8 @@ class Repair:
 
     task: ImportTask
     initial: dict[str, Any]
-    #: The credentials are what has to change.
-    needs_credentials: bool
+    #: What has to change: ``credentials``, ``target_tag``, or the reference, where it is empty.
+    changes: str
     #: The tag of the reference is what has to change; empty where it is something else.
     tag: str
     #: It had a username and password for once, which are not filled in.
@@ -58,11 +63,17 @@ def repair_of(task: ImportTask, *, focus: str = "", tag: str = "") -> Repair:
     return Repair(
         task=task,
         initial=initial,
-        needs_credentials=task.error_code in REFUSED and not wants_tag,
+        changes="" if wants_tag else _changes(task),
         tag=text.rpartition(":")[2] if wants_tag else "",
         lost_secret=task.credentials_erased or (task.has_credentials and credential is None),
         chose=chosen is not None,
     )
+
+
+def _changes(task: ImportTask) -> str:
+    if task.error_code in ACCOUNT_HELPS:
+        return "credentials"
+    return "target_tag" if task.error_code in _TARGET_HELPS else ""
 
 
 def refused_without_credentials(task: ImportTask) -> bool:
@@ -90,14 +101,14 @@ def _with_tag(task: ImportTask, source: Reference, other: str) -> str:
     typed = _text_of(task)
     if typed.endswith(f":{tag}") and "//" not in typed:
         return typed.removesuffix(tag) + (other or tag)
-    return f"{source.registry}/{source.repository}:{other or tag}"
+    return f"{source.name}:{other or tag}"
 
 
 def _targets_of(task: ImportTask, source: Reference | None) -> dict[str, str]:
     """Name and tag, where they are not the reference's own: those follow it when it changes."""
     targets = {"target_name": task.target_name, "target_tag": task.target_tag}
     if source is not None:
-        if task.target_name == source.default_target_name:
+        if task.target_name == default_target_name(task.project, source):
             targets["target_name"] = ""
         if task.target_tag == source.default_target_tag:
             targets["target_tag"] = ""

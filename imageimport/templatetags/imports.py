@@ -7,20 +7,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_noop, ngettext, pgettext_lazy
 
 from imageimport import selectors
-from imageimport.choices import STATUS_LOOKS, LayerState, Outcome, Stage, Status
-from imageimport.messages import shown
+from imageimport.choices import LAYER_STATES, STATUS_LOOKS, Action, Outcome, Stage, Status
+from imageimport.messages import DONE, shown
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
-from imageimport.schedules.cron_words import in_words
+from imageimport.requests.askers import asked_by
+from imageimport.worker.windows import NEVER
+from oci.copy.observer import LayerState
 from oci.registry.faults import RATE_LIMITED, RATE_LIMITED_LONG
-from projects.pull_commands import command_for
-from projects.templatetags.portal import duration, exact, icon, size
+from oci.spec.media_types import CONFIG_TYPES
+from projects import signatures
+from projects.commands import command_for
+from projects.cron import in_words
+from projects.models import Project
+from projects.scanning.words import severity_word
+from projects.templatetags.portal import duration, exact, icon, mark, size
 
 register = template.Library()
 
@@ -35,6 +43,14 @@ _LAYER_LOOKS: Final = {
     LayerState.FAILED: ("red", "x"),
 }
 
+_ACTION_LOOKS: Final = {
+    Action.ALLOW: ("green", "check"),
+    Action.APPROVE: ("orange", "hourglass"),
+    Action.REFUSE: ("red", "ban"),
+}
+
+_LAYER_LABELS: Final = dict(LAYER_STATES)
+
 _OUTCOME_LOOKS: Final = {
     Outcome.RUNNING: ("blue", "loader-2"),
     Outcome.SUCCESS: ("green", "check"),
@@ -45,38 +61,75 @@ _OUTCOME_LOOKS: Final = {
     Outcome.WAITING: ("orange", "hourglass"),
 }
 
+_SIGNATURE_LOOKS: Final = {
+    "verified": ("green", "shield-check"),
+    "unsigned": ("orange", "alert-circle"),
+    "invalid": ("red", "alert-triangle"),
+    "unknown": ("secondary", "clock"),
+}
+_SIGNATURE_LABELS: Final = dict(signatures.STATES)
+
 #: What a reader can do about a failure, by its code.
 ADVICE: Final = {
     "invalid_reference": gettext_noop("Check the spelling of the reference."),
-    "blocked_address": gettext_noop("The operator decides which private addresses may be a source."),
+    "blocked_address": gettext_noop("Private addresses can be used only if the administrator allows them."),
     "unauthorized": gettext_noop(
-        "Give a username and password, or choose a saved credential, and import it again."
+        "Enter a username and password, or choose a saved credential, and import again."
     ),
-    "forbidden": gettext_noop("The account may not read this image. Ask its owner for access."),
-    "not_found": gettext_noop("Check name and tag. A private image also needs a username and password."),
+    "forbidden": gettext_noop(
+        "This account has no permission to read the image. Ask the owner of the image for access."
+    ),
+    "not_found": gettext_noop(
+        "Check the name and the tag. A private image also needs a username and password."
+    ),
     "rate_limited": gettext_noop("Retry later, or use an account with a higher limit."),
     "unreachable": gettext_noop(
         "Retry later. If other registries fail too, this server may have no internet access or DNS; an administrator "
         "can set a mirror."
     ),
-    "tls_error": gettext_noop("The operator of the source has to renew or correct its certificate."),
-    "digest_mismatch": gettext_noop("The source sent other bytes than it promised. Nothing was published."),
-    "unsupported_manifest": gettext_noop("The source holds something that is no OCI or Docker image."),
-    "limit_exceeded": gettext_noop("The image is larger or more nested than an image may be here."),
-    "protocol_error": gettext_noop("The source does not speak the registry protocol at this address."),
-    "source_error": gettext_noop("The source failed. Retry; layers that arrived are not moved again."),
-    "target_error": gettext_noop("The private registry failed. Retry, or tell the operator."),
-    "quota_exceeded": gettext_noop(
-        "Delete images that are no longer needed, or ask the operator for more room."
+    "proxy_error": gettext_noop(
+        "Retry later. If it fails again, ask the administrator to check the proxy and the rule that names it."
     ),
+    "tls_error": gettext_noop("The administrator of the source has to renew or correct its certificate."),
+    "bundle_invalid": gettext_noop(
+        "Nothing was published. Copy the file again from where it was made, and upload it once more."
+    ),
+    "bundle_incomplete": gettext_noop(
+        "Nothing was published. Import the earlier bundle that this one builds on, or all of its volumes together."
+    ),
+    "digest_mismatch": gettext_noop(
+        "Nothing was published. Retry; if it fails again, the image is damaged at the source."
+    ),
+    "unsupported_manifest": gettext_noop("Only OCI and Docker images and artifacts can be imported."),
+    "limit_exceeded": gettext_noop("The image exceeds this portal's size or nesting limits."),
+    "protocol_error": gettext_noop("Check that this address is a container registry."),
+    "source_error": gettext_noop(
+        "The source failed. Retry: layers that were already transferred are not transferred again."
+    ),
+    "target_error": gettext_noop("The private registry failed. Retry, or tell the administrator."),
+    "quota_exceeded": gettext_noop(
+        "Delete images that you no longer need, or ask the administrator for more space."
+    ),
+    "refused_by_rule": gettext_noop(
+        "Choose an image that the rules allow, or ask a maintainer of the project or the administrator to change them."
+    ),
+    "rejected": gettext_noop("Ask the maintainer who rejected it, or request another image."),
+    "approval_outdated": gettext_noop("Retry to ask again, for the image as it is now."),
     "tag_exists": gettext_noop("Choose another target tag, or allow overwriting."),
-    "stalled": gettext_noop("Retry; layers that arrived are not moved again."),
-    "timeout": gettext_noop("Retry; layers that arrived are not moved again."),
-    "worker_lost": gettext_noop("Retry; layers that arrived are not moved again."),
-    "docker_unavailable": gettext_noop("Import without Docker Engine, or tell the operator."),
-    "no_space": gettext_noop("Tell the operator that the disk is full."),
+    "signature_missing": gettext_noop(
+        "Ask the publisher of the image to sign it, or a maintainer to change the rule."
+    ),
+    "signature_invalid": gettext_noop(
+        "Find out why before you use this image. The project's settings list the trusted signers."
+    ),
+    "tag_protected": gettext_noop("Choose another target tag, or ask a maintainer to lift the protection."),
+    "stalled": gettext_noop("Retry: layers that were already transferred are not transferred again."),
+    "timeout": gettext_noop("Retry: layers that were already transferred are not transferred again."),
+    "worker_lost": gettext_noop("Retry: layers that were already transferred are not transferred again."),
+    "docker_unavailable": gettext_noop("Import without Docker Engine, or tell the administrator."),
+    "no_space": gettext_noop("Tell the administrator that the disk is full."),
     "credential_unreadable": gettext_noop("Enter the username and password again."),
-    "internal_error": gettext_noop("Retry; if it fails again, tell the operator."),
+    "internal_error": gettext_noop("Retry; if it fails again, tell the administrator."),
 }
 
 #: Sentences of a wait whose end a registry has named.
@@ -86,7 +139,7 @@ _NEXT: Final = {
     Stage.START: gettext_noop("Next: signing in to the source"),
     Stage.LOGIN: gettext_noop("Next: pulling the layers"),
     Stage.PULL: gettext_noop("Next: tagging and publishing"),
-    Stage.TAG: gettext_noop("Next: publishing the manifests, the tag last"),
+    Stage.TAG: gettext_noop("Next: publishing the manifests and the tag"),
     Stage.PUSH: gettext_noop("Next: checking and cleaning up"),
     Stage.CLEANUP: gettext_noop("Next: done"),
 }
@@ -107,10 +160,63 @@ def status_chip(value: str) -> SafeString:
 
 
 @register.simple_tag
+def action_chip(value: str) -> SafeString:
+    """What a rule does: icon, word and colour."""
+    action = Action(value)
+    colour, name = _ACTION_LOOKS[action]
+    return _chip(colour, name, action.label)
+
+
+@register.filter
+def required_words(rule: Any) -> list[str]:
+    """What a rule requires, a sentence each. ``rule.signers``: names of signers by their ids."""
+    found = []
+    # A row that can't be understood refuses everything; its page is shown all the same.
+    required = rule.requires if isinstance(rule.requires, dict) else {}
+    for name, value in sorted(required.items()):
+        if name == "max_bytes":
+            found.append(_("at most %(size)s") % {"size": size(value)})
+        elif name == "min_age_days":
+            found.append(
+                ngettext("at least %(days)d day old", "at least %(days)d days old", value) % {"days": value}
+            )
+        elif name == "min_seen_days":
+            found.append(
+                ngettext(
+                    "known here for at least %(days)d day", "known here for at least %(days)d days", value
+                )
+                % {"days": value}
+            )
+        elif name == "platforms":
+            found.append(_("only for %(platforms)s") % {"platforms": ", ".join(value)})
+        elif name == "max_severity":
+            found.append(_("scanned, worst: %(severity)s") % {"severity": severity_word(value)})
+        elif name == "signed_by":
+            names = [rule.signers.get(each, _("a deleted signer")) for each in value]
+            found.append(_("signed by %(signers)s") % {"signers": _(" or ").join(names)})
+        else:
+            found.append(name)
+    return found
+
+
+@register.simple_tag
 def layer_chip(value: str) -> SafeString:
     state = LayerState(value)
     colour, name = _LAYER_LOOKS[state]
-    return _chip(colour, name, state.label, spins=state == LayerState.COPYING)
+    return _chip(colour, name, _LAYER_LABELS[state], spins=state == LayerState.COPYING)
+
+
+@register.filter
+def blob_kind(media_type: str) -> str:
+    """What a blob is that is no layer of files, in a word; empty for the others."""
+    kind = media_type.lower()
+    if kind in CONFIG_TYPES or kind.endswith(".config.v1+json"):
+        return _("Configuration")
+    if "spdx" in kind or "cyclonedx" in kind:
+        return "SBOM"
+    if "simplesigning" in kind or "sigstore.bundle" in kind:
+        return _("Signature")
+    return _("Attestation") if "in-toto" in kind or "dsse" in kind else ""
 
 
 @register.simple_tag
@@ -118,6 +224,33 @@ def outcome_chip(value: str) -> SafeString:
     outcome = Outcome(value)
     colour, name = _OUTCOME_LOOKS[outcome]
     return _chip(colour, name, outcome.label, spins=outcome == Outcome.RUNNING)
+
+
+@register.simple_tag
+def signature_of(row: Any) -> signatures.Shown:
+    """What was found of a task's or an image's signatures."""
+    return signatures.shown(row.signature)
+
+
+@register.simple_tag
+def signature_chip(verdict: signatures.Shown) -> SafeString:
+    colour, name = _SIGNATURE_LOOKS[verdict.state]
+    return _chip(colour, name, _SIGNATURE_LABELS[verdict.state])
+
+
+@register.simple_tag
+def signature_mark(row: Any) -> SafeString | str:
+    """The verdict beside a row of a list, as an icon with its words; nothing where it was not asked."""
+    if not row.signature:
+        return ""
+    verdict = signatures.shown(row.signature)
+    colour, name = _SIGNATURE_LOOKS[verdict.state]
+    words = (
+        f"{_SIGNATURE_LABELS[verdict.state]}: {verdict.by}"
+        if verdict.by
+        else _SIGNATURE_LABELS[verdict.state]
+    )
+    return mark(colour, name, words)
 
 
 def _chip(colour: str, name: str, word: Any, *, spins: bool = False) -> SafeString:
@@ -132,8 +265,21 @@ def status_colour(value: str) -> str:
 
 
 @register.filter
+def is_asked_by(task: ImportTask, user: Any) -> bool:
+    """Whether the person asked for it, themselves or by a robot account of theirs."""
+    return asked_by(task, user)
+
+
+@register.filter
 def message_of(task: ImportTask) -> str:
     return selectors.render_message(task)
+
+
+@register.filter
+def note_of(task: ImportTask) -> str:
+    """What people should know of an import that succeeded; empty where there is nothing."""
+    has_note = task.status == Status.SUCCESS and task.message_parts.get("template") != DONE
+    return selectors.render_message(task) if has_note else ""
 
 
 @register.filter
@@ -156,9 +302,13 @@ def advice(code: str) -> str:
 @register.filter
 def next_of(task: ImportTask) -> str:
     """What happens after the present stage."""
+    if task.status == Status.REQUESTED:
+        return _("Starts once a maintainer approves it")
     if task.status == Status.PENDING:
+        if _hours_never_come(task):
+            return _("Starts once the hours are changed, or a maintainer runs it now")
         again = task.is_waiting_until
-        return _("Next: it goes on by itself") if again else _("Next: it starts as soon as a place is free")
+        return _("Resumes automatically") if again else _("Queued: starts as soon as a slot is free")
     if task.status != Status.RUNNING or task.stage not in _NEXT:
         return ""
     return _(_NEXT[Stage(task.stage)])
@@ -169,6 +319,12 @@ def moved(done: int, total: int) -> str:
     """Bytes of bytes; the whole alone where the two read the same. Never a percent: an import has one of its own."""
     here, whole = size(done), size(total)
     return whole if here == whole else _("%(done)s of %(total)s") % {"done": here, "total": whole}
+
+
+@register.simple_tag
+def bandwidth_of(project: Project) -> int | None:
+    """Bytes a second that the imports of a project may read together at most; None where nothing bounds them."""
+    return min(filter(None, (project.bandwidth, settings.IMPORT_BANDWIDTH)), default=None)
 
 
 @register.filter
@@ -193,17 +349,20 @@ def count_here(layers: Sequence[ImportLayer]) -> int:
 
 @register.simple_tag
 def waiting(task: ImportTask) -> SafeString:
-    """Until when an import waits, and for whom where that is a host; scripts show the reader's own time."""
+    """Until when an import waits, and for whom where that is a host; scripts show the reader's own time. Where it waits
+    for hours that never come, there is no such time, and the whole sentence is said."""
+    if _hours_never_come(task):
+        return format_html("{}", selectors.render_message(task))
     until = task.not_before or timezone.now()
     time = format_html('<time datetime="{}" data-local="short">{}</time>', until.isoformat(), exact(until))
     said_parts = task.message_parts or {}
     host = said_parts.get("params", {}).get("host")
     if said_parts.get("template") in _RATE_LIMITS:
-        said = _("Rate limit reached on %(host)s. Resumes at %(time)s (%(wait)s).")
+        sentence = _("Rate limit reached on %(host)s. Resumes at %(time)s (%(wait)s).")
         places = {"host": "{host}", "time": "{time}", "wait": "{wait}"}
-        return format_html(said % places, host=host, time=time, wait=_wait_until(until))
-    said = _("Waiting for %(host)s until %(time)s") if host else _("Waiting until %(time)s")
-    return format_html(said % {"host": "{host}", "time": "{time}"}, host=host, time=time)
+        return format_html(sentence % places, host=host, time=time, wait=_wait_until(until))
+    sentence = _("Waiting for %(host)s until %(time)s") if host else _("Waiting until %(time)s")
+    return format_html(sentence % {"host": "{host}", "time": "{time}"}, host=host, time=time)
 
 
 def _wait_until(until: dt.datetime) -> SafeString:
@@ -218,7 +377,12 @@ def _wait_until(until: dt.datetime) -> SafeString:
 def wait_reason(task: ImportTask) -> str:
     """Why an import waits, where the words of :func:`waiting` do not say it already."""
     template = (task.message_parts or {}).get("template")
-    return "" if template == RATE_LIMITED else selectors.render_message(task)
+    return "" if template in (RATE_LIMITED, NEVER) else selectors.render_message(task)
+
+
+def _hours_never_come(task: ImportTask) -> bool:
+    """Whether it waits for hours of project and installation that have no minute in common."""
+    return task.waits_for_window and (task.message_parts or {}).get("template") == NEVER
 
 
 @register.simple_tag

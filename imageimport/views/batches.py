@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imageimport.batches import selectors
 from imageimport.batches import services as batches
 from imageimport.choices import ACTIVE, Status
-from imageimport.exceptions import Refused
 from imageimport.models import ImportBatch
 from projects.models import Project, Role
-from projects.views.decorators import htmx_of, project_view, rights_in, user_of
+from projects.views.answers import refusals_at, render_project
+from projects.views.decorators import current_user, htmx_details, project_view
 from projects.views.pagination import page_of
 
 #: Rows of one page of a batch; the history shows the others.
@@ -30,15 +29,9 @@ MAX_SHOWN = 200
 def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
     """Batches of a project, newest first."""
     page = page_of(request, selectors.batches_of(project))
-    _add_summaries(page.rows)
-    context = {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "batches",
-        "page": page,
-        "kept": [],
-    }
-    return render(request, "imageimport/batches.html", context)
+    selectors.add_summaries(page.rows)
+    context = {"page": page, "kept": []}
+    return render_project(request, project, "imageimport/batches.html", context, tab="batches")
 
 
 @require_GET
@@ -46,33 +39,28 @@ def batch_list(request: HttpRequest, project: Project) -> HttpResponse:
 def batch(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
     """One batch; its fragment is asked for every 2 seconds while it runs."""
     row = _batch(project, batch_id)
-    template = "imageimport/_batch.html" if htmx_of(request) else "imageimport/batch.html"
-    return render(request, template, _context(project, row))
+    template = "imageimport/_batch.html" if htmx_details(request) else "imageimport/batch.html"
+    return render_project(request, project, template, _context(row), tab="batches")
 
 
 @require_POST
 @project_view(Role.DEVELOPER)
+@refusals_at("batch")
 def cancel(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
     """Cancel what has not ended."""
     row = _batch(project, batch_id)
-    try:
-        batches.cancel(batch=row, user=user_of(request), audit_request=request)
-    except Refused as exc:
-        messages.error(request, exc.detail)
+    batches.cancel(batch=row, user=current_user(request))
     return redirect("batch", project.name, row.pk)
 
 
 @require_POST
 @project_view(Role.DEVELOPER)
+@refusals_at("batch")
 def retry(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
     """Start again what failed; the new imports take the places of the failed ones."""
     row = _batch(project, batch_id)
-    try:
-        batches.retry(batch=row, user=user_of(request), audit_request=request)
-    except Refused as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(request, _("What failed is imported again."))
+    batches.retry(batch=row, user=current_user(request))
+    messages.success(request, _("The failed imports were restarted."))
     return redirect("batch", project.name, row.pk)
 
 
@@ -82,22 +70,11 @@ def _batch(project: Project, batch_id: UUID) -> ImportBatch:
     )
 
 
-def _add_summaries(rows: Sequence[Any]) -> None:
-    """Counts and progress of all batches of a page, by one query."""
-    found = selectors.totals_of_all(rows)
-    for row in rows:
-        totals = found[row.pk]
-        row.total, row.counts, row.percent = totals.total, totals.counts, totals.progress
-
-
-def _context(project: Project, row: ImportBatch) -> dict[str, Any]:
+def _context(row: ImportBatch) -> dict[str, Any]:
     totals = selectors.totals_of(row)
     counts = totals.counts
     tasks = list(selectors.current_tasks(row)[: MAX_SHOWN + 1])
     return {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "batches",
         "batch": row,
         "totals": totals,
         "active": sum(counts.get(status.value, 0) for status in ACTIVE),

@@ -7,23 +7,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.exceptions import ApplicationError, FieldErrors
 from accounts.styled import StyledForm
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
 from imageimport.choices import Status
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
-from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
+from projects.views.answers import render_project, take
+from projects.views.decorators import current_user, htmx_details, project_view, redirect_htmx, render_dialog
 
 #: Rows of the table of layers; an index of many platforms has more.
 MAX_LAYERS: Final = 200
@@ -41,20 +41,18 @@ class RetryForm(StyledForm):
 @require_GET
 @project_view(Role.VIEWER)
 def detail(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
-    """The whole page."""
-    task = get_object_or_404(_with_names(project), pk=task_id)
-    return render(request, "imageimport/import.html", _context(project, task))
+    """The page of one import."""
+    task = get_object_or_404(selectors.with_names(project), pk=task_id)
+    return _page(request, project, task, "imageimport/import.html")
 
 
 @require_GET
 @project_view(Role.VIEWER)
 def live(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     """What changes of it, asked for every 2 seconds while it is active."""
-    task = get_object_or_404(_with_names(project), pk=task_id)
-    context = _context(project, task)
-    if not task.is_active:
-        context["announce"] = how_it_ended(task)
-    return render(request, "imageimport/_import.html", context)
+    task = get_object_or_404(selectors.with_names(project), pk=task_id)
+    announce = "" if task.is_active else how_it_ended(task)
+    return _page(request, project, task, "imageimport/_import.html", announce=announce)
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,13 +62,28 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
     task = _task(project, task_id)
     back = reverse("import-detail", args=[project.name, task.pk])
     if request.method == "GET":
-        return asked(request, "imageimport/cancel.html", {"task": task, "project": project}, back=back)
+        return render_dialog(
+            request, "imageimport/cancel.html", {"task": task, "project": project}, back=back
+        )
     problem = None
     try:
-        services.cancel(task=task, user=user_of(request), audit_request=request)
-    except Refused as exc:
+        services.cancel(task=task, user=current_user(request))
+    except ApplicationError as exc:
         problem = exc
     return _after(request, project, task, problem) or redirect(back)
+
+
+@require_POST
+@project_view(Role.MAINTAINER)
+def run_now(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
+    """Let it run outside of its hours."""
+    task = _task(project, task_id)
+    problem = None
+    try:
+        services.run_now(task=task, user=current_user(request))
+    except ApplicationError as exc:
+        problem = exc
+    return _after(request, project, task, problem) or redirect("import-detail", project.name, task.pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,24 +92,23 @@ def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse
     """Start it again as a new import; asks for credentials where the old ones are gone."""
     task = _task(project, task_id)
     form = RetryForm(request.POST if request.method == "POST" else None, auto_id="again-%s")
-    problem: Refused | None = None
+    problem: ApplicationError | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            new = services.retry(task=task, user=user_of(request), audit_request=request, **form.cleaned_data)
+            new = services.retry(task=task, user=current_user(request), **form.cleaned_data)
         except FieldErrors as exc:
-            for name, sentences in exc.errors.items():
-                form.add_error(name if name in form.fields else None, sentences)
-        except Refused as exc:
+            take(form, exc)
+        except ApplicationError as exc:
             problem = exc
         else:
             there = reverse("import-detail", args=[project.name, new.pk])
-            return _after(request, project, new, None) or go(request, there)
-    htmx = htmx_of(request)
+            return _after(request, project, new, None) or redirect_htmx(request, there)
+    htmx = htmx_details(request)
     if problem and htmx and htmx.target != "asked-body":
         return _after(request, project, task, problem) or HttpResponse(status=204)
     context = {"form": form, "task": task, "project": project, "problem": problem}
     back = reverse("import-detail", args=[project.name, task.pk])
-    return asked(
+    return render_dialog(
         request, "imageimport/retry.html", context, back=back, status=422 if request.method == "POST" else 200
     )
 
@@ -106,51 +118,50 @@ def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse
 def dismiss(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     """Take a failure off the project page; the history keeps it."""
     task = _task(project, task_id)
-    services.dismiss(task=task, user=user_of(request))
+    services.dismiss(task=task)
+    if request.POST.get("back") == "home":
+        return redirect("home")
     return _after(request, project, task, None) or redirect("project", project.name)
 
 
+@require_POST
+@project_view(Role.DEVELOPER)
+def dismiss_all(request: HttpRequest, project: Project) -> HttpResponse:
+    """Take every failure off the project page; the history keeps them."""
+    services.dismiss_all(project=project)
+    if htmx_details(request):
+        return render_live(request, project, cards_of(project))
+    return redirect("project", project.name)
+
+
 def _after(
-    request: HttpRequest, project: Project, task: ImportTask, problem: Refused | None
+    request: HttpRequest, project: Project, task: ImportTask, problem: ApplicationError | None
 ) -> HttpResponse | None:
     """The fragment that the button stands in; None where a whole page is to follow."""
-    htmx = htmx_of(request)
+    htmx = htmx_details(request)
     target = htmx.target if htmx else None
     if target == "imports-live":
         return render_live(request, project, cards_of(project), problem=problem)
     if target == "import-live" and (problem or task.status != Status.PENDING or not task.retry_of_id):
-        whole: dict[str, Any] = _context(project, _with_names(project).get(pk=task.pk))
-        return render(request, "imageimport/_import.html", {**whole, "problem": problem})
+        fresh = selectors.with_names(project).get(pk=task.pk)
+        return _page(request, project, fresh, "imageimport/_import.html", problem=problem)
     return None
 
 
 def _task(project: Project, task_id: UUID) -> ImportTask:
     """The row with all that the services need."""
-    rows = ImportTask.objects.filter(project=project).select_related("project", "credential")
-    return get_object_or_404(rows, pk=task_id)
+    return get_object_or_404(selectors.to_act_on(project), pk=task_id)
 
 
-def _with_names(project: Project) -> QuerySet[ImportTask]:
-    """For display: with the names that it shows, and no more of the rows that have them."""
-    once = ExpressionWrapper(~Q(password=""), output_field=BooleanField())
-    return selectors.tasks_of(project).annotate(
-        once=once,
-        credential_name=F("credential__name"),
-        batch_name=F("batch__name"),
-        schedule_image=F("schedule__image_url"),
-    )
-
-
-def _context(project: Project, task: ImportTask) -> dict[str, Any]:
+def _page(
+    request: HttpRequest, project: Project, task: ImportTask, template: str, **more: Any
+) -> HttpResponse:
     selectors.add_artifact_types(project, [task])
     layers = list(task.layers.order_by("position")[: MAX_LAYERS + 1])
     history: list[Any] = list(task.history.order_by("attempt"))
     for attempt in history:
         attempt.seconds = _seconds(attempt.started_at, attempt.ended_at)
-    return {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "imports",
+    context = {
         "task": task,
         "layers": layers[:MAX_LAYERS],
         "more_layers": len(layers) > MAX_LAYERS,
@@ -158,7 +169,9 @@ def _context(project: Project, task: ImportTask) -> dict[str, Any]:
         "seconds": _seconds(task.started_at, task.completed_at),
         "arrived": selectors.arrived([task]),
         "retries": list(task.retries.only("pk", "created_at")[:5]) if task.is_terminal else [],
+        **more,
     }
+    return render_project(request, project, template, context, tab="imports")
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
@@ -13,8 +12,10 @@ from imageimport import selectors
 from imageimport.choices import Status
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportBatch, ImportTask, Schedule
-from projects.models import Project, Role
-from projects.views.decorators import project_view, rights_in
+from projects.models import Project, Role, SavedFilter
+from projects.search.saved_filters import saved_filters
+from projects.views.answers import render_project
+from projects.views.decorators import current_user, project_view
 from projects.views.pagination import page_of
 
 _KEPT: Final = ("status", "search", "batch", "schedule")
@@ -31,9 +32,6 @@ def history(request: HttpRequest, project: Project) -> HttpResponse:
     chosen = set(cleaned.get("status") or [])
     page = page_of(request, found)
     context = {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "imports",
         "page": page,
         "arrived": selectors.arrived(page.rows),
         "narrowed": not valid or filters.is_narrowed,
@@ -42,9 +40,13 @@ def history(request: HttpRequest, project: Project) -> HttpResponse:
         "batch": _named(ImportBatch, project, cleaned.get("batch")),
         "schedule": _named(Schedule, project, cleaned.get("schedule")),
         "kept": [(key, value) for key in _KEPT for value in request.GET.getlist(key)],
+        "saved_list": SavedFilter.List.IMPORTS,
+        "saved_filters": saved_filters(
+            project=project, user=current_user(request), of=SavedFilter.List.IMPORTS
+        ),
         "list_url": reverse("imports", args=[project.name]),
     }
-    return render(request, "imageimport/history.html", context)
+    return render_project(request, project, "imageimport/history.html", context, tab="imports")
 
 
 def _named(model: Any, project: Project, pk: Any) -> Any:

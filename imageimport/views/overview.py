@@ -7,32 +7,38 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
+from accounts.exceptions import ApplicationError
 from accounts.preferences import pull_client_of
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
-from imageimport.choices import ACTIVE, Status
-from imageimport.exceptions import Refused
+from imageimport.choices import ACTIVE, MOVING, Status
 from imageimport.forms.imports import ImportForm
 from imageimport.models import ImportTask
-from projects.commands import client_commands, kubernetes_secret
-from projects.models import Project, Role
-from projects.pull_commands import address, kind_of, pull_command
+from projects.commands import address, client_commands, kind_of, kubernetes_secret, pull_command
+from projects.models import Project, Role, SavedFilter
 from projects.registry.health import registry_answers
+from projects.scanning.selectors import with_scans
+from projects.search.saved_filters import saved_filters
 from projects.selectors import images_of, search_images
-from projects.views.decorators import htmx_of, project_view, rights_in
-from projects.views.pagination import page_of
+from projects.views.answers import render_project
+from projects.views.decorators import current_rights, current_user, htmx_details, project_view
+from projects.views.pagination import page_of, sorted_page_of
 
 #: Cards on top of the page; the history has the others.
 MAX_CARDS: Final = 12
+#: Of more failures than this all but the newest two are folded, so that they don't push the images away.
+MAX_FAILURES: Final = 3
 #: References that an empty project offers to try.
 SAMPLES: Final = ("nginx:alpine", "redis:7", "ghcr.io/aquasecurity/trivy:latest")
+#: What the list of images may be ordered by, each also falling; without a word: what was set last first.
+ORDERS: Final = ("repository", "size", "updated_at")
 #: Images that one look at the page names as arrived, at most.
-_SEEN_MOST: Final = 40
+_MAX_SEEN: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,19 @@ class Cards:
     @property
     def moving(self) -> bool:
         """Whether anything may still change by itself: then the page asks again."""
-        return any(task.status in ACTIVE for task in self.tasks)
+        return any(task.status in MOVING for task in self.tasks)
+
+    @property
+    def shown(self) -> list[ImportTask]:
+        """Those that are not :attr:`folded`."""
+        folded = {task.pk for task in self.folded}
+        return [task for task in self.tasks if task.pk not in folded]
+
+    @property
+    def folded(self) -> list[ImportTask]:
+        """Failures that stand behind one line."""
+        failed = [task for task in self.tasks if task.status == Status.FAILED]
+        return failed[MAX_FAILURES - 1 :] if len(failed) > MAX_FAILURES else []
 
     @property
     def active_ids(self) -> str:
@@ -55,7 +73,15 @@ class Cards:
 def cards_of(project: Project) -> Cards:
     """Running ones first, then those that wait, failures, and what has just arrived."""
     found = selectors.shown_on_project_page(project, MAX_CARDS + 1)
-    order = [Status.RUNNING, Status.CANCELING, Status.PENDING, Status.FAILED, Status.SUCCESS, Status.CANCELED]
+    order = [
+        Status.RUNNING,
+        Status.CANCELING,
+        Status.PENDING,
+        Status.REQUESTED,
+        Status.FAILED,
+        Status.SUCCESS,
+        Status.CANCELED,
+    ]
     found.sort(key=lambda task: (task.created_at, task.pk), reverse=True)
     found.sort(key=lambda task: order.index(Status(task.status)))
     selectors.add_artifact_types(project, found[:MAX_CARDS])
@@ -65,13 +91,13 @@ def cards_of(project: Project) -> Cards:
 @require_GET
 @project_view(Role.VIEWER)
 def overview(request: HttpRequest, project: Project) -> HttpResponse:
-    """The page itself."""
-    rights = rights_in(project)
+    """The page of a project: what runs now, and its images."""
+    return _page(request, project)
+
+
+def _page(request: HttpRequest, project: Project) -> HttpResponse:
     cards = cards_of(project)
     context: dict[str, Any] = {
-        "project": project,
-        "can": rights,
-        "tab": "images",
         "cards": cards,
         "moving": cards.moving,
         "arrived": selectors.arrived(cards.tasks),
@@ -79,27 +105,22 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "commands": client_commands(project),
         "kubernetes": kubernetes_secret(project),
         "registry_away": not registry_answers(),
-        "form": ImportForm(project=project) if rights.develop else None,
+        "form": ImportForm(project=project) if current_rights(project).develop else None,
         **_images(request, project),
     }
-    return render(request, "imageimport/project.html", context)
+    return render_project(request, project, "imageimport/project.html", context, tab="images")
 
 
 @require_GET
 @project_view(Role.VIEWER)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
     """The list of images alone, and how many there are: for the search, and when an import has brought one."""
-    if not htmx_of(request):
-        return overview(request, name=project.name)
-    context = {
-        "project": project,
-        "can": rights_in(project),
-        "samples": SAMPLES,
-        "counts": True,
-        **_images(request, project),
-    }
-    response = render(request, "imageimport/_images.html", context)
-    return replace_url(response, _with_search(context["list_url"], context["search"]))
+    if not htmx_details(request):
+        return _page(request, project)
+    context = {"samples": SAMPLES, "counts": True, **_images(request, project)}
+    response = render_project(request, project, "imageimport/_images.html", context)
+    kept = urlencode(context["kept"])
+    return replace_url(response, context["list_url"] + (f"?{kept}" if kept else ""))
 
 
 @require_GET
@@ -107,7 +128,7 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
 def live(request: HttpRequest, project: Project) -> HttpResponse:
     """The imports on top, asked for every 2 seconds while one is active."""
     cards = cards_of(project)
-    before = set(request.GET.get("active", "").split(",")[:_SEEN_MOST]) - {""}
+    before = set(request.GET.get("active", "").split(",")[:_MAX_SEEN]) - {""}
     response = render_live(request, project, cards, announce=_ended(before, cards))
     if before - set(cards.active_ids.split(",")):
         response["HX-Trigger"] = "images-changed"
@@ -120,7 +141,7 @@ def render_live(
     cards: Cards,
     *,
     announce: str = "",
-    problem: Refused | None = None,
+    problem: ApplicationError | None = None,
 ) -> HttpResponse:
     """The fragment of the imports on top.
 
@@ -128,14 +149,12 @@ def render_live(
     :param problem: why what was asked for was not done.
     """
     context = {
-        "project": project,
-        "can": rights_in(project),
         "cards": cards,
         "announce": announce,
         "arrived": selectors.arrived(cards.tasks),
         "problem": problem,
     }
-    return render(request, "imageimport/_cards.html", context)
+    return render_project(request, project, "imageimport/_cards.html", context)
 
 
 def _ended(before: set[str], cards: Cards) -> str:
@@ -146,24 +165,52 @@ def _ended(before: set[str], cards: Cards) -> str:
     return how_it_ended(ended[0])
 
 
-def _with_search(url: str, text: str) -> str:
-    return f"{url}?{urlencode({'search': text})}" if text else url
-
-
 def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     text = request.GET.get("search", "").strip()
-    found = images_of(project)
-    page = page_of(
-        request, search_images(found, text, project_id=project.pk) if text else found, by="updated_at"
-    )
+    repository = request.GET.get("repository", "").replace("\x00", "").strip()
+    found = with_scans(images_of(project)).filter(**({"repository": repository} if repository else {}))
+    order = request.GET.get("order", "")
+    order = order if order.removeprefix("-") in ORDERS else ""
+    found = search_images(found, text, project_id=project.pk) if text else found
+    page = sorted_page_of(request, found, order) if order else page_of(request, found, by="updated_at")
     client = pull_client_of(request)
     for image in page.rows:
         image.pull = pull_command(image, client)
         image.address = address(image)
         image.kind = kind_of(image.artifact_type)
+    narrowed = [(name, value) for name, value in (("search", text), ("repository", repository)) if value]
     return {
         "page": page,
         "search": text,
-        "kept": [("search", text)] if text else [],
+        "repository": repository,
+        "order": order,
+        "columns": _columns(order),
+        "kept": [*narrowed, *([("order", order)] if order else [])],
+        "kept_but_order": narrowed,
+        "saved_list": SavedFilter.List.IMAGES,
+        "saved_filters": saved_filters(
+            project=project, user=current_user(request), of=SavedFilter.List.IMAGES
+        ),
         "list_url": reverse("project", args=[project.name]),
     }
+
+
+def _columns(order: str) -> list[tuple[str, str, str]]:
+    """Head of each column: its word, by what a press orders (empty: by nothing), how it is ordered now."""
+    shown = order or "-updated_at"
+    first = {"repository": "repository", "size": "-size", "updated_at": "-updated_at"}
+    names = [
+        (_("Image"), "repository"),
+        (_("Digest"), ""),
+        ("OS/ARCH", ""),
+        (_("Size"), "size"),
+        (_("Updated"), "updated_at"),
+    ]
+    found = []
+    for label, name in names:
+        sort, press = "", first.get(name, "")
+        if name and shown.removeprefix("-") == name:
+            falls = shown.startswith("-")
+            sort, press = ("descending", name) if falls else ("ascending", f"-{name}")
+        found.append((label, press, sort))
+    return found

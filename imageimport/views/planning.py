@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from imageimport.credentials import services as credentials
 from imageimport.credentials.services import Tested
-from imageimport.exceptions import FieldErrors
 from imageimport.forms.imports import ImportForm
 from imageimport.submission import planning as planner
 from imageimport.submission import source_tags
 from imageimport.submission.requests import prepare
 from imageimport.submission.source_tags import Tags
 from oci.errors import OciError
-from projects.models import Project, Role
-from projects.places import AllTaken
-from projects.views.decorators import come_back, htmx_of, project_view, user_of
-from projects.views.images import sentence_of
+from projects.models import Image, Project, Role
+from projects.views.decorators import come_back, current_rights, current_user, htmx_details, project_view
 
-#: So often a page asks for its plan again by itself, where too much is asked at once.
+#: This often a page asks for its plan again by itself, where too much is asked at once.
 MAX_TRIES = 6
 
 
@@ -33,22 +31,22 @@ MAX_TRIES = 6
 def plan(request: HttpRequest, project: Project) -> HttpResponse:
     """The *Plan* part of the form: sizes, what is here, what it would overwrite, what it costs."""
     form = ImportForm(request.POST, project=project)
-    context: dict[str, Any] = {"project": project, "form": form}
+    context: dict[str, Any] = {"project": project, "form": form, "can": current_rights(project)}
     if form.is_valid():
         try:
-            made = planner.make_plan(project=project, user=user_of(request), request=form.to_request())
+            made = planner.make_plan(project=project, user=current_user(request), request=form.to_request())
         except FieldErrors as exc:
-            context["problem"] = next(iter(exc.errors.values()))[0]
-        except AllTaken as exc:
-            context |= {"problem": sentence_of(exc), "tried": _tried(request), "retry_after": exc.retry_after}
+            context["problem"] = exc.first
+        except ApplicationError as exc:
+            context |= {"problem": exc.detail, "tried": _tried(request), "retry_after": exc.retry_after}
         except OciError as exc:
             context |= {"problem": sentence_of(exc), "code": exc.code}
         else:
-            context |= {"plan": made, "warnings": made.warnings, "task": made}
+            context |= {"plan": made.plan, "warnings": made.warnings, "task": made}
     else:
-        context["problem"] = _("Correct the fields first.")
+        context["problem"] = _("Correct the marked fields first.")
     seconds = context.get("retry_after")
-    if htmx_of(request):
+    if htmx_details(request):
         return come_back(render(request, "imageimport/_plan.html", context), seconds)
     whole = {**context, "plan_problem": context.pop("problem", "")}
     return come_back(render(request, "imageimport/import_new.html", whole), seconds)
@@ -68,18 +66,81 @@ def tags(request: HttpRequest, project: Project) -> HttpResponse:
     """The tags of the form's repository that are nearest to the one that was not found."""
     form = ImportForm(request.POST, project=project)
     again = form["again"].value()
-    context = {"project": project, "form": form, "tags": _tags(request, project, form), "again": again}
-    template = "imageimport/_tags.html" if htmx_of(request) else "imageimport/import_new.html"
-    return render(request, template, context)
+    found = _tags(request, project, form)
+    context = {
+        "project": project,
+        "form": form,
+        "can": current_rights(project),
+        "tags": found,
+        "again": again,
+    }
+    template = "imageimport/_tags.html" if htmx_details(request) else "imageimport/import_new.html"
+    return come_back(render(request, template, context), found.retry_after)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+@project_view(Role.DEVELOPER)
+def offers(request: HttpRequest, project: Project) -> HttpResponse:
+    """Tags that the form's repository has, by what is typed of one; which of them are here already."""
+    form = ImportForm(_without_open_end(request.POST), project=project)
+    context = {
+        "project": project,
+        "form": form,
+        "can": current_rights(project),
+        **_offers(request, project, form),
+    }
+    template = "imageimport/_offers.html" if htmx_details(request) else "imageimport/import_new.html"
+    return come_back(render(request, template, context), context.get("offer_again"))
+
+
+def _offers(request: HttpRequest, project: Project, form: ImportForm) -> dict[str, Any]:
+    if not form.is_valid():
+        return {"offer_problem": _("Correct the marked fields first.")}
+    base, typed = _typed_tag(form.cleaned_data["image_url"])
+    try:
+        found = source_tags.offered_tags(
+            project=project,
+            user=current_user(request),
+            request=form.to_request(),
+            search=typed,
+            with_facts=True,
+        )
+    except FieldErrors as exc:
+        return {"offer_problem": exc.first}
+    except ApplicationError as exc:
+        return {"offer_problem": exc.detail, "offer_again": exc.retry_after}
+    except OciError as exc:
+        return {"offer_problem": sentence_of(exc)}
+    here = Image.objects.filter(project=project, repository=found.target_name, tag__in=found.tags)
+    return {"offered": found, "offer_base": base, "here": set(here.values_list("tag", flat=True))}
+
+
+def _without_open_end(given: QueryDict) -> QueryDict:
+    """``nginx:`` is where a tag is about to be typed."""
+    asked = given.copy()
+    asked["image_url"] = asked.get("image_url", "").strip().removesuffix(":")
+    return asked
+
+
+def _typed_tag(reference: str) -> tuple[str, str]:
+    """The reference without its tag and digest, and the tag that was typed; empty: none."""
+    text = reference.partition("@")[0]
+    name, colon, tag = text.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (text, "")
 
 
 def _tags(request: HttpRequest, project: Project, form: ImportForm) -> Tags:
     if not form.is_valid():
-        return Tags(problem=_("Correct the fields first."))
+        return Tags(problem=_("Correct the marked fields first."))
     try:
-        return source_tags.nearest_tags(project=project, user=user_of(request), request=form.to_request())
+        return source_tags.nearest_tags(
+            project=project, user=current_user(request), request=form.to_request()
+        )
     except FieldErrors as exc:
-        return Tags(problem=next(iter(exc.errors.values()))[0])
+        return Tags(problem=exc.first)
+    except ApplicationError as exc:
+        return Tags(problem=exc.detail, retry_after=exc.retry_after)
     except OciError as exc:
         return Tags(problem=sentence_of(exc))
 
@@ -92,24 +153,24 @@ def sign_in(request: HttpRequest, project: Project) -> HttpResponse:
     form = ImportForm(request.POST, project=project)
     try:
         tested = _tested(request, project, form)
-    except AllTaken as exc:
+    except ApplicationError as exc:
         tested = credentials.not_now(exc)
-    context = {"project": project, "form": form, "tested": tested}
-    template = "imageimport/settings/_tested.html" if htmx_of(request) else "imageimport/import_new.html"
+    context = {"project": project, "form": form, "can": current_rights(project), "tested": tested}
+    template = "imageimport/settings/_tested.html" if htmx_details(request) else "imageimport/import_new.html"
     return come_back(render(request, template, context), tested.retry_after)
 
 
 def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
     if not form.is_valid():
-        return Tested(False, "invalid_reference", _("Correct the fields first."))
+        return Tested(False, "invalid_reference", _("Correct the marked fields first."))
     wanted = form.to_request()
     try:
         # The same judgement as for an import: the source's address, and whose credential is for which registry.
-        prepared = prepare(project=project, user=user_of(request), request=wanted)
+        prepared = prepare(project=project, user=current_user(request), request=wanted)
     except FieldErrors as exc:
-        return Tested(False, "invalid_reference", next(iter(exc.errors.values()))[0])
+        return Tested(False, "invalid_reference", exc.first)
     if wanted.credential is not None:
-        return credentials.test(credential=wanted.credential, user=user_of(request))
+        return credentials.test(credential=wanted.credential, user=current_user(request))
     if not wanted.password:
         return Tested(
             False, "unauthorized", _("Enter a username and a password, or choose a saved credential.")
@@ -118,5 +179,5 @@ def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
         registry=prepared.task.source_registry,
         username=wanted.username,
         password=wanted.password,
-        user=user_of(request),
+        user=current_user(request),
     )

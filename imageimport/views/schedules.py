@@ -8,18 +8,19 @@ from uuid import UUID
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.schedules import CRON_SAMPLES, ZONE_SAMPLES, ScheduleForm
 from imageimport.messages import parts, shown
 from imageimport.models import Schedule, ScheduleRun
+from imageimport.schedules import fights
 from imageimport.schedules import services as schedules
 from projects.models import Project, Role
-from projects.views.decorators import asked, go, htmx_of, project_view, rights_in, user_of
+from projects.views.answers import edit_view, refusals_at, render_project
+from projects.views.decorators import current_user, htmx_details, project_view, redirect_htmx
 from projects.views.pagination import page_of
 
 
@@ -33,8 +34,9 @@ def schedule_list(request: HttpRequest, project: Project) -> HttpResponse:
         .annotate(runs_now=Exists(running))
         .order_by("image_url", "id")
     )
-    context = {"project": project, "can": rights_in(project), "tab": "schedules", "schedules": rows}
-    return render(request, "imageimport/schedules.html", context)
+    return render_project(
+        request, project, "imageimport/schedules.html", {"schedules": rows}, tab="schedules"
+    )
 
 
 @require_GET
@@ -49,16 +51,13 @@ def schedule(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpR
         for item in run.items:
             item["sentence"] = _item_error(item.get("error"))
     context = {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "schedules",
         "schedule": row,
         "page": page,
         "runs_now": any(run.ended_at is None for run in page.rows),
         "kept": [],
     }
-    template = "imageimport/_schedule.html" if htmx_of(request) else "imageimport/schedule.html"
-    return render(request, template, context)
+    template = "imageimport/_schedule.html" if htmx_details(request) else "imageimport/schedule.html"
+    return render_project(request, project, template, context, tab="schedules")
 
 
 @require_http_methods(["GET", "POST"])
@@ -77,15 +76,12 @@ def edit(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpRespo
 
 @require_POST
 @project_view(Role.MAINTAINER)
+@refusals_at("schedule")
 def run(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpResponse:
     """Run it now, whatever its clock says."""
     row = _schedule(project, schedule_id)
-    try:
-        schedules.run_now(schedule=row, user=user_of(request), audit_request=request)
-    except Refused as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(request, _("The run has begun."))
+    schedules.run_now(schedule=row, user=current_user(request))
+    messages.success(request, _("The run has started."))
     return redirect("schedule", project.name, row.pk)
 
 
@@ -94,7 +90,7 @@ def run(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpRespon
 def delete(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpResponse:
     """Stop keeping it in step; what was imported stays."""
     row = _schedule(project, schedule_id)
-    schedules.delete(schedule=row, user=user_of(request), audit_request=request)
+    schedules.delete(schedule=row, user=current_user(request))
     messages.success(request, _("The scheduled sync of %(image)s was deleted.") % {"image": row.image_url})
     return redirect("schedules", project.name)
 
@@ -109,32 +105,32 @@ def _edit(request: HttpRequest, project: Project, row: Schedule | None) -> HttpR
     back = (
         reverse("schedule", args=[project.name, row.pk]) if row else reverse("schedules", args=[project.name])
     )
-    if request.method == "POST" and form.is_valid():
-        try:
-            row = _save(request, project, row, form.cleaned_data)
-        except FieldErrors as exc:
-            for name, sentences in exc.errors.items():
-                form.add_error(name if name in form.fields else None, sentences)
-        else:
-            messages.success(request, _("The scheduled sync is saved."))
-            return go(request, reverse("schedule", args=[project.name, row.pk]))
+
+    def save() -> HttpResponse:
+        saved = _save(request, project, row, form.cleaned_data)
+        messages.success(request, _("The scheduled sync was saved."))
+        for warning in fights.of_schedule(saved):
+            messages.warning(request, warning)
+        return redirect_htmx(request, reverse("schedule", args=[project.name, saved.pk]))
+
     context = {
-        "form": form,
         "project": project,
         "schedule": row,
         "cron_samples": CRON_SAMPLES,
         "zone_samples": ZONE_SAMPLES,
     }
-    return asked(
-        request, "imageimport/schedule_form.html", context, back=back, status=422 if form.is_bound else 200
+    return edit_view(
+        request, form, save, template="imageimport/schedule_form.html", context=context, back=back
     )
 
 
 def _save(request: HttpRequest, project: Project, row: Schedule | None, fields: dict[str, Any]) -> Schedule:
-    user = user_of(request)
+    user = current_user(request)
     if row is None:
-        return schedules.create(project=project, user=user, audit_request=request, **fields)
-    return schedules.update(schedule=row, user=user, changes=fields, audit_request=request)
+        if fields["platforms"] == project.platforms:  # Left as the project has it, it is no choice.
+            fields = {**fields, "platforms": None}
+        return schedules.create(project=project, user=user, wanted=schedules.NewSchedule(**fields))
+    return schedules.update(schedule=row, user=user, changes=fields)
 
 
 def _item_error(error: Any) -> str:

@@ -16,13 +16,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
 from imageimport.batches import services as batches
-from imageimport.batches.parsing import ListError, read_list
-from imageimport.choices import RETRYABLE
+from imageimport.batches.parsing import read_list
+from imageimport.choices import Status
 from imageimport.credentials import services as credentials
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.imports import ImportForm
-from imageimport.messages import parts, shown
 from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.repairs import Repair, repair_of
@@ -30,7 +29,8 @@ from imageimport.submission.requests import ImportRequest, prepare
 from imageimport.views.overview import cards_of, render_live
 from oci.reference.parser import valid_tag
 from projects.models import Project, Role
-from projects.views.decorators import go, htmx_of, project_view, user_of
+from projects.views.answers import take
+from projects.views.decorators import current_rights, current_user, htmx_details, project_view, redirect_htmx
 
 #: Lines of a list that can't be read and are said one by one.
 _BAD_SHOWN = 5
@@ -49,10 +49,12 @@ class Reading:
     target_image: str
     prefix: str
     notes: tuple[str, ...]
+    #: Those that the pasted text asks for, with commas.
+    platforms: str
 
 
 @require_http_methods(["GET", "POST"])
-@project_view(Role.DEVELOPER)
+@project_view(Role.DEVELOPER, or_asks=True)
 def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     """The form as a page, and where both forms are sent to."""
     if request.method == "GET":
@@ -60,14 +62,14 @@ def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     form = ImportForm(request.POST, project=project)
     if not form.is_valid():
         return _form(request, project, form, 422)
-    problem: Refused | None = None
+    problem: ApplicationError | None = None
     try:
-        if form.cleaned_data["mode"] == "many":
+        if form.cleaned_data["mode"] == "many" and current_rights(project).develop:
             return _start_many(request, project, form)
         task = _start_one(request, project, form)
     except FieldErrors as exc:
-        form.take(exc.errors)
-    except Refused as exc:
+        take(form, exc)
+    except ApplicationError as exc:
         problem = exc
     else:
         return _started(request, project, task)
@@ -75,7 +77,21 @@ def import_new(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+def import_anywhere(request: HttpRequest) -> HttpResponse:
+    """The form of the project that was chosen, with what was typed; nothing is started. By GET, as a reload of it asks,
+    the page where one chooses."""
+    if request.method == "GET":
+        return redirect("home")
+    return _in_project(request, name=request.POST.get("project", ""))
+
+
 @project_view(Role.DEVELOPER)
+def _in_project(request: HttpRequest, project: Project) -> HttpResponse:
+    return _first_form(request, project)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(Role.DEVELOPER, or_asks=True)
 def reading(request: HttpRequest, project: Project) -> HttpResponse:
     """How the typed reference is understood; asks no registry. The form asks by POST: what is typed may have a
     password in it, and addresses stand in logs."""
@@ -92,15 +108,15 @@ def reading_many(request: HttpRequest, _project: Project) -> HttpResponse:
     if text.strip():
         try:
             entries = read_list(text).entries
-        except ListError as exc:
-            context["error"] = shown("", parts(exc.template, exc.params))
+        except ApplicationError as exc:
+            context["error"] = sentence_of(exc)
         else:
             bad = [entry for entry in entries if entry.error]
             context = {
                 "entries": entries,
                 "good": len(entries) - len(bad),
                 "bad": [
-                    {"line": entry.line, "text": entry.text, "sentence": shown("", parts(*entry.error))}
+                    {"line": entry.line, "text": entry.text, "sentence": filled(*entry.error)}
                     for entry in bad[:_BAD_SHOWN]
                     if entry.error
                 ],
@@ -113,7 +129,9 @@ def _first_form(request: HttpRequest, project: Project) -> HttpResponse:
     form = ImportForm(project=project, repair=_repair(request, project))
     if form.repair is None:
         mode = "many" if request.GET.get("mode") == "many" else "one"
-        form.initial = {"image_url": request.GET.get("image_url", ""), "mode": mode}
+        # By POST from the overview: what is typed may have a password in it, and addresses stand in logs.
+        asked = request.POST.get("image_url") or request.GET.get("image_url", "")
+        form.initial = {**form.initial, "image_url": asked, "mode": mode}
     text = str(form.initial["image_url"])
     read = _reading(project, request, text) if text else {}
     chosen = read.get("chosen")
@@ -124,7 +142,7 @@ def _first_form(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _repair(request: HttpRequest, project: Project) -> Repair | None:
-    """Of the import that ``again`` names; 404 where it is no failed or canceled one of this project."""
+    """The repair of the import that ``again`` names; 404 where it is no failed or canceled one of this project."""
     text = request.GET.get("again", "")
     if not text:
         return None
@@ -139,26 +157,27 @@ def _repair(request: HttpRequest, project: Project) -> Repair | None:
 
 
 def _ended(project: Project, task_id: UUID) -> ImportTask:
-    rows = ImportTask.objects.filter(project=project, status__in=RETRYABLE).select_related("project")
+    rows = ImportTask.objects.retryable().filter(project=project).select_related("project")
     return get_object_or_404(rows, pk=task_id)
 
 
 def _start_one(request: HttpRequest, project: Project, form: ImportForm) -> ImportTask:
-    wanted, user = form.to_request(), user_of(request)
+    wanted, user = form.to_request(), current_user(request)
     again = form.cleaned_data["again"]
-    if again is None:
-        return services.submit(project=project, user=user, request=wanted, audit_request=request)
+    develops = current_rights(project).develop
+    if again is None or not develops:
+        return services.submit(project=project, user=user, request=wanted, only_ask=not develops)
     old = _ended(project, again)
-    return services.retry_edited(task=old, user=user, request=wanted, audit_request=request)
+    return services.retry_edited(task=old, user=user, request=wanted)
 
 
 def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        prepared = prepare(project=project, user=user_of(request), request=ImportRequest(image_url=text))
+        prepared = prepare(project=project, user=current_user(request), request=ImportRequest(image_url=text))
     except FieldErrors as exc:
-        return {"reading_error": next(iter(exc.errors.values()))[0]}
+        return {"reading_error": exc.first}
     source, task = prepared.source, prepared.task
     return {
         "chosen": credentials.only_one_for(project=project, host=source.host),
@@ -172,6 +191,7 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
             target_image=task.target_image,
             prefix=task.target_image.removesuffix(f"/{task.target_name}:{task.target_tag}"),
             notes=prepared.notes,
+            platforms="" if task.platforms_by_default else ",".join(task.platforms),
         ),
     }
 
@@ -179,22 +199,28 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
 def _form(request: HttpRequest, project: Project, form: ImportForm, status: int, **more: Any) -> HttpResponse:
     if form.is_bound and not more.get("reading") and not form["image_url"].errors:
         more |= _reading(project, request, str(form["image_url"].value() or ""))
-    context = {"project": project, "form": form, "in_dialog": bool(htmx_of(request)), **more}
-    template = "imageimport/_form.html" if htmx_of(request) else "imageimport/import_new.html"
+    context = {"project": project, "form": form, "in_dialog": bool(htmx_details(request)), **more}
+    context["can"] = current_rights(project)
+    template = "imageimport/_form.html" if htmx_details(request) else "imageimport/import_new.html"
     return render(request, template, context, status=status)
 
 
 def _started(request: HttpRequest, project: Project, task: ImportTask) -> HttpResponse:
     """Its progress, at once: on the project page for the dialog, else on the import's own."""
-    htmx = htmx_of(request)
+    htmx = htmx_details(request)
     if not htmx:
         return redirect("import-detail", project.name, task.pk)
     here = htmx.current_url_abs_path
     if here and urlsplit(here).path != reverse("project", args=[project.name]):
         # The dialog stood on the page of the import that this one takes the place of.
-        return go(request, reverse("import-detail", args=[project.name, task.pk]))
-    said = _("The import of %(image)s has begun.") % {"image": f"{task.target_name}:{task.target_tag}"}
-    response = render_live(request, project, cards_of(project), announce=said)
+        return redirect_htmx(request, reverse("import-detail", args=[project.name, task.pk]))
+    image = {"image": f"{task.target_name}:{task.target_tag}"}
+    sentence = _("The import of %(image)s has started.") % image
+    if task.is_requested:
+        sentence = (
+            _("The import of %(image)s needs approval. It starts once a maintainer approves it.") % image
+        )
+    response = render_live(request, project, cards_of(project), announce=sentence)
     response = reswap(retarget(response, "#imports-live"), "outerHTML")
     return trigger_client_event(response, "import-started", {}, after="settle")
 
@@ -202,15 +228,17 @@ def _started(request: HttpRequest, project: Project, task: ImportTask) -> HttpRe
 def _start_many(request: HttpRequest, project: Project, form: ImportForm) -> HttpResponse:
     batch = batches.submit_text(
         project=project,
-        user=user_of(request),
+        user=current_user(request),
         text=form.cleaned_data["images"],
         name=form.cleaned_data["batch_name"],
         request=form.to_request(),
-        audit_request=request,
     )
-    count = batch.tasks.count()
-    messages.success(
-        request,
-        ngettext("%(count)d import has begun.", "%(count)d imports have begun.", count) % {"count": count},
-    )
-    return go(request, reverse("batch", args=[project.name, batch.pk]))
+    asked = batch.tasks.filter(status=Status.REQUESTED).count()
+    count = batch.tasks.count() - asked
+    if asked:
+        sentence = ngettext("%(count)d import needs approval.", "%(count)d imports need approval.", asked)
+        messages.info(request, sentence % {"count": asked})
+    if count:
+        sentence = ngettext("%(count)d import has started.", "%(count)d imports have started.", count)
+        messages.success(request, sentence % {"count": count})
+    return redirect_htmx(request, reverse("batch", args=[project.name, batch.pk]))

@@ -1,7 +1,7 @@
 """Which deliveries go out now, and what becomes of each try.
 
 A delivery is tried :data:`TRIES` times over some 16 hours. A webhook that just failed rests with all its deliveries,
-and then is tried with one of them; a webhook that fails for ever stays enabled, its log says so. Who is served next is
+and then is tried with one of them; a webhook that fails forever stays enabled, its log says so. Who is served next is
 the account with the fewest on their way, then the one served longest ago, then its project served longest ago: so
 however many events, webhooks or projects one account has, and however silent their receivers are, another's find a
 place.
@@ -23,37 +23,46 @@ import structlog
 from django.core.cache import cache
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
+from accounts.exceptions import internal_error
+from accounts.sign_in import throttling
 from imageimport import turns
 from imageimport.messages import english, of_error, parts
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.webhooks.sender import Parcel, Receipt, send
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from oci.redaction import remember, scope
+from projects.locking import Leases
 
 log = structlog.get_logger(__name__)
 
 #: Pauses after the first, second, … failed try of a delivery, seconds.
 PAUSES: Final = (15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800)
 TRIES: Final = len(PAUSES) + 1
-#: A webhook whose tries fail one after the other rests for so long, seconds; the last goes on.
+#: A webhook whose tries fail one after the other rests for this long, seconds; the last goes on.
 RESTS: Final = (15, 30, 60, 120, 300)
-#: What a webhook that fails has not taken for so long is given up.
+#: What a webhook that fails has not taken for this long is given up.
 KEPT: Final = dt.timedelta(hours=24)
-#: A delivery under way is nobody else's for so long, seconds; longer than one takes at most.
-CLAIM: Final = 60
+#: A delivery under way is no one else's for a minute, longer than one takes at most.
+CLAIMS: Final = Leases("next_attempt_at", 60)
 #: Deliveries on their way at once, and those of one account among them.
 PARALLEL: Final = 8
-MOST_OF_ACCOUNT: Final = PARALLEL // 2
+MAX_OF_ACCOUNT: Final = PARALLEL // 2
+#: Addresses that one account's mails go to within five minutes; a mail to five counts five times.
+MAX_MAILED: Final = 100
 #: How long one round takes up new ones, seconds.
 ROUND_SECONDS: Final = 10.0
 _LOCK: Final = "webhooks:delivering"
-_GIVEN_UP: Final = gettext_noop("The receiver took nothing for a day, so this was given up.")
+_TOO_MUCH_MAIL: Final = gettext_noop(
+    "The webhooks of one account may write to %(limit)d addresses in five minutes. The mail is sent later."
+)
+_GIVEN_UP: Final = gettext_noop("The receiver accepted nothing for a day, so the portal stopped trying.")
 
 
 def deliver_due() -> int:
     """Send what is due, several at once, for :data:`ROUND_SECONDS` at most. Returns how many tries were made."""
-    if not cache.add(_LOCK, 1, timeout=CLAIM):
+    if not cache.add(_LOCK, 1, timeout=CLAIMS.seconds):
         return 0
     try:
         return _round()
@@ -66,12 +75,14 @@ def _round() -> int:
     under_way: dict[Future[Receipt], WebhookDelivery] = {}
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="webhook") as pool:
         while True:
-            if time.monotonic() < deadline:
-                # A place that is free is taken at once: nobody waits for the slowest of a bunch.
-                for delivery in _claim(PARALLEL - len(under_way), under_way.values()):
+            # A place that is free is taken at once: no one waits for the slowest of a bunch.
+            due = time.monotonic() < deadline
+            claimed = _claim(PARALLEL - len(under_way), under_way.values()) if due else []
+            for delivery in claimed:
+                if not _held(delivery):
                     under_way[pool.submit(_attempt, delivery)] = delivery
                     made += 1
-            if not under_way:
+            if not under_way and not claimed:
                 return made
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 with scope():
@@ -117,7 +128,7 @@ def _claim(most: int, under_way: Collection[WebhookDelivery] = ()) -> list[Webho
         hooks = [
             hook
             for hook in hooks
-            if held[hook.account] < MOST_OF_ACCOUNT and not (hook.is_failing and hook.pk in busy)
+            if held[hook.account] < MAX_OF_ACCOUNT and not (hook.is_failing and hook.pk in busy)
         ]
         if not hooks:
             break
@@ -158,10 +169,10 @@ def _take(hook: _Hook, now: dt.datetime) -> WebhookDelivery | None:
     delivery = due.order_by("next_attempt_at").first()
     if delivery is None:
         return None
-    mine = WebhookDelivery.objects.filter(
+    as_seen = WebhookDelivery.objects.filter(
         pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
-    ).update(attempts=delivery.attempts + 1, next_attempt_at=now + dt.timedelta(seconds=CLAIM))
-    if not mine:
+    )
+    if not CLAIMS.take(as_seen, now, attempts=delivery.attempts + 1):
         return None
     delivery.attempts += 1
     return delivery
@@ -178,28 +189,73 @@ def _project(webhook: Webhook) -> str:
 # --- a try ----------------------------------------------------------------------------------------------------
 
 
+def _held(delivery: WebhookDelivery) -> bool:
+    """Whether it waits, which is no try of it and no failure of its webhook: its account's mails went to so many
+    addresses. All who sign in can name addresses, and the mail server isn't there for bulk mail.
+    """
+    hook = delivery.webhook
+    if hook.kind != Webhook.Kind.EMAIL:
+        return False
+    seconds = throttling.counted("mailed", _account(hook), most=MAX_MAILED, times=len(hook.addresses))
+    if seconds:
+        said = parts(_TOO_MUCH_MAIL, {"limit": MAX_MAILED})
+        as_claimed = WebhookDelivery.objects.filter(
+            pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
+        )
+        as_claimed.update(
+            attempts=F("attempts") - 1,
+            next_attempt_at=timezone.now() + dt.timedelta(seconds=seconds),
+            error=english(said),
+            error_parts=said,
+        )
+    return seconds > 0
+
+
 def _attempt(delivery: WebhookDelivery) -> Receipt:
     try:
         secret = delivery.webhook.secret.reveal()
     except OciError as exc:
         return Receipt(None, exc, 0)
     with scope(), remember(secret):
-        receipt = send(Parcel(delivery.webhook.url, delivery.pk, delivery.event, delivery.payload, secret))
-        if receipt.error is not None:
-            # Here, where what is secret in it is known, and no other delivery's secret counts.
-            receipt.error.params = of_error(receipt.error)["params"]
+        hook = delivery.webhook
+        parcel = Parcel(
+            hook.url,
+            delivery.pk,
+            delivery.event,
+            delivery.payload,
+            secret,
+            format=hook.format,
+            language=hook.language,
+            addresses=tuple(hook.addresses) if hook.kind == Webhook.Kind.EMAIL else (),
+        )
+        receipt = _sent(parcel)
+        for said in (receipt.error, receipt.note):
+            if said is not None:
+                # Here, where what is secret in it is known, and no other delivery's secret counts.
+                said.params = of_error(said)["params"]
         return receipt
+
+
+def _sent(parcel: Parcel) -> Receipt:
+    """What no one foresaw is this delivery's failure; the others of the round go on."""
+    try:
+        return send(parcel)
+    except Exception:
+        error = internal_error()
+        log.exception("webhook.internal_error", incident=error.params["incident"])
+        return Receipt(None, error, 0)
 
 
 def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:
     now = timezone.now()
     values: dict[str, Any] = {"response_status": receipt.status, "duration_ms": receipt.duration_ms}
     if receipt.error is None:
+        note = of_error(receipt.note) if receipt.note else {}
         values |= {
             "state": WebhookDelivery.State.DELIVERED,
             "delivered_at": now,
-            "error": "",
-            "error_parts": {},
+            "error": english(note),
+            "error_parts": note,
         }
         Webhook.objects.filter(pk=delivery.webhook_id, failures__gt=0).update(failures=0, resume_at=None)
     else:
@@ -214,7 +270,7 @@ def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:
             "webhook.not_delivered", delivery=str(delivery.pk), attempt=delivery.attempts, error=english(said)
         )
         _rest(delivery.webhook_id, now)
-    # Claimed by this try alone: one that came later and counted on has the word.
+    # Only if no later try has claimed it.
     WebhookDelivery.objects.filter(
         pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
     ).update(**values)

@@ -1,4 +1,6 @@
-"""One POST to one webhook: signed, through the door, no redirect followed, no body of the answer read."""
+"""One POST to one webhook: signed, through the door, no redirect followed. Of the answer only what a chat service says
+is read, and little of it. Or one mail instead.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,26 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
+from imageimport.models import Webhook
+from imageimport.webhooks import mail
+from imageimport.webhooks.formats import posted, refused
+from imageimport.webhooks.payloads import public
 from oci.cancel import CancelToken
 from oci.egress.door import Door, EgressPolicy, split_url
 from oci.egress.hosts import LOOPBACK_NAMES, bracketed, literal_address
-from oci.errors import Canceled, OciError, gettext_noop
-from oci.http.connection import Broken, Malformed
-from oci.http.transport import Transport
+from oci.errors import Canceled, OciError
+from oci.http.connection import ConnectionBroken, ProtocolError, Response
+from oci.http.transport import HttpTransport
 from oci.registry.endpoint import USER_AGENT
 from oci.urls import Url
 
@@ -28,6 +35,8 @@ from oci.urls import Url
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 WHOLE_SECONDS: Final = 15.0
+#: Of a chat service's answer, bytes.
+ANSWER_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +48,27 @@ class Parcel:
     event: str
     payload: Mapping[str, Any]
     secret: str = field(default="", repr=False)
+    format: str = "json"
+    language: str = "en"
+    #: By mail, to these; the rest of where and how does not count then.
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came of it: a status, or the reason why there is none."""
+    """What came of it: a status, or the reason why there is none.
+
+    ``note``: it is delivered, but not to everyone.
+    """
 
     status: int | None
     error: OciError | None
     duration_ms: int
+    note: OciError | None = None
 
     @property
     def delivered(self) -> bool:
+        """Whether the receiver took it."""
         return self.error is None
 
 
@@ -66,7 +84,9 @@ def check_url(url: str) -> Url:
 
 def body_of(payload: Mapping[str, Any]) -> bytes:
     """The bytes that are sent and signed; the same for the same payload."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(
+        public(dict(payload)), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -79,24 +99,45 @@ def send(parcel: Parcel) -> Receipt:
     began = time.monotonic()
     status: int | None = None
     error: OciError | None = None
+    note: OciError | None = None
     try:
-        status = _post(parcel)
-        if not 200 <= status < 300:
-            error = _not_taken(status)
+        if parcel.addresses:
+            note = _mail(parcel)
+        else:
+            status = _post(parcel)
+            error = None if 200 <= status < 300 else _not_taken(status)
     except OciError as exc:
         error = exc
     except Canceled:
-        error = _failed(
-            gettext_noop("There was no answer within %(seconds)d seconds."), seconds=int(WHOLE_SECONDS)
-        )
-    except (Broken, Malformed) as exc:
-        error = _failed(gettext_noop("The connection broke: %(cause)s."), cause=str(exc)[:200])
-    return Receipt(status, error, int((time.monotonic() - began) * 1000))
+        error = _failed(gettext_noop("No response within %(seconds)d seconds."), seconds=int(WHOLE_SECONDS))
+    except (ConnectionBroken, ProtocolError) as exc:
+        error = _failed(gettext_noop("The connection was lost: %(cause)s."), cause=str(exc)[:200])
+    return Receipt(status, error, int((time.monotonic() - began) * 1000), note)
+
+
+def _mail(parcel: Parcel) -> OciError | None:
+    """Send it; what there is to say where not everyone gets it."""
+    refused = mail.send(
+        parcel.addresses,
+        delivery=parcel.delivery,
+        event=parcel.event,
+        payload=parcel.payload,
+        language=parcel.language,
+    )
+    return (
+        _failed(gettext_noop("Sent, but the mail server refused %(refused)s."), refused=refused)
+        if refused
+        else None
+    )
 
 
 def _post(parcel: Parcel) -> int:
-    target = split_url(parcel.url)
-    body = body_of(parcel.payload)
+    target, body = split_url(parcel.url), body_of(parcel.payload)
+    chat = parcel.format != Webhook.Format.JSON
+    if chat:
+        made = posted(parcel.format, parcel.payload, secret=parcel.secret, language=parcel.language)
+        body = made.body
+        target = target.with_query(made.query) if made.query else target
     headers = [
         ("User-Agent", USER_AGENT),
         ("Accept", "*/*"),
@@ -106,27 +147,31 @@ def _post(parcel: Parcel) -> int:
         ("X-Portal-Event", parcel.event),
         ("X-Portal-Delivery", str(parcel.delivery)),
     ]
-    if parcel.secret:
+    if parcel.secret and not chat:
         headers.append(("X-Portal-Signature-256", signature(parcel.secret, body)))
     cancel = CancelToken()
-    transport = Transport(
+    transport = HttpTransport(
         door=Door(_policy(target)),
         cancel=cancel,
         stall_seconds=ANSWER_SECONDS,
         connect_seconds=CONNECT_SECONDS,
         headers_seconds=ANSWER_SECONDS,
     )
-    alarm = threading.Timer(WHOLE_SECONDS, cancel.cancel, args=["timeout"])
-    alarm.daemon = True
-    alarm.start()
-    try:
+    with closing(transport), cancel.after(WHOLE_SECONDS):
         response = transport.exchange("POST", target, headers, body)
-        status = response.status
+        refusal = refused(parcel.format, _answer(response)) if chat and response.status == 200 else ""
         response.close()
-        return status
-    finally:
-        alarm.cancel()
-        transport.close()
+    if refusal:
+        raise _failed(gettext_noop("The receiver refused the message: %(said)s."), said=refusal)
+    return response.status
+
+
+def _answer(response: Response) -> bytes:
+    """What a chat service says, as far as it is short."""
+    try:
+        return response.read(ANSWER_BYTES)
+    except OverflowError:
+        return b""
 
 
 def _policy(target: Url) -> EgressPolicy:
@@ -139,6 +184,8 @@ def _policy(target: Url) -> EgressPolicy:
         insecure_sources=named + here,
         own_endpoints=tuple(settings.OWN_ENDPOINTS),
         ca_file=settings.IMPORT_CA_FILE or None,
+        # Its own setting: a rule for sources is none for webhooks.
+        proxies=tuple(settings.WEBHOOK_PROXY),
     )
 
 
@@ -151,9 +198,13 @@ def _is_in_listed_network(host: str, listed: tuple[str, ...]) -> bool:
 def _not_taken(status: int) -> OciError:
     if 300 <= status < 400:
         return _failed(
-            gettext_noop("The answer %(status)d is a redirect; webhooks follow none."), status=status
+            gettext_noop(
+                "The receiver answered with a redirect (%(status)d), which webhooks don't follow. Enter "
+                "the final URL."
+            ),
+            status=status,
         )
-    return _failed(gettext_noop("The receiver answered %(status)d."), status=status)
+    return _failed(gettext_noop("The receiver answered with status %(status)d."), status=status)
 
 
 def _failed(template: str, **params: str | int) -> OciError:

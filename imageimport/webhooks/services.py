@@ -2,129 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
-from imageimport.choices import WebhookEvent
-from imageimport.exceptions import FieldErrors, Refused
-from imageimport.messages import english, of_error, parts, shown
+from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.sign_in import throttling
+from imageimport.choices import EVENTS_UNASKED, WebhookEvent
+from imageimport.messages import english, parts
 from imageimport.models import Webhook, WebhookDelivery
+from imageimport.webhooks import digest, payloads
 from imageimport.webhooks.deliveries import PAUSES, TRIES, deliver_due
+from imageimport.webhooks.mail import checked_addresses
 from imageimport.webhooks.sender import check_url
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from projects import audit
 from projects.locking import locked
 from projects.models import Project
 
 __all__ = [
-    "MOST",
+    "MAX_BY_HAND",
+    "MAX_WEBHOOKS",
     "PAUSES",
     "TRIES",
     "create",
     "delete",
     "deliver_due",
-    "deliveries_of",
     "redeliver",
+    "send_test",
     "update",
 ]
 
+#: The event of a message that is sent to see whether messages arrive.
+TEST_EVENT: Final = "test"
 #: Webhooks of one project.
-MOST: Final = 20
+MAX_WEBHOOKS: Final = 20
+#: Deliveries that one person asks for by hand (a test, an event once more), in all projects, within five minutes.
+MAX_BY_HAND: Final = 30
 
 
 # --- what people do -------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWebhook:
+    """The fields of a webhook as the contract names them. ``secret`` is plain here."""
+
+    url: str = ""
+    kind: str = Webhook.Kind.WEBHOOK
+    addresses: Sequence[str] = ()
+    secret: str = field(default="", repr=False)
+    events: Iterable[str] = EVENTS_UNASKED
+    enabled: bool = True
+    failures_only: bool = False
+    format: str = Webhook.Format.JSON
+    #: One of ``LANGUAGES``; empty: that of the person who makes it.
+    language: str = ""
+
+
 @transaction.atomic
-def create(
-    *,
-    project: Project,
-    user: User | None,
-    url: str,
-    secret: str = "",
-    events: Iterable[str] = tuple(WebhookEvent.values),
-    enabled: bool = True,
-    failures_only: bool = False,
-    audit_request: HttpRequest | None = None,
-) -> Webhook:
+def create(*, project: Project, user: User | None, wanted: NewWebhook) -> Webhook:
     """A new webhook.
 
-    :raises FieldErrors: on ``url`` or ``events``.
-    :raises Refused: ``too_many_webhooks``: the project has :data:`MOST`.
+    :raises FieldErrors: on ``url``, ``addresses``, ``kind`` or ``events``.
+    :raises ApplicationError: ``too_many_webhooks``: the project has :data:`MAX_WEBHOOKS`.
     """
     _check_room(project)
     hook = Webhook(
         project=project,
-        url=_checked_url(url),
-        secret=secret,
-        events=_checked_events(events),
-        enabled=enabled,
-        failures_only=failures_only,
+        kind=wanted.kind,
+        secret=wanted.secret,
+        **_checked_place(wanted.kind, wanted.url, wanted.addresses),
+        events=_checked_events(wanted.events),
+        enabled=wanted.enabled,
+        failures_only=wanted.failures_only,
+        format=wanted.format,
+        language=wanted.language or get_language() or settings.LANGUAGE_CODE,
         created_by=user,
     )
+    _set_digest(hook)
     hook.save(force_insert=True)
-    _journal("webhook.created", hook, user, audit_request)
+    audit.record("webhook.created", hook, user)
     return hook
 
 
 @transaction.atomic
-def update(
-    *,
-    webhook: Webhook,
-    user: User | None,
-    changes: Mapping[str, Any],
-    audit_request: HttpRequest | None = None,
-) -> Webhook:
+def update(*, webhook: Webhook, user: User | None, changes: Mapping[str, Any]) -> Webhook:
     """Change a webhook; ``secret`` stays unless given.
 
-    :raises FieldErrors: on ``url`` or ``events``.
+    :raises FieldErrors: on ``url``, ``addresses``, ``kind`` or ``events``.
     """
     locked(webhook, "project")
     values = dict(changes)
-    if "url" in values:
-        values["url"] = _checked_url(values["url"])
+    place = {name: values.get(name, getattr(webhook, name)) for name in ("kind", "url", "addresses")}
+    # What is switched off where it is sends nothing: that needs no mail server, and no address that is still allowed.
+    stays = all(place[name] == getattr(webhook, name) for name in place)
+    if values.keys() & place.keys() and not (stays and values.get("enabled", webhook.enabled) is False):
+        values |= _checked_place(**place)
     if "events" in values:
         values["events"] = _checked_events(values["events"])
     for name, value in values.items():
         setattr(webhook, name, value)
-    # Whoever mends a webhook need not wait for the end of its rest.
+    # Anyone who repairs a webhook need not wait for the end of its rest.
     webhook.failures, webhook.resume_at = 0, None
-    webhook.save(update_fields=[*values, "failures", "resume_at", "updated_at"])
+    if values.keys() & {"events", "enabled"}:
+        _set_digest(webhook)
+    webhook.save(update_fields=[*values, "digest_at", "failures", "resume_at", "updated_at"])
     if not webhook.enabled:
         _drop_pending(webhook)
-    _journal("webhook.changed", webhook, user, audit_request, changed=sorted(values))
+    audit.record("webhook.changed", webhook, user, changed=sorted(values))
     return webhook
 
 
 @transaction.atomic
-def delete(*, webhook: Webhook, user: User | None, audit_request: HttpRequest | None = None) -> None:
+def delete(*, webhook: Webhook, user: User | None) -> None:
     """Remove a webhook and its log."""
-    _journal("webhook.deleted", webhook, user, audit_request)
+    audit.record("webhook.deleted", webhook, user)
     webhook.delete()
 
 
 @transaction.atomic
-def redeliver(
-    *, delivery: WebhookDelivery, user: User | None, audit_request: HttpRequest | None = None
-) -> WebhookDelivery:
-    """Send an event once more, as a delivery of its own with the same payload."""
+def redeliver(*, delivery: WebhookDelivery, user: User | None) -> WebhookDelivery:
+    """Send an event once more, as a delivery of its own with the same payload.
+
+    :raises ApplicationError: ``throttled``: this person asked for too many.
+    """
+    _check_pace(user)
     again = WebhookDelivery.objects.create(
         webhook=delivery.webhook, event=delivery.event, payload=delivery.payload
     )
     Webhook.objects.filter(pk=delivery.webhook_id).update(resume_at=None)
-    _journal("webhook.redelivered", delivery.webhook, user, audit_request, delivery=str(delivery.pk))
+    audit.record("webhook.redelivered", delivery.webhook, user, delivery=str(delivery.pk))
     return again
 
 
-def deliveries_of(webhook: Webhook) -> QuerySet[WebhookDelivery]:
-    """The log of a webhook, newest first."""
-    return WebhookDelivery.objects.filter(webhook=webhook)
+@transaction.atomic
+def send_test(*, webhook: Webhook, user: User | None) -> WebhookDelivery:
+    """Owe it a message that only says that messages arrive, also while it is switched off or rests.
+
+    :raises ApplicationError: ``throttled``: this person asked for too many.
+    """
+    _check_pace(user)
+    made = WebhookDelivery.objects.create(
+        webhook=webhook, event=TEST_EVENT, payload=payloads.of_test(TEST_EVENT, webhook.project)
+    )
+    Webhook.objects.filter(pk=webhook.pk).update(resume_at=None)
+    audit.record("webhook.tested", webhook, user, delivery=str(made.pk))
+    return made
 
 
 # --- checks ---------------------------------------------------------------------------------------------------
@@ -133,15 +164,42 @@ def deliveries_of(webhook: Webhook) -> QuerySet[WebhookDelivery]:
 def _check_room(project: Project) -> None:
     # Under the project's lock, so that two at once can't both be the last.
     Project.objects.select_for_update().only("pk").get(pk=project.pk)
-    if Webhook.objects.filter(project=project).count() >= MOST:
-        raise Refused("too_many_webhooks", _("A project has at most %(limit)d webhooks.") % {"limit": MOST})
+    if Webhook.objects.filter(project=project).count() >= MAX_WEBHOOKS:
+        raise ApplicationError(
+            "too_many_webhooks",
+            gettext_noop("A project can have at most %(limit)d webhooks."),
+            limit=MAX_WEBHOOKS,
+        )
+
+
+def _check_pace(user: User | None) -> None:
+    """Anyone who signs in may make a project: the portal sends no stream of messages to others at their command."""
+    wait = throttling.counted("webhook-by-hand", str(user.pk), most=MAX_BY_HAND) if user else 0
+    if wait:
+        raise ApplicationError(
+            "throttled",
+            gettext_noop("You sent too many messages. Try again in a few minutes."),
+            retry_after=wait,
+        )
+
+
+def _set_digest(webhook: Webhook) -> None:
+    wants = webhook.enabled and WebhookEvent.WEEKLY_DIGEST.value in webhook.events
+    webhook.digest_at = (webhook.digest_at or digest.next_at(timezone.now())) if wants else None
 
 
 def _drop_pending(webhook: Webhook) -> None:
-    said = parts(gettext_noop("The webhook was switched off before this could be delivered."))
+    error_parts = parts(gettext_noop("The webhook was disabled before this event could be delivered."))
     WebhookDelivery.objects.filter(webhook=webhook, state=WebhookDelivery.State.PENDING).update(
-        state=WebhookDelivery.State.FAILED, error=english(said), error_parts=said
+        state=WebhookDelivery.State.FAILED, error=english(error_parts), error_parts=error_parts
     )
+
+
+def _checked_place(kind: str, url: str, addresses: Sequence[str]) -> dict[str, Any]:
+    """Where it tells; what is of the other kind is emptied."""
+    if kind == Webhook.Kind.EMAIL:
+        return {"url": "", "addresses": checked_addresses(addresses)}
+    return {"url": _checked_url(url), "addresses": []}
 
 
 def _checked_url(url: str) -> str:
@@ -149,7 +207,7 @@ def _checked_url(url: str) -> str:
     try:
         check_url(text)
     except OciError as exc:
-        raise FieldErrors({"url": [shown("", of_error(exc))]}) from exc
+        raise FieldErrors({"url": [sentence_of(exc)]}) from exc
     return text
 
 
@@ -160,13 +218,3 @@ def _checked_events(events: Iterable[str]) -> list[str]:
         known = ", ".join(WebhookEvent.values)
         raise FieldErrors({"events": [_("Choose at least one of %(events)s.") % {"events": known}]})
     return [event for event in WebhookEvent.values if event in asked]
-
-
-def _journal(
-    action: str, hook: Webhook, user: User | None, request: HttpRequest | None, **detail: Any
-) -> None:
-    # The query may hold a receiver's token; the journal is read by more people and for longer.
-    where = hook.url.partition("?")[0]
-    audit.record(
-        action=action, actor=user, project=hook.project, subject=where, detail=detail, request=request
-    )

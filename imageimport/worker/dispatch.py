@@ -8,8 +8,10 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+from uuid import UUID
 
 import structlog
 from celery import current_app
@@ -19,13 +21,17 @@ from django.db import transaction
 log = structlog.get_logger(__name__)
 
 #: After a failed send hints are dropped for this long; the sweep makes them good. Seconds.
-PAUSE: Final = 3.0
+PAUSE_SECONDS: Final = 3.0
 #: Redis answers within this or counts as away. Seconds.
-TIMEOUT: Final = 1.0
+TIMEOUT_SECONDS: Final = 1.0
 #: More hints than this at once would say nothing new.
-MOST: Final = 64
+MAX_OWED: Final = 64
 
-_SOCKETS: Final = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT, "retry_on_timeout": False}
+_SOCKETS: Final = {
+    "socket_connect_timeout": TIMEOUT_SECONDS,
+    "socket_timeout": TIMEOUT_SECONDS,
+    "retry_on_timeout": False,
+}
 
 
 class WorkerNotifier:
@@ -41,9 +47,9 @@ class WorkerNotifier:
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    def owe(self, count: int) -> None:
+    def request(self, count: int) -> None:
         with self._wake:
-            self._owed = min(self._owed + count, MOST)
+            self._owed = min(self._owed + count, MAX_OWED)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
                 self._thread.start()
@@ -65,7 +71,7 @@ class WorkerNotifier:
             with self._wake:
                 self._owed = max(0, self._owed - count)
             if not sent:
-                time.sleep(PAUSE)
+                time.sleep(PAUSE_SECONDS)
 
 
 def send(count: int) -> bool:
@@ -78,35 +84,42 @@ def _send_look(_count: int) -> bool:
     return _send("imageimport.tasks.look_at_tags", 1)
 
 
-def _send(task: str, count: int) -> bool:
+def _send(task: str, count: int, arguments: Sequence[str] = ()) -> bool:
     """By the task's name: its module stands above this one."""
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
     try:
         with (
             current_app.connection_for_write(
-                connect_timeout=TIMEOUT, transport_options=options
+                connect_timeout=TIMEOUT_SECONDS, transport_options=options
             ) as connection,
             current_app.amqp.Producer(connection, auto_declare=False) as producer,
         ):
             for _ in range(count):
-                current_app.send_task(task, producer=producer, retry=False, expires=3600)
+                current_app.send_task(task, arguments, producer=producer, retry=False, expires=3600)
     except Exception as exc:  # noqa: BLE001 - kombu wraps some of Redis' errors and lets others through
         log.warning("hint.not_sent", error=type(exc).__name__)
         return False
     return True
 
 
-_hinter = WorkerNotifier(send)
+_notifier = WorkerNotifier(send)
 _looks = WorkerNotifier(_send_look)
-atexit.register(_hinter.flush, TIMEOUT)
-atexit.register(_looks.flush, TIMEOUT)
+_wishes = ThreadPoolExecutor(1, "wishes")
+atexit.register(_notifier.flush, TIMEOUT_SECONDS)
+atexit.register(_looks.flush, TIMEOUT_SECONDS)
 
 
 def after_commit(count: int = 1) -> None:
     """Hint to ``count`` workers once the surrounding transaction has been committed."""
-    transaction.on_commit(lambda: _hinter.owe(count))
+    transaction.on_commit(lambda: _notifier.request(count))
 
 
 def look() -> None:
     """Hint that a tag waits to be looked at (:data:`projects.registry.tag_notices.when_noted`)."""
-    _looks.owe(1)
+    _looks.request(1)
+
+
+def read_files(image: UUID, platform: str) -> None:
+    """Hint that someone wants to see an image's files (:data:`projects.contents.indexing.when_wanted`), which is asked
+    for again as long as they look."""
+    _wishes.submit(_send, "imageimport.tasks.read_files", 1, (str(image), platform))

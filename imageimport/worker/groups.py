@@ -11,11 +11,12 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 
-from imageimport.choices import ACTIVE, Status, WebhookEvent
+from imageimport.choices import Status, WebhookEvent, count_by_status
 from imageimport.models import ImportBatch, ImportTask, Schedule, ScheduleRun
+from imageimport.models.task import ImportTaskQuerySet
 from imageimport.webhooks import outbox, payloads
 
 #: Batches and runs whose imports ended without telling (rows written by hand) are looked for after this long.
@@ -24,11 +25,11 @@ STRAGGLING: Final = dt.timedelta(minutes=1)
 
 @transaction.atomic(savepoint=False)
 def settle_batch(batch_id: UUID) -> bool:
-    """Complete a batch if nothing in it is active any more. True where this call did."""
+    """Complete a batch if nothing in it is active anymore. True where this call did."""
     batches = ImportBatch.objects.select_for_update(of=("self",))
     batch = batches.only("pk", "completed_at").filter(pk=batch_id).first()
-    tasks = ImportTask.objects.filter(batch_id=batch_id, replaced=False)
-    if batch is None or batch.completed_at is not None or tasks.filter(status__in=ACTIVE).exists():
+    tasks = ImportTask.objects.current_of(batch_id)
+    if batch is None or batch.completed_at is not None or tasks.active().exists():
         return False
     batch.completed_at = timezone.now()
     batch.save(update_fields=["completed_at"])
@@ -44,11 +45,8 @@ def settle_batch(batch_id: UUID) -> bool:
 
 def batch_counts(batch_id: UUID) -> dict[str, int]:
     """How many imports of a batch are in each state, a canceling one being among the running."""
-    rows = ImportTask.objects.filter(batch_id=batch_id, replaced=False).order_by().values_list("status")
-    counts = {"pending": 0, "running": 0, "success": 0, "failed": 0, "canceled": 0}
-    for status, count in rows.annotate(count=Count("pk")):
-        counts["running" if status == Status.CANCELING else status] += count
-    return counts
+    rows = ImportTask.objects.current_of(batch_id).order_by().values_list("status")
+    return count_by_status(rows.annotate(count=Count("pk")))
 
 
 @transaction.atomic(savepoint=False)
@@ -62,7 +60,7 @@ def settle_run(run_id: UUID) -> bool:
     if run is None or run.checked_at is None:
         return False
     tasks = ImportTask.objects.filter(schedule_run_id=run_id)
-    if tasks.filter(status__in=ACTIVE, replaced=False).exists():
+    if tasks.current().active().exists():
         return False
     was = (run.ended_at, run.failed)
     result = _result(run, tasks)
@@ -75,24 +73,50 @@ def settle_run(run_id: UUID) -> bool:
     if was[0] is None:
         Schedule.objects.filter(pk=run.schedule_id).update(last_run_at=run.ended_at, last_result=result)
     else:
-        # A later run may have ended meanwhile: then its numbers are the schedule's.
+        # A later run may have ended in the meantime: then its numbers are the schedule's.
         Schedule.objects.filter(pk=run.schedule_id, last_run_at=run.ended_at).update(last_result=result)
+    is_news = _is_news(run, was_failing=was[1] > 0 if was[0] is not None else None)
+    recovered = is_news and not _is_failing(run)
     outbox.enqueue(
         project_id=run.schedule.project_id,
         event=WebhookEvent.SCHEDULE_COMPLETED,
-        failed=result["failed"] > 0 or bool(run.error_code),
-        make=lambda: payloads.of_run(WebhookEvent.SCHEDULE_COMPLETED.value, run, result),
+        failed=is_news,
+        make=lambda: payloads.of_run(WebhookEvent.SCHEDULE_COMPLETED.value, run, result, recovered=recovered),
     )
     return True
 
 
-def _result(run: ScheduleRun, tasks: QuerySet[ImportTask]) -> dict[str, int]:
+def _is_news(run: ScheduleRun, *, was_failing: bool | None) -> bool:
+    """Whether those who want to hear of failures only hear of it: once when a schedule begins to fail, and once when it
+    works again.
+
+    :param was_failing: what this run had said before; None: nothing, so the run before it counts.
+    """
+    if was_failing is not None:
+        # An import of an old run was retried: what the schedule does now is told by its later runs.
+        later = ScheduleRun.objects.filter(schedule=run.schedule_id, started_at__gt=run.started_at)
+        if later.filter(ended_at__isnull=False).exists():
+            return False
+    else:
+        earlier = ScheduleRun.objects.filter(
+            schedule=run.schedule_id, started_at__lt=run.started_at, ended_at__isnull=False
+        )
+        before = earlier.order_by("-started_at", "-id").only("failed", "error_code").first()
+        was_failing = before is not None and _is_failing(before)
+    return was_failing != _is_failing(run)
+
+
+def _is_failing(run: ScheduleRun) -> bool:
+    return run.failed > 0 or bool(run.error_code)
+
+
+def _result(run: ScheduleRun, tasks: ImportTaskQuerySet) -> dict[str, int]:
     """The run's counts by what its imports are now; one that was retried counts as what became of the retry."""
     if run.tags_failed is None:
         # Ended by a release before: its number has the imports in it that failed then.
         then = tasks.filter(Q(replaced=True) | Q(retry_of=None)).exclude(status=Status.SUCCESS).count()
         run.tags_failed = run.failed if run.ended_at is None else max(0, run.failed - then)
-    ended = tasks.filter(replaced=False).aggregate(
+    ended = tasks.current().aggregate(
         imported=Count("pk", filter=Q(status=Status.SUCCESS)),
         failed=Count("pk", filter=~Q(status=Status.SUCCESS)),
     )
@@ -107,13 +131,11 @@ def _result(run: ScheduleRun, tasks: QuerySet[ImportTask]) -> dict[str, int]:
 def settle_stragglers() -> int:
     """Complete what has nothing active left and was not told so. Returns how many."""
     before = timezone.now() - STRAGGLING
-    active = ImportTask.objects.filter(status__in=ACTIVE)
+    active = ImportTask.objects.current().active()
     batches = ImportBatch.objects.filter(completed_at=None, created_at__lt=before)
-    batches = batches.exclude(pk__in=active.filter(batch__isnull=False, replaced=False).values("batch"))
+    batches = batches.exclude(pk__in=active.filter(batch__isnull=False).values("batch"))
     runs = ScheduleRun.objects.filter(ended_at=None, checked_at__lt=before)
-    runs = runs.exclude(
-        pk__in=active.filter(schedule_run__isnull=False, replaced=False).values("schedule_run")
-    )
+    runs = runs.exclude(pk__in=active.filter(schedule_run__isnull=False).values("schedule_run"))
     done = [settle_batch(pk) for pk in batches.values_list("pk", flat=True)]
     done += [settle_run(pk) for pk in runs.values_list("pk", flat=True)]
     return sum(done)

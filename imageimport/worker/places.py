@@ -16,15 +16,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from imageimport import turns
-from imageimport.choices import OCCUPYING, Priority, Status
+from imageimport.choices import Priority
 from imageimport.models import ImportTask, ProjectTurn
 from imageimport.turns import account_of
 
-#: Batches and schedules of an account wait behind interactive imports of others for so long, seconds.
+#: Batches and schedules of an account wait behind interactive imports of others for this long, seconds.
 PASSED_OVER_SECONDS: Final = 300.0
 
 
@@ -60,18 +60,13 @@ class _Waiting(NamedTuple):
 
 def places_taken() -> list[Place]:
     """All of them, those of lost workers too."""
-    rows = ImportTask.objects.filter(status__in=OCCUPYING).order_by()
+    rows = ImportTask.objects.occupying().order_by()
     columns = ("pk", "project_id", "requested_by_id", "lease_expires_at", "updated_at")
     return [Place(*row) for row in rows.values_list(*columns)]
 
 
-def eligible(now: dt.datetime) -> QuerySet[ImportTask]:
-    """What waits and may start at ``now``, the limits aside."""
-    return ImportTask.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Status.PENDING)
-
-
 def next_task(ready: QuerySet[ImportTask], places: Sequence[Place], now: dt.datetime) -> ImportTask | None:
-    """Of ``ready`` the import that takes the next place; None where each has to wait for one of its own kind."""
+    """The import of ``ready`` that takes the next place; None where each has to wait for one of its own kind."""
     ready = _within_limits(ready, places)
     waiting = _waiting(ready)
     if not waiting:
@@ -100,11 +95,11 @@ def is_wanted(task: ImportTask) -> bool:
     others = [place for place in places if place.task != task.pk]
     if len(others) == len(places):
         return False
-    waiting = eligible(timezone.now())
+    waiting = ImportTask.objects.eligible(timezone.now())
     mine = {"project": task.project_id} if task.requested_by_id is None else {}
     waiting = waiting.exclude(requested_by=task.requested_by_id, **mine)
     if len(places) < settings.IMPORT_MAX_RUNNING:
-        # The house has room: only those of the same project can be waiting for this place.
+        # The installation has room: only those of the same project can be waiting for this place.
         waiting = waiting.filter(project=task.project_id)
         if (
             sum(place.project == task.project_id for place in places)
@@ -127,7 +122,7 @@ def _within_limits(ready: QuerySet[ImportTask], places: Sequence[Place]) -> Quer
     projects = [project for project, count in of_projects.items() if count >= most]
     users = [user for user, count in of_users.items() if count >= most_of_account()]
     if users:
-        # The operator may fill the house.
+        # The operator may use all places.
         users = list(User.objects.filter(pk__in=users, is_superuser=False).values_list("pk", flat=True))
     return ready.exclude(project__in=projects).exclude(requested_by__in=users)
 

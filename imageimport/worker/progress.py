@@ -13,12 +13,16 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
-from imageimport.choices import STAGE_PROGRESS, LayerState, Stage
+from imageimport.choices import STAGE_PROGRESS, Stage
 from imageimport.messages import english, parts
 from imageimport.models import ImportLayer
-from imageimport.worker.leases import Lease, LeaseLost
-from oci.errors import gettext_noop
+from imageimport.registries.ways import Faults
+from imageimport.worker.leases import Lease
+from oci.copy.observer import LayerState
+from oci.registry.uploads import KeptUpload
+from projects.locking import LeaseLost
 
 STAGE_MESSAGES: Final[Mapping[Stage, str]] = {
     Stage.START: gettext_noop("Starting the import"),
@@ -47,7 +51,13 @@ class _Layer:
     media_type: str = ""
     bytes_done: int = 0
     state: str = LayerState.WAITING
-    stored: tuple[int, str] | None = None
+    connections: int = 0
+    stored: tuple[int, str, int] | None = None
+
+    @property
+    def now(self) -> tuple[int, str, int]:
+        """What its row is to say."""
+        return self.bytes_done, self.state, self.connections
 
 
 class Progress:
@@ -63,6 +73,14 @@ class Progress:
         self._percent = max(lease.task.progress, STAGE_PROGRESS[Stage.START])
         self._said: dict[str, Any] = parts(STAGE_MESSAGES[Stage.START])
         self._waits_until: float | None = None
+        #: By which proxy or mirror the content comes.
+        self.via = ""
+        self.faults = Faults()
+        #: What was found of the image's signatures, as the row keeps it.
+        self.signature: dict[str, Any] | None = lease.task.signature
+        #: Left half-way at the target by the end of the hours, by the blob's digest.
+        self.kept_uploads: Mapping[str, KeptUpload] = {}
+        self._pulling_since = self._pulled_at = time.monotonic()
         self._dirty = False
         #: The claim has written the row.
         self._written_at = time.monotonic()
@@ -81,6 +99,11 @@ class Progress:
         :raises LeaseLost:
         """
         with self._lock:
+            now = time.monotonic()
+            if stage == Stage.PULL:
+                self._pulling_since = now
+            elif self._stage == Stage.PULL:
+                self._pulled_at = now
             self._stage = stage
             self._percent = max(self._percent, STAGE_PROGRESS[stage])
             self._say(STAGE_MESSAGES[stage], {})
@@ -137,9 +160,18 @@ class Progress:
                 self._say(STAGE_MESSAGES[self._stage], {})
             self._touch()
 
-    def reused(self, count: int) -> None:
-        """``count`` bytes need not be moved; the layers' states say so already."""
-        self.alive()
+    def connections(self, digest: str, count: int) -> None:
+        """A blob comes over so many connections."""
+        with self._lock:
+            if digest in self._layers:
+                self._layers[digest].connections = count
+                self._dirty = True
+
+    def proved(self, signature: dict[str, Any]) -> None:
+        """What the image's signatures say."""
+        with self._lock:
+            self.signature = signature
+            self._touch()
 
     def retried(self) -> None:
         """Something is tried again: the engine lives, though no byte moves."""
@@ -169,6 +201,11 @@ class Progress:
         """Bytes moved so far, while bytes of the source are what the attempt waits for; else None."""
         return self._moved if self._stage in _READS_SOURCE else None
 
+    @property
+    def read_from_source(self) -> tuple[int, float]:
+        """Bytes that came from the source, and how long that took, seconds."""
+        return self._moved, self._pulled_at - self._pulling_since
+
     def totals(self) -> dict[str, int]:
         """Bytes: in all, at the target, and of these not read from the source."""
         layers = list(self._layers.values())
@@ -182,7 +219,10 @@ class Progress:
     # --- writing ---------------------------------------------------------------------------------
 
     def write_if_changed(self) -> None:
-        """:raises LeaseLost:"""
+        """Write what has changed since the last time.
+
+        :raises LeaseLost:
+        """
         if self._dirty:
             self.write()
 
@@ -203,7 +243,7 @@ class Progress:
             self._written_at = time.monotonic()
 
     def write_layers(self) -> None:
-        """Put the layers into their rows, in the transaction of whoever has just written the task's: see
+        """Put the layers into their rows, in the transaction of the code that has just written the task's: see
         :meth:`totals`.
         """
         with self._write_lock:
@@ -211,7 +251,7 @@ class Progress:
                 changed = self._changed()
             self._store(changed)
 
-    def _snapshot(self) -> tuple[dict[str, Any], list[tuple[_Layer, tuple[int, str]]]]:
+    def _snapshot(self) -> tuple[dict[str, Any], list[tuple[_Layer, tuple[int, str, int]]]]:
         totals = self.totals()
         total, done = totals["bytes_total"], totals["bytes_done"]
         if self._stage == Stage.PULL and total:
@@ -224,6 +264,8 @@ class Progress:
             "progress": min(99, self._percent),
             "message": english(self._said),
             "message_parts": self._said,
+            "via": self.via[:600],
+            "signature": self.signature,
             "rate": int(self._rate),
             "eta_seconds": int(left / self._rate) if self._rate >= 1 and self._stage == Stage.PULL else None,
             "updated_at": timezone.now(),
@@ -231,15 +273,11 @@ class Progress:
         self._dirty = False
         return columns, self._changed()
 
-    def _changed(self) -> list[tuple[_Layer, tuple[int, str]]]:
+    def _changed(self) -> list[tuple[_Layer, tuple[int, str, int]]]:
         """Layers whose rows say something else, and what they are to say."""
-        return [
-            (layer, (layer.bytes_done, layer.state))
-            for layer in self._layers.values()
-            if layer.stored != (layer.bytes_done, layer.state)
-        ]
+        return [(layer, layer.now) for layer in self._layers.values() if layer.stored != layer.now]
 
-    def _store(self, changed: list[tuple[_Layer, tuple[int, str]]]) -> None:
+    def _store(self, changed: list[tuple[_Layer, tuple[int, str, int]]]) -> None:
         if not changed:
             return
         ImportLayer.objects.bulk_create(
@@ -252,12 +290,13 @@ class Progress:
                     size=layer.size,
                     bytes_done=bytes_done,
                     state=state,
+                    connections=connections,
                 )
-                for layer, (bytes_done, state) in changed
+                for layer, (bytes_done, state, connections) in changed
             ],
             update_conflicts=True,
             unique_fields=["task", "digest"],
-            update_fields=["position", "size", "bytes_done", "state", "media_type"],
+            update_fields=["position", "size", "bytes_done", "state", "media_type", "connections"],
         )
 
     def _measure(self) -> None:

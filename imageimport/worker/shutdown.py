@@ -1,7 +1,7 @@
 """Whether this worker has been told to stop.
 
 The signal reaches Celery's parent process; imports run in its children. One byte of memory shared before the fork
-tells them, without a lock that a killed child could hold for ever.
+tells them, without a lock that a killed child could hold forever.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def stop() -> None:
 
 
 def reset() -> None:
-    """A worker begins."""
+    """Called in the parent when a worker begins: nothing is asked of its processes yet."""
     _flag[0] = 0
 
 
-def asked() -> bool:
-    """Whether this worker shall take nothing new and give back what it has."""
+def requested() -> bool:
+    """Whether this worker should take nothing new and give back what it has."""
     return _flag[0] == 1

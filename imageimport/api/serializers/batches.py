@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import Text
+from accounts.exceptions import filled
 from accounts.labels import check_label
 from imageimport.api.serializers.tasks import ImportBodySerializer, TaskSerializer
 from imageimport.batches.parsing import MAX_CHARS, Entry
 from imageimport.batches.selectors import totals_of, totals_of_all
-from imageimport.batches.services import MOST
+from imageimport.batches.services import MAX_IMAGES
 from imageimport.batches.validation import NOTHING
-from imageimport.messages import parts, shown
 from imageimport.models import ImportBatch
 from imageimport.submission.requests import ImportRequest
 
@@ -37,7 +37,7 @@ class BatchBodySerializer(ImportBodySerializer):
     target_name = None  # type: ignore[assignment]
     target_tag = None  # type: ignore[assignment]
     name = Text(max_length=200, required=False, allow_blank=True, default="", validators=[check_label])
-    images = serializers.ListField(child=EntryField(), min_length=1, max_length=MOST)
+    images = serializers.ListField(child=EntryField(), min_length=1, max_length=MAX_IMAGES)
 
     def to_common(self) -> ImportRequest:
         """What holds for entries that don't say otherwise."""
@@ -61,6 +61,7 @@ class BatchBodySerializer(ImportBodySerializer):
 
 
 class CountsSerializer(serializers.Serializer[Any]):
+    requested = serializers.IntegerField()
     pending = serializers.IntegerField()
     running = serializers.IntegerField()
     success = serializers.IntegerField()
@@ -155,10 +156,10 @@ class ListEntrySerializer(serializers.Serializer[Entry]):
     also = serializers.ListField(child=serializers.IntegerField())
 
     def get_notes(self, entry: Entry) -> list[str]:
-        return [shown("", parts(template, params)) for template, params in entry.notes]
+        return [filled(template, params) for template, params in entry.notes]
 
     def get_error(self, entry: Entry) -> str:
-        return shown("", parts(*entry.error)) if entry.error else ""
+        return filled(*entry.error) if entry.error else ""
 
 
 class ReadListSerializer(serializers.Serializer[Any]):

@@ -11,6 +11,8 @@ from rest_framework import serializers
 from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.messages import shown
 from imageimport.models import Credential, Schedule, ScheduleRun, TagDigest
+from imageimport.models.schedule import MAX_DAYS, MAX_NEWEST
+from imageimport.schedules import fights
 from imageimport.schedules.services import MAX_RULES
 
 
@@ -32,30 +34,43 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 
 class ScheduleSerializer(StrictModelSerializer):
-    """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``."""
+    """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``.
+    ``newest``: of the tags that patterns fit, so many with the highest versions; ``min_age_days``: younger images wait.
+    ``gone``: tags here that are gone at the source; ``newer``: a version there beyond the rules.
+    ``warnings``: rules of clean-up that may remove what it brings; none in lists."""
 
     tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)
     exclude_tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)
     platforms = serializers.ListField(child=Text(max_length=100), required=False, max_length=100)
+    newest = serializers.IntegerField(min_value=1, max_value=MAX_NEWEST, required=False, allow_null=True)
+    min_age_days = serializers.IntegerField(min_value=1, max_value=MAX_DAYS, required=False, allow_null=True)
     credential = ProjectCredentialField(queryset=Credential.objects.none(), required=False, allow_null=True)
     last_result = ResultSerializer(read_only=True, allow_null=True)
+    gone = serializers.ListField(child=serializers.CharField(), read_only=True)
+    warnings = serializers.SerializerMethodField()
 
     class Meta:
         model = Schedule
         fields = (
-            "id", "image_url", "tags", "exclude_tags", "target_name", "platforms", "credential", "cron", "timezone",
-            "enabled", "next_run_at", "last_run_at", "last_result",
+            "id", "image_url", "tags", "exclude_tags", "newest", "min_age_days", "target_name", "platforms",
+            "credential", "cron", "timezone", "enabled", "next_run_at", "last_run_at", "last_result", "gone", "newer",
+            "warnings",
         )  # fmt: skip
-        read_only_fields = ("id", "next_run_at", "last_run_at")
+        read_only_fields = ("id", "next_run_at", "last_run_at", "newer")
+
+    def get_warnings(self, schedule: Schedule) -> list[str]:
+        return [] if isinstance(self.parent, serializers.ListSerializer) else fights.of_schedule(schedule)
 
 
 class RunItemSerializer(serializers.Serializer[Any]):
-    """One tag that changed or failed. ``was``: what the target named before."""
+    """One tag that changed or failed. ``was``: what the target named before. ``cleaned``: clean-up took it, and it has
+    not moved at the source since. ``waiting``: its image is too young ``until`` then."""
 
     tag = serializers.CharField()
     digest = serializers.CharField(allow_blank=True, default="")
     was = serializers.CharField(allow_null=True, default=None)
-    result = serializers.ChoiceField(choices=["new", "moved", "busy", "failed"])
+    result = serializers.ChoiceField(choices=["new", "moved", "busy", "failed", "cleaned", "waiting"])
+    until = serializers.DateTimeField(allow_null=True, default=None)
     task = serializers.UUIDField(allow_null=True, default=None)
     error_code = serializers.CharField(source="code", allow_blank=True, default="")
     error = serializers.SerializerMethodField()
@@ -88,8 +103,7 @@ class RunSerializer(serializers.ModelSerializer[ScheduleRun]):
 
     def get_summary(self, run: ScheduleRun) -> str:
         sentence = _(
-            "%(checked)d checked, %(new)d new, %(moved)d moved, %(unchanged)d unchanged, "
-            "%(pulls)d pulls spent on them"
+            "%(checked)d checked, %(new)d new, %(moved)d updated, %(unchanged)d unchanged; %(pulls)d pulls used"
         )
         return sentence % {
             name: getattr(run, name) for name in ("checked", "new", "moved", "unchanged", "pulls")

@@ -8,11 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import Text
-from imageimport.choices import Stage, Status, Transport
+from imageimport.api.serializers.policy import RequestSerializer
+from imageimport.choices import TRANSPORT_CHOICES, Stage, Status
 from imageimport.models import Credential, ImportAttempt, ImportLayer, ImportTask
 from imageimport.selectors import render_error, render_message
 from imageimport.submission.requests import ImportRequest
 from oci import limits
+from projects.api.signatures import SignatureField
 
 
 class ImportBodySerializer(serializers.Serializer[ImportRequest]):
@@ -35,12 +37,18 @@ class ImportBodySerializer(serializers.Serializer[ImportRequest]):
     )
     credential = serializers.UUIDField(required=False, allow_null=True, default=None)
     platforms = serializers.ListField(
-        child=Text(max_length=100), required=False, default=list, max_length=100
+        child=Text(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="Without it the project's default platforms; an empty list takes all.",
     )
     overwrite = serializers.BooleanField(required=False, default=True)
     include_referrers = serializers.BooleanField(required=False, default=True)
     transport = serializers.ChoiceField(
-        choices=Transport.choices, required=False, allow_blank=True, default=""
+        choices=TRANSPORT_CHOICES,
+        required=False,
+        allow_blank=True,
+        default="",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -97,6 +105,7 @@ class TaskSerializer(serializers.ModelSerializer[ImportTask]):
     message = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     has_credentials = serializers.BooleanField(read_only=True)
+    signature = SignatureField()
     requested_by = serializers.SerializerMethodField()
     project = serializers.UUIDField(source="project_id", read_only=True)
     retry_of = serializers.UUIDField(source="retry_of_id", read_only=True, allow_null=True)
@@ -120,9 +129,11 @@ class TaskSerializer(serializers.ModelSerializer[ImportTask]):
             "error",
             "error_code",
             "transport",
+            "via",
             "platforms",
             "digest",
             "source_digest",
+            "signature",
             "bytes_total",
             "bytes_done",
             "bytes_reused",
@@ -150,15 +161,21 @@ class TaskSerializer(serializers.ModelSerializer[ImportTask]):
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_requested_by(self, task: ImportTask) -> str | None:
-        return task.requested_by.get_username() if task.requested_by else None
+        return task.requester or None
 
 
 class TaskDetailSerializer(TaskSerializer):
-    """One import with its layers and its attempts."""
+    """One import with its layers and its attempts; ``request`` is null where no one had to approve it."""
 
+    request = serializers.SerializerMethodField()
     layers = LayerSerializer(many=True, read_only=True)
     history = AttemptSerializer(many=True, read_only=True)
 
     class Meta(TaskSerializer.Meta):
-        fields = (*TaskSerializer.Meta.fields, "layers", "history")
+        fields = (*TaskSerializer.Meta.fields, "request", "layers", "history")
         read_only_fields = fields
+
+    @extend_schema_field(RequestSerializer(allow_null=True))
+    def get_request(self, task: ImportTask) -> Any:
+        found = getattr(task, "approval", None)
+        return RequestSerializer(found).data if found is not None else None

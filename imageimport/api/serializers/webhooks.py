@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
 from imageimport.choices import WebhookEvent
 from imageimport.messages import shown
 from imageimport.models import Webhook, WebhookDelivery
+from imageimport.webhooks.mail import MAX_ADDRESSES
+from imageimport.webhooks.payloads import public
 
 
 class WebhookSerializer(StrictModelSerializer):
-    """``failures_only``: batches and scheduled runs in which nothing failed are not told. A change without ``secret``
-    keeps it."""
+    """``failures_only``: batches and scheduled runs in which nothing failed are not told; where ``schedule.completed``
+    is chosen, a schedule's failure is told once. A change without ``secret`` keeps it. ``kind``: ``webhook`` posts to
+    ``url``, ``email`` writes to ``addresses``."""
 
     secret = Text(max_length=500, write_only=True, required=False, allow_blank=True, trim_whitespace=False)
+    url = Text(max_length=1000, required=False, allow_blank=True)
+    addresses = serializers.ListField(
+        child=Text(max_length=254), required=False, max_length=MAX_ADDRESSES, help_text="of the kind `email`"
+    )
+    language = serializers.ChoiceField(
+        choices=settings.LANGUAGES, required=False, help_text="of messages in chats and mails; default: yours"
+    )
     has_secret = serializers.SerializerMethodField()
     events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.values), required=False)
     last_state = serializers.CharField(read_only=True, allow_null=True, default=None)
@@ -22,8 +35,8 @@ class WebhookSerializer(StrictModelSerializer):
     class Meta:
         model = Webhook
         fields = (
-            "id", "url", "secret", "has_secret", "events", "enabled", "failures_only", "last_state", "created_at",
-            "updated_at",
+            "id", "kind", "url", "addresses", "format", "language", "secret", "has_secret", "events", "enabled",
+            "failures_only", "last_state", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "created_at", "updated_at")
 
@@ -56,8 +69,11 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 class DeliveryDetailSerializer(DeliverySerializer):
     """With what was sent."""
 
-    payload = serializers.JSONField(read_only=True)
+    payload = serializers.SerializerMethodField()
 
     class Meta(DeliverySerializer.Meta):
         fields = (*DeliverySerializer.Meta.fields, "payload")
         read_only_fields = fields
+
+    def get_payload(self, delivery: WebhookDelivery) -> dict[str, Any]:
+        return public(delivery.payload)

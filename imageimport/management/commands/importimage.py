@@ -10,27 +10,34 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.api.serializers.tasks import TaskDetailSerializer
-from imageimport.choices import Status, Transport
-from imageimport.exceptions import FieldErrors, Refused
-from imageimport.management import polling
-from imageimport.management.terminal import display_for, size
+from imageimport.choices import TRANSPORTS_ASKED_FOR, Status
+from imageimport.management.terminal import display_for, follow
 from imageimport.models import Credential, ImportTask
-from imageimport.selectors import render_error, render_message
+from imageimport.selectors import detailed, render_error, render_message
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
+from imageimport.webhooks.links import link
 from projects.models import Project
+from projects.templatetags.portal import size
 
 #: Waiting longer than this without a worker is worth a word, seconds.
 NO_WORKER: Final = 15.0
 INTERRUPTED: Final = 130
+#: Someone has to approve it first.
+REQUESTED: Final = 3
 
 
 class Command(BaseCommand):
-    help = "Imports an image into a project and shows its progress. Exit status: 0 success, 1 failure, 130 interrupted."
+    help = (
+        "Imports an image into a project and shows its progress. Exit status: 0 success, 1 failure, 3 approval needed, "
+        "130 interrupted."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("image", help="any reference that docker pull takes")
@@ -51,8 +58,8 @@ class Command(BaseCommand):
             "--no-overwrite", action="store_true", help="fail if the tag names another image already"
         )
         parser.add_argument("--no-referrers", action="store_true", help="leave signatures and SBOMs behind")
-        parser.add_argument("--transport", default="", choices=["", *Transport.values])
-        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: nobody's")
+        parser.add_argument("--transport", default="", choices=["", *TRANSPORTS_ASKED_FOR])
+        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: none")
         parser.add_argument(
             "--json", action="store_true", help="print the ended import as JSON on standard output"
         )
@@ -63,15 +70,17 @@ class Command(BaseCommand):
         except FieldErrors as exc:
             sentences = [sentence for found in exc.errors.values() for sentence in found]
             self._refuse(options, {"code": "invalid", "errors": exc.errors}, "\n".join(sentences))
-        except Refused as exc:
-            self._refuse(options, {"code": exc.code, "detail": exc.detail, **exc.extra}, exc.detail)
+        except ApplicationError as exc:
+            self._refuse(options, {"code": exc.code, "detail": exc.detail, **exc.facts}, exc.detail)
         else:
+            if task.is_requested:
+                self._leave(task, options)
             self._finish(self._watch(task, options), options)
 
     def _submit(self, options: dict[str, Any]) -> ImportTask:
         project = Project.objects.filter(name=options["project"]).first()
         if project is None:
-            raise CommandError(_("There is no project %(name)s.") % {"name": options["project"]})
+            raise CommandError(_("The project %(name)s doesn't exist.") % {"name": options["project"]})
         request = ImportRequest(
             image_url=options["image"],
             target_name=options["name"],
@@ -79,7 +88,7 @@ class Command(BaseCommand):
             username=options["username"],
             password=_password(options),
             credential=_credential(project, options["credential"]),
-            platforms=options["platform"],
+            platforms=options["platform"] or None,
             overwrite=not options["no_overwrite"],
             include_referrers=not options["no_referrers"],
             transport=options["transport"],
@@ -92,32 +101,49 @@ class Command(BaseCommand):
         began, told = time.monotonic(), False
         try:
             with display_for(stream) as display:
-                for task in polling.follow(submitted.pk):
+                for task in follow(submitted.pk):
                     display.show(task)
                     waits = task.status == Status.PENDING and not task.attempts
                     if waits and not told and time.monotonic() - began > NO_WORKER:
                         told = True
-                        self.stderr.write(_("No worker has taken the import yet. Is one running?"))
+                        self.stderr.write(
+                            _("No worker has started the import yet. Check that a worker is running.")
+                        )
         except KeyboardInterrupt:
             self._interrupt(submitted)
         return task
+
+    def _leave(self, task: ImportTask, options: dict[str, Any]) -> None:
+        """An approval may take days: no terminal waits for that."""
+        self._print_json(task, options)
+        self.stderr.write(
+            _("The import of %(image)s needs approval. A maintainer of the project can approve it: %(url)s")
+            % {
+                "image": task.source_image,
+                "url": link(reverse("import-detail", args=[task.project.name, task.pk])),
+            }
+        )
+        sys.exit(REQUESTED)
+
+    def _print_json(self, task: ImportTask, options: dict[str, Any]) -> None:
+        if options["json"]:
+            whole = detailed().get(pk=task.pk)
+            self.stdout.write(json.dumps(TaskDetailSerializer(whole).data, cls=JSONEncoder, indent=2))
 
     def _interrupt(self, task: ImportTask) -> None:
         """Ctrl-C stops the import, not only the watching."""
         self.stderr.write(_("Canceling the import…"))
         try:
             services.cancel(task=ImportTask.objects.get(pk=task.pk), user=None)
-        except Refused:
-            self.stderr.write(_("It has ended already."))
+        except ApplicationError:
+            self.stderr.write(_("The import has already finished."))
         sys.exit(INTERRUPTED)
 
     def _finish(self, task: ImportTask, options: dict[str, Any]) -> None:
-        if options["json"]:
-            whole = ImportTask.objects.prefetch_related("layers", "history").get(pk=task.pk)
-            self.stdout.write(json.dumps(TaskDetailSerializer(whole).data, cls=JSONEncoder, indent=2))
-        elif task.status == Status.SUCCESS:
+        self._print_json(task, options)
+        if task.status == Status.SUCCESS and not options["json"]:
             self.stdout.write(
-                _("%(image)s is %(digest)s: %(moved)s moved, %(reused)s were here already.")
+                _("Imported %(image)s. Digest %(digest)s, %(moved)s transferred, %(reused)s reused.")
                 % {
                     "image": task.target_image,
                     "digest": task.digest,
@@ -145,7 +171,7 @@ def _password(options: dict[str, Any]) -> str:
         raise CommandError(_("--password-stdin needs --username."))
     password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise CommandError(_("Standard input holds no password."))
+        raise CommandError(_("There is no password on standard input."))
     return password
 
 
@@ -154,7 +180,7 @@ def _credential(project: Project, name: str) -> Credential | None:
         return None
     found = Credential.objects.filter(project=project, name=name).first()
     if found is None:
-        raise CommandError(_("The project has no credential %(name)s.") % {"name": name})
+        raise CommandError(_("The project has no credential named %(name)s.") % {"name": name})
     return found
 
 
@@ -163,5 +189,5 @@ def _user(name: str) -> User | None:
         return None
     found = User.objects.filter(username=name).first()
     if found is None:
-        raise CommandError(_("There is no user %(name)s.") % {"name": name})
+        raise CommandError(_("The user %(name)s doesn't exist.") % {"name": name})
     return found

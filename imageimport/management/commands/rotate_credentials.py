@@ -13,7 +13,7 @@ from imageimport.credentials.rotation import rotate
 
 class Command(BaseCommand):
     help = (
-        "Re-encrypts stored credentials with the first of CRYPTOGRAPHY_KEYS. Imports may run meanwhile. "
+        "Re-encrypts stored credentials with the first of CRYPTOGRAPHY_KEYS. Imports can keep running. "
         "Exit status 1 if a value can't be read with any key."
     )
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             counts = [
                 (found.stale, done),
                 (found.current, _("current")),
-                (found.overtaken, _("changed meanwhile")),
+                (found.overtaken, _("changed during the run")),
                 (found.unreadable, _("unreadable")),
             ]
             shown = [f"{count} {word}" for place, (count, word) in enumerate(counts) if count or place < 2]
@@ -36,6 +36,6 @@ class Command(BaseCommand):
         unreadable = sum(found.unreadable for found in results)
         if unreadable:
             raise CommandError(
-                _("%(count)d values can't be read with any of CRYPTOGRAPHY_KEYS; they are as they were.")
+                _("%(count)d values can't be decrypted with any of CRYPTOGRAPHY_KEYS and are unchanged.")
                 % {"count": unreadable}
             )

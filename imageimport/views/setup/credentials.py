@@ -11,14 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.exceptions import ApplicationError
 from imageimport.credentials import services as credentials
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.settings import CredentialForm
 from imageimport.models import Credential
-from imageimport.views.setup.members import settings_of
 from projects.models import Project, Role
-from projects.places import AllTaken
-from projects.views.decorators import asked, come_back, go, htmx_of, project_view, user_of
+from projects.views.answers import edit_view, refusals_at, settings_of
+from projects.views.decorators import come_back, current_user, htmx_details, project_view, redirect_htmx
 
 
 @sensitive_post_parameters("password")
@@ -43,14 +42,14 @@ def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
     """Sign in with it, at its own registry."""
     credential = _credential(project, credential_id)
     try:
-        tested = credentials.test(credential=credential, user=user_of(request))
-    except AllTaken as exc:
+        tested = credentials.test(credential=credential, user=current_user(request))
+    except ApplicationError as exc:
         tested = credentials.not_now(exc)
-    if htmx_of(request):
+    if htmx_details(request):
         fragment = render(request, "imageimport/settings/_tested.html", {"tested": tested})
         return come_back(fragment, tested.retry_after)
     if tested.ok:
-        messages.success(request, tested.detail or _("The registry accepts it."))
+        messages.success(request, tested.detail or _("The registry accepted the credentials."))
     else:
         messages.error(request, tested.detail)
     return redirect(settings_of(project, "credentials"))
@@ -58,15 +57,12 @@ def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
 
 @require_POST
 @project_view(Role.MAINTAINER)
+@refusals_at("settings#credentials")
 def delete(request: HttpRequest, project: Project, credential_id: UUID) -> HttpResponse:
     """Take one away, unless it is needed."""
     credential = _credential(project, credential_id)
-    try:
-        credentials.delete(credential=credential, user=user_of(request), audit_request=request)
-    except Refused as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(request, _("The credential %(name)s was deleted.") % {"name": credential.name})
+    credentials.delete(credential=credential, user=current_user(request))
+    messages.success(request, _("The credential %(name)s was deleted.") % {"name": credential.name})
     return redirect(settings_of(project, "credentials"))
 
 
@@ -75,26 +71,22 @@ def _edit(request: HttpRequest, project: Project, credential: Credential | None)
         request.POST if request.method == "POST" else None, credential=credential, auto_id="credential-%s"
     )
     back = settings_of(project, "credentials")
-    if request.method == "POST" and form.is_valid():
-        user = user_of(request)
-        try:
-            if credential is None:
-                credentials.create(project=project, user=user, audit_request=request, **form.cleaned_data)
-            else:
-                credentials.update(
-                    credential=credential, user=user, changes=form.changes(), audit_request=request
-                )
-        except FieldErrors as exc:
-            for name, sentences in exc.errors.items():
-                form.add_error(name if name in form.fields else None, sentences)
+
+    def save() -> HttpResponse:
+        user = current_user(request)
+        if credential is None:
+            credentials.create(project=project, user=user, **form.cleaned_data)
         else:
-            messages.success(
-                request, _("The credential %(name)s is saved.") % {"name": form.cleaned_data["name"]}
-            )
-            return go(request, back)
-    context = {"form": form, "project": project, "credential": credential}
-    status = 422 if form.is_bound else 200
-    return asked(request, "imageimport/settings/credential.html", context, back=back, status=status)
+            credentials.update(credential=credential, user=user, changes=form.changes())
+        messages.success(
+            request, _("The credential %(name)s was saved.") % {"name": form.cleaned_data["name"]}
+        )
+        return redirect_htmx(request, back)
+
+    context = {"project": project, "credential": credential}
+    return edit_view(
+        request, form, save, template="imageimport/settings/credential.html", context=context, back=back
+    )
 
 
 def _credential(project: Project, credential_id: UUID) -> Credential:

@@ -4,55 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.conf import settings as configured
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from imageimport import quotas
 from imageimport.choices import WebhookEvent
-from imageimport.models import Credential, Webhook, WebhookDelivery
+from imageimport.models import Credential, Webhook
+from imageimport.policy import trust
+from imageimport.webhooks.selectors import webhooks_of
 from projects.forms import roles_to_give
-from projects.models import Membership, Project, Robot, Role
-from projects.views.decorators import project_view, rights_in, user_of
+from projects.models import GroupRole, Membership, Project, Robot, Role
+from projects.views.answers import render_project
+from projects.views.decorators import current_rights, current_user, project_view
 
 
 @require_GET
 @project_view(Role.VIEWER)
 def settings(request: HttpRequest, project: Project) -> HttpResponse:
     """Lists of what the project is set up with."""
-    rights = rights_in(project)
+    rights = current_rights(project)
     members = list(
         Membership.objects.filter(project=project).select_related("user").order_by("user__username")
     )
     context: dict[str, Any] = {
-        "project": project,
-        "can": rights,
-        "tab": "settings",
         "members": members,
         "roles": roles_to_give(rights.own),
-        "me": user_of(request),
+        "groups": [(row, Role(row.role).label) for row in GroupRole.objects.filter(project=project)],
+        "has_groups": bool(configured.OIDC_GROUPS_CLAIM),
+        "me": current_user(request),
     }
     if rights.maintain:
         context |= {
             "credentials": Credential.objects.filter(project=project).defer("password").order_by("name"),
             "webhooks": _labelled(webhooks_of(project)),
+            "anchors": trust.of_project(project),
             "robots": Robot.objects.filter(project=project).select_related("project"),
             "usage": _usage(project),
         }
-    return render(request, "imageimport/settings/page.html", context)
-
-
-def webhooks_of(project: Project) -> QuerySet[Webhook]:
-    """Each with the state of its latest delivery as ``last_state`` and ``last_at``."""
-    latest = WebhookDelivery.objects.filter(webhook=OuterRef("pk")).order_by("-created_at", "-id")
-    return (
-        Webhook.objects.filter(project=project)
-        .defer("secret")
-        .annotate(
-            last_state=Subquery(latest.values("state")[:1]), last_at=Subquery(latest.values("created_at")[:1])
-        )
-    )
+    return render_project(request, project, "imageimport/settings/page.html", context, tab="settings")
 
 
 def _labelled(webhooks: QuerySet[Webhook]) -> list[Webhook]:

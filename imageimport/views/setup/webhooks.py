@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.exceptions import ApplicationError
 from imageimport.choices import WebhookEvent
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.forms.settings import WebhookForm
-from imageimport.models import Webhook
-from imageimport.views.setup.members import settings_of
+from imageimport.models import Webhook, WebhookDelivery
 from imageimport.webhooks import services as webhooks
+from imageimport.webhooks.selectors import deliveries_of
 from projects.models import Project, Role
-from projects.views.decorators import asked, go, project_view, rights_in, user_of
+from projects.views.answers import edit_view, render_project, settings_of
+from projects.views.decorators import current_user, project_view, redirect_htmx
 from projects.views.pagination import page_of
 
 
@@ -43,19 +45,12 @@ def edit(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpRespon
 def deliveries(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResponse:
     """What was sent, and what the other side answered."""
     webhook = _webhook(project, webhook_id)
-    page = page_of(request, webhooks.deliveries_of(webhook).defer("payload"))
-    labels = dict(WebhookEvent.choices)
+    page = page_of(request, deliveries_of(webhook).defer("payload"))
+    labels = {**dict(WebhookEvent.choices), webhooks.TEST_EVENT: _("Test message")}
     for delivery in page.rows:
         delivery.event_label = labels.get(delivery.event, delivery.event)
-    context = {
-        "project": project,
-        "can": rights_in(project),
-        "tab": "settings",
-        "webhook": webhook,
-        "page": page,
-        "kept": [],
-    }
-    return render(request, "imageimport/settings/webhook.html", context)
+    context = {"webhook": webhook, "page": page, "kept": []}
+    return render_project(request, project, "imageimport/settings/webhook.html", context, tab="settings")
 
 
 @require_POST
@@ -63,17 +58,46 @@ def deliveries(request: HttpRequest, project: Project, webhook_id: UUID) -> Http
 def redeliver(request: HttpRequest, project: Project, webhook_id: UUID, delivery_id: UUID) -> HttpResponse:
     """Send an event once more."""
     webhook = _webhook(project, webhook_id)
-    delivery = get_object_or_404(webhooks.deliveries_of(webhook), pk=delivery_id)
-    webhooks.redeliver(delivery=delivery, user=user_of(request), audit_request=request)
-    messages.success(request, _("It is sent again."))
-    return redirect("webhook", project.name, webhook.pk)
+    delivery = get_object_or_404(deliveries_of(webhook), pk=delivery_id)
+    return _sent(
+        request,
+        webhook,
+        lambda: webhooks.redeliver(delivery=delivery, user=current_user(request)),
+        _("The event will be sent again."),
+    )
+
+
+@require_POST
+@project_view(Role.MAINTAINER)
+def test(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResponse:
+    """Send it a message that only says that messages arrive."""
+    webhook = _webhook(project, webhook_id)
+    return _sent(
+        request,
+        webhook,
+        lambda: webhooks.send_test(webhook=webhook, user=current_user(request)),
+        _("A test message is on its way. The list below shows what the receiver answers."),
+    )
+
+
+def _sent(
+    request: HttpRequest, webhook: Webhook, send: Callable[[], WebhookDelivery], sentence: str
+) -> HttpResponse:
+    """Back on the page of its deliveries, where it says ``sentence`` or why nothing is sent."""
+    try:
+        send()
+    except ApplicationError as exc:
+        messages.error(request, exc.detail)
+    else:
+        messages.success(request, sentence)
+    return redirect("webhook", webhook.project.name, webhook.pk)
 
 
 @require_POST
 @project_view(Role.MAINTAINER)
 def delete(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResponse:
     """Take one away."""
-    webhooks.delete(webhook=_webhook(project, webhook_id), user=user_of(request), audit_request=request)
+    webhooks.delete(webhook=_webhook(project, webhook_id), user=current_user(request))
     messages.success(request, _("The webhook was deleted."))
     return redirect(settings_of(project, "webhooks"))
 
@@ -83,24 +107,20 @@ def _edit(request: HttpRequest, project: Project, webhook: Webhook | None) -> Ht
         request.POST if request.method == "POST" else None, webhook=webhook, auto_id="webhook-%s"
     )
     back = settings_of(project, "webhooks")
-    if request.method == "POST" and form.is_valid():
-        user = user_of(request)
-        try:
-            if webhook is None:
-                webhooks.create(project=project, user=user, audit_request=request, **form.cleaned_data)
-            else:
-                webhooks.update(webhook=webhook, user=user, changes=form.changes(), audit_request=request)
-        except FieldErrors as exc:
-            for name, sentences in exc.errors.items():
-                form.add_error(name if name in form.fields else None, sentences)
-        except Refused as exc:
-            form.add_error(None, exc.detail)
+
+    def save() -> HttpResponse:
+        user = current_user(request)
+        if webhook is None:
+            webhooks.create(project=project, user=user, wanted=webhooks.NewWebhook(**form.cleaned_data))
         else:
-            messages.success(request, _("The webhook is saved."))
-            return go(request, back)
-    context = {"form": form, "project": project, "webhook": webhook}
-    status = 422 if form.is_bound else 200
-    return asked(request, "imageimport/settings/webhook_form.html", context, back=back, status=status)
+            webhooks.update(webhook=webhook, user=user, changes=form.changes())
+        messages.success(request, _("The webhook was saved."))
+        return redirect_htmx(request, back)
+
+    context = {"project": project, "webhook": webhook}
+    return edit_view(
+        request, form, save, template="imageimport/settings/webhook_form.html", context=context, back=back
+    )
 
 
 def _webhook(project: Project, webhook_id: UUID) -> Webhook:

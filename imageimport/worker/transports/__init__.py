@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imageimport.choices import Transport as Name
-from imageimport.worker.transports.base import Job, Transport
+from imageimport.worker.transports.base import ImageTransport, Job
 
 
-def open_transport(job: Job) -> Transport:
+def open_transport(job: Job) -> ImageTransport:
     """The transport that a task asks for.
 
     :raises OciError: it can't be had (``docker_unavailable``).
@@ -17,7 +17,7 @@ def open_transport(job: Job) -> Transport:
     return transport_class(Name(job.task.transport))(job)
 
 
-def transport_class(name: Name) -> Callable[[Job], Transport]:
+def transport_class(name: Name) -> Callable[[Job], ImageTransport]:
     """Imported when first asked for: what one transport needs costs the others nothing."""
     match name:
         case Name.REGISTRY:
@@ -28,3 +28,7 @@ def transport_class(name: Name) -> Callable[[Job], Transport]:
             from imageimport.worker.transports.docker import DockerTransport
 
             return DockerTransport
+        case Name.BUNDLE:
+            from imageimport.worker.transports.bundle import BundleTransport
+
+            return BundleTransport

@@ -1,25 +1,35 @@
-"""What the pipeline asks of a transport: the report's stages, in order."""
+"""What an attempt asks of a transport: the stages, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+
+from django.conf import settings
 
 from imageimport.models import ImportTask
+from imageimport.policy.signatures import SignatureProof
 from imageimport.worker.progress import Progress
 from oci.cancel import CancelToken
-from oci.errors import Note
+from oci.copy.candidate import Candidate
+from oci.copy.image_copier import CopyResult
 from oci.reference.parser import Reference
-from oci.registry.credentials import Credential
+from oci.registry.auth.credentials import Credential
+from oci.registry.options import ClientOptions
+from oci.registry.pace import Pace, Unpaced
+from projects import protection
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One attempt: what to import and whom to tell.
 
-    ``credential`` is opened already and bound to the source's host. ``before_commit`` is called right before the
-    target's tag is put, and raises where the lease does not hold any more.
+    ``credential`` is opened already and bound to the source's host. ``judge`` is called with what is about to be
+    brought, before a byte of it moves, and raises where it may not come in. ``confirm_lease`` is called right before
+    the target's tag is put, and raises where the lease no longer holds or it may not come in by now. ``signatures``
+    is asked what the image's signatures say, before a blob of it is read; None where it is not to be known. ``pace`` is
+    how fast the source may be read.
     """
 
     task: ImportTask
@@ -27,33 +37,32 @@ class Job:
     credential: Credential | None
     progress: Progress
     cancel: CancelToken
-    before_commit: Callable[[], None]
+    confirm_lease: Callable[[], None]
+    judge: Callable[[Candidate], None]
+    signatures: SignatureProof | None = None
+    pace: Pace = field(default_factory=Unpaced)
 
     @property
     def target_repository(self) -> str:
         """``<project>/<name>`` in the private registry."""
         return f"{self.task.project.name}/{self.task.target_name}"
 
+    def tag_is_protected(self) -> bool:
+        """Whether the target tag, where it exists, may not change."""
+        return bool(protection.pattern_for(self.task.project, self.task.target_name, self.task.target_tag))
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """What stands at the target now, read back from there.
-
-    ``size`` is the sum of the distinct blobs in bytes; ``children`` the platforms of an index as
-    ``{"platform", "digest", "size"}``; ``notes`` are for the people who asked for the import.
-    """
-
-    digest: str
-    source_digest: str
-    media_type: str
-    size: int
-    platforms: tuple[str, ...]
-    artifact_type: str = ""
-    children: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-    notes: tuple[Note, ...] = ()
+    def client_options(self) -> ClientOptions:
+        """For the clients of both registries, which then share one budget."""
+        return ClientOptions(
+            cancel=self.cancel,
+            stall_seconds=settings.IMPORT_STALL_SECONDS,
+            pace=self.pace,
+            on_wait=self.progress.waiting,
+            on_retry=self.progress.retried,
+        )
 
 
-class Transport(Protocol):
+class ImageTransport(Protocol):
     """One attempt's way. Each step raises :class:`oci.errors.OciError` or :class:`oci.errors.Canceled`."""
 
     def login(self) -> None:
@@ -63,9 +72,10 @@ class Transport(Protocol):
         """Move the blobs, or the image into the Engine."""
 
     def tag(self) -> None:
-        """Fix the target reference; ``tag_exists`` where it may not be overwritten."""
+        """Fix the target reference; ``tag_exists`` where it may not be overwritten, ``tag_protected`` where it may
+        not change."""
 
-    def push(self) -> Arrived:
+    def push(self) -> CopyResult:
         """Publish at the target, the tag last, and read it back."""
 
     def cleanup(self) -> None:

@@ -13,18 +13,26 @@ import docker
 import requests
 import structlog
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from docker.errors import DockerException, ImageNotFound
 
-from imageimport.choices import LayerState
-from imageimport.quotas import WithinQuota
 from imageimport.registries import clients
-from imageimport.worker.transports.base import Arrived, Job
+from imageimport.worker.transports.base import Job
 from imageimport.worker.transports.engine_stream import engine_lost, failure, follow
-from oci.copy.observer import LayerPlan
-from oci.errors import OciError, gettext_noop
+from imageimport.worker.within_quota import WithinQuota
+from oci.copy.candidate import Candidate, created_of_config
+from oci.copy.image_copier import CopyResult
+from oci.copy.observer import LayerPlan, LayerState
+from oci.copy.signatures.places import AtRepository
+from oci.errors import OciError
+from oci.limits import MANIFEST_BYTES
+from oci.registry.faults import TAG_EXISTS, TAG_PROTECTED
+from oci.registry.repository import Repository
+from oci.signatures.proof import Subject
 from oci.spec.manifest import Descriptor, Manifest
+from oci.spec.media_types import CONFIG_TYPES
 from oci.spec.platform import Platform
-from oci.spec.selection import choose
+from oci.spec.selection import choose, platform_of_config
 from projects.registry import client as own_registry
 from projects.registry.inspect import inspect
 
@@ -40,43 +48,58 @@ class DockerTransport:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._api = _connect()
+        options = job.client_options()
         self._places = clients.source_places(
-            job.source,
-            user=job.task.requested_by,
-            credential=job.credential,
-            cancel=job.cancel,
-            audience=job.progress,
+            job.source, user=job.task.requested_by, credential=job.credential, options=options
         )
-        self._source = self._places[-1]
-        self._target = own_registry.target_client(
-            access={job.target_repository: own_registry.PUSH}, cancel=job.cancel
+        self._from = self._places[-1]
+        access = {job.target_repository: own_registry.PUSH}
+        self._target = Repository(
+            own_registry.target_client(access=access, options=options), job.target_repository
         )
         self._pulled = ""
         self._target_name = f"{own_registry.own_host()}/{job.target_repository}"
         self._source_digest = ""
+        self._is_there = False
         self._made: list[str] = []
         self._stood_before: dict[str, str] = {}
         self._sizes: dict[str, Descriptor] = {}
 
+    @property
+    def _source(self) -> Repository:
+        """At the place that the image is read from."""
+        return self._from.repository
+
     # --- stages ----------------------------------------------------------------------------------
 
     def login(self) -> None:
-        source = self._job.source
         manifest = self._resolve()
+        # The Engine's own proxies are not known here.
+        self._job.progress.via = self._source.host if self._source.client.is_mirror else ""
         self._source_digest = manifest.digest
         image = self._one_platform(manifest)
+        self._prove(manifest, image)
         self._sizes = {layer.digest.partition(":")[2][:12]: layer for layer in image.layers}
+        self._job.judge(self._candidate(image))
         WithinQuota(self._job.progress, self._job.task).layers(
             [LayerPlan(layer.digest, layer.size, layer.media_type) for layer in image.layers]
         )
-        self._pulled = f"{self._source.host}/{self._source.name(source.repository)}@{image.digest}"
+        self._pulled = f"{self._source.host}/{self._source.path}@{image.digest}"
+
+    def _prove(self, root: Manifest, image: Manifest) -> None:
+        gate = self._job.signatures
+        if gate is None:
+            return
+        gate.refuse_engine()
+        parts = () if image is root else (Subject(image),)
+        gate.admit(Subject(root, parts), AtRepository(self._source))
 
     def pull(self) -> None:
         self._remember(self._pulled)
         repository, _, digest = self._pulled.partition("@")
-        # A person's credential is for the registry itself, never for a mirror of it.
-        credential = self._job.credential if self._source is self._places[-1] else None
-        sign_in = {"username": credential.username, "password": credential.password} if credential else {}
+        # The account of this place: a person's is for the registry itself, a mirror's for that mirror.
+        account = self._from.account
+        sign_in = {"username": account.username, "password": account.password} if account else {}
         for event in self._follow(
             lambda api: api.pull(repository, tag=digest, stream=True, decode=True, auth_config=sign_in),
             side="source",
@@ -88,10 +111,9 @@ class DockerTransport:
 
     def tag(self) -> None:
         task = self._job.task
-        if not task.overwrite:
-            clients.refuse_other_digest(
-                self._target, self._job.target_repository, task.target_tag, self._source_digest
-            )
+        self._is_there = self._stands(protected=self._job.tag_is_protected())
+        if self._is_there:
+            return
         name = f"{self._target_name}:{task.target_tag}"
         self._remember(name)
         try:
@@ -99,10 +121,43 @@ class DockerTransport:
         except (DockerException, requests.RequestException) as exc:
             raise engine_lost(exc) from exc
 
-    def push(self) -> Arrived:
+    def _stands(self, *, protected: bool) -> bool:
+        """Whether the tag stays as it is, since it names the source's digest already: what the Engine pushes need not
+        have the digest that it pulled, and the tag would change.
+
+        :raises OciError: ``tag_protected`` or ``tag_exists``: it names something else, and may not change.
+        """
         task = self._job.task
-        self._job.before_commit()
-        said = ""
+        head = self._target.head_manifest(task.target_tag) if protected or not task.overwrite else None
+        if head is None:
+            return False
+        if head.digest == self._source_digest:
+            return True
+        if protected:
+            raise OciError("tag_protected", TAG_PROTECTED, tag=task.target_tag)
+        raise OciError("tag_exists", TAG_EXISTS, tag=task.target_tag)
+
+    def push(self) -> CopyResult:
+        task = self._job.task
+        if not self._is_there and self._job.tag_is_protected():
+            # It was free to change when it was fixed, and may be protected by now.
+            self._is_there = self._stands(protected=True)
+        pushed = "" if self._is_there else self._push_by_engine()
+        arrived = inspect(self._target, task.target_tag)
+        if arrived is None or (pushed and arrived.digest != pushed):
+            raise OciError(
+                "target_error",
+                gettext_noop("%(host)s reports a different digest than the one that was pushed."),
+                retryable=True,
+                host=own_registry.own_host(),
+            )
+        return CopyResult(arrived, self._source_digest)
+
+    def _push_by_engine(self) -> str:
+        """Returns the digest that the Engine says it pushed; empty where it says none."""
+        task = self._job.task
+        self._job.confirm_lease()
+        pushed = ""
         done: dict[str, tuple[int, int]] = {}
         for event in self._follow(
             lambda api: api.push(
@@ -115,25 +170,9 @@ class DockerTransport:
             side="target",
             host=own_registry.own_host(),
         ):
-            said = event.get("aux", {}).get("Digest", said)
+            pushed = event.get("aux", {}).get("Digest", pushed)
             self._show_push(event, done)
-        arrived = inspect(self._target, self._job.target_repository, task.target_tag)
-        if arrived is None or (said and arrived.digest != said):
-            raise OciError(
-                "target_error",
-                gettext_noop("%(host)s names another digest than was pushed."),
-                retryable=True,
-                host=own_registry.own_host(),
-            )
-        return Arrived(
-            digest=arrived.digest,
-            source_digest=self._source_digest,
-            media_type=arrived.media_type,
-            size=arrived.size,
-            platforms=arrived.platforms,
-            artifact_type=arrived.artifact_type,
-            children=arrived.children,
-        )
+        return pushed
 
     def cleanup(self) -> None:
         for name in reversed(self._made):
@@ -143,7 +182,7 @@ class DockerTransport:
                 log.warning("docker.cleanup_failed", image=name, error=str(exc))
         self._made.clear()
         for place in self._places:
-            place.close()
+            place.repository.close()
         self._target.close()
         self._api.close()
 
@@ -186,17 +225,21 @@ class DockerTransport:
 
     def _resolve(self) -> Manifest:
         """The manifest that is wanted, from the first place that has it; the Engine then pulls from there."""
-        source = self._job.source
         for place in self._places[:-1]:
             try:
-                found = place.find_manifest(source.repository, source.wanted)
+                found = place.repository.find_manifest(self._job.source.identifier)
             except OciError as exc:
-                log.info("docker.mirror_failed", mirror=place.host, error=str(exc))
+                log.info("docker.mirror_failed", mirror=place.repository.host, error=str(exc))
+                self._job.progress.faults.note(place.repository.via, exc)
                 continue
             if found is not None:
-                self._source = place
+                self._from = place
                 return found
-        return self._source.get_manifest(source.repository, source.wanted)
+        try:
+            return self._source.get_manifest(self._job.source.identifier)
+        except OciError as exc:
+            self._job.progress.faults.note(self._source.via, exc)
+            raise
 
     def _one_platform(self, manifest: Manifest) -> Manifest:
         """The image that the Engine is to pull: the wanted platform of an index, or the Engine's own."""
@@ -204,7 +247,25 @@ class DockerTransport:
             return manifest
         wanted = self._job.task.platforms or [self._own_platform()]
         chosen = choose(manifest, [Platform.parse(text) for text in wanted])
-        return self._source.get_manifest(self._job.source.repository, chosen.images[0].digest)
+        return self._source.get_manifest(chosen.images[0].digest)
+
+    def _candidate(self, image: Manifest) -> Candidate:
+        def configuration() -> bytes | None:
+            config = image.config
+            if config is None or config.media_type not in CONFIG_TYPES or config.size > MANIFEST_BYTES:
+                return None
+            return self._source.read_blob(config.digest, config.size)
+
+        def platforms() -> tuple[str, ...]:
+            platform = platform_of_config(configuration() or b"")
+            return (str(platform) if platform else "",)
+
+        return Candidate(
+            digest=self._source_digest,
+            bytes_total=sum(layer.size for layer in image.layers),
+            platforms=platforms,
+            created=lambda: (created_of_config(configuration()),),
+        )
 
     def _own_platform(self) -> str:
         version = self._api.version()

@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import docker
 import requests
+from django.utils.translation import gettext_noop
 from docker.errors import DockerException
 
 from oci.cancel import CancelToken
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 from oci.redaction import scrub
 
 #: How often a silent stream is interrupted to look for a cancel, seconds.
@@ -73,7 +74,7 @@ def _events(
             if time.monotonic() - heard > stall_seconds:
                 raise OciError(
                     "stalled",
-                    gettext_noop("The Docker Engine moved nothing for %(seconds)d seconds."),
+                    gettext_noop("Docker Engine transferred nothing for %(seconds)d seconds."),
                     retryable=True,
                     seconds=int(stall_seconds),
                 ) from None
@@ -139,26 +140,26 @@ _MEANINGS: Final = (
 
 def failure(text: str, *, side: str, host: str) -> OciError:
     """The error that a sentence inside a stream means."""
-    said = scrub(" ".join(text.split()))[:500]
+    reason = scrub(" ".join(text.split()))[:500]
     code, passing = ("source_error" if side == "source" else "target_error"), True
     for pattern, at_source, at_target, may_pass in _MEANINGS:
-        if pattern.search(said):
+        if pattern.search(reason):
             code, passing = (at_source if side == "source" else at_target), may_pass
             break
     if code == "no_space":
-        return OciError("no_space", gettext_noop("The Docker Engine's disk is full: %(said)s"), said=said)
+        return OciError("no_space", gettext_noop("The disk of Docker Engine is full: %(said)s"), said=reason)
     if side == "source":
-        template = gettext_noop("The Docker Engine could not pull from %(host)s: %(said)s")
+        template = gettext_noop("Docker Engine could not pull from %(host)s: %(said)s")
     else:
-        template = gettext_noop("The Docker Engine could not push to %(host)s: %(said)s")
-    return OciError(code, template, retryable=passing, host=host, said=said)
+        template = gettext_noop("Docker Engine could not push to %(host)s: %(said)s")
+    return OciError(code, template, retryable=passing, host=host, said=reason)
 
 
 def engine_lost(exc: Exception) -> OciError:
     """The Engine does not answer, or stopped answering."""
     return OciError(
         "docker_unavailable",
-        gettext_noop("The Docker Engine does not answer: %(reason)s"),
+        gettext_noop("Docker Engine is not responding: %(reason)s"),
         retryable=True,
         reason=scrub(" ".join(str(exc).split()))[:300],
     )

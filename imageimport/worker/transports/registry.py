@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
-from imageimport.quotas import WithinQuota
 from imageimport.registries import clients
 from imageimport.registries.announcements import SharedAnnouncements
 from imageimport.registries.mounts import ProvenMounts
 from imageimport.registries.single_flight import SharedFlights
-from imageimport.worker.transports.base import Arrived, Job
-from oci.copy.image_copier import ImageCopier
-from oci.memory import MemoryBudget
-from oci.registry.retry import RetryBudget
+from imageimport.registries.source_connections import SharedConnections
+from imageimport.worker import kept_uploads, windows
+from imageimport.worker.kept_uploads import KEEPING
+from imageimport.worker.transports.base import Job
+from imageimport.worker.within_quota import WithinQuota
+from oci.copy.context import CopyContext, CopyOptions, largest_first
+from oci.copy.image_copier import CopyResult, ImageCopier
+from oci.copy.ranges.reading_ahead import SharedReading
+from oci.copy.worker_pool import WorkerPool
+from oci.errors import OciError
+from oci.limits import SOURCE_CONNECTIONS
+from oci.memory import ReadAhead
+from oci.registry.connections import Share
+from oci.registry.options import ClientOptions
+from oci.registry.repository import Repository
+from oci.registry.source import Source
+from oci.spec.descriptor import Descriptor
 from projects.registry import client as own_registry
 
 
@@ -22,93 +35,152 @@ class RegistryTransport:
     """One attempt by :class:`~oci.copy.image_copier.ImageCopier`. See :class:`.base.Transport`."""
 
     def __init__(self, job: Job) -> None:
-        task = job.task
-        budget, documents = RetryBudget(), MemoryBudget()
-        self._source = clients.source_client(
-            job.source,
-            user=task.requested_by,
-            credential=job.credential,
-            cancel=job.cancel,
-            audience=job.progress,
-            budget=budget,
-            documents=documents,
-        )
+        task, options = job.task, job.client_options()
+        self._job = job
+        self._keeps_uploads = windows.may_close(task)
+        self._progress, self._cancel = job.progress, job.cancel
+        self._source = self._open_source(options)
         # To delete is asked for only where an upload is called off: a session ends by DELETE.
         access = {job.target_repository: own_registry.DELETE}
-        self._target = own_registry.target_client(
-            access=access,
-            cancel=job.cancel,
-            budget=budget,
-            documents=documents,
-            on_wait=job.progress.waiting,
-            on_retry=job.progress.retried,
-            stall_seconds=settings.IMPORT_STALL_SECONDS,
+        self._target = Repository(
+            own_registry.target_client(access=access, options=options), job.target_repository
         )
-        self._mounts = ProvenMounts(
+        self._mounts = self._open_mounts(access)
+        self._closed = False
+        self._committing = False
+        reading = self._reading()
+        self._connections = reading.connections
+        share = Share(reading.connections, self._source.host)
+        self._copier = ImageCopier(
+            self._source,
+            job.source.identifier,
+            self._target,
+            task.target_tag,
+            options=CopyOptions(
+                platforms=tuple(task.platforms),
+                platforms_if_any=task.platforms_by_default,
+                include_referrers=task.include_referrers,
+                overwrite=task.overwrite,
+            ),
+            context=CopyContext(
+                cancel=job.cancel,
+                workers=WorkerPool(self._threads, share),
+                documents=options.documents,
+                gate=job.signatures,
+                observer=self._observer(),
+                flights=SharedFlights(),
+                flight_scope=self._flight_scope,
+                mounts=self._mounts,
+                announcements=SharedAnnouncements(),
+                judge=job.judge,
+                confirm_lease=self._confirm,
+                stall_seconds=settings.IMPORT_STALL_SECONDS,
+                kept_uploads=kept_uploads.take(task),
+                keeps_uploads=self._keeps_uploads,
+                # The row as it was found: its fence is that of the attempt before.
+                goes_on=bool(task.fence or task.retry_of_id),
+                target_is_new=not task.project.images.filter(repository=task.target_name).exists(),
+                parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
+                order=self._order,
+                reading=reading,
+            ),
+        )
+
+    # --- what another kind of source does in its own way ------------------------------------------------
+
+    def _open_source(self, options: ClientOptions) -> Source:
+        job = self._job
+        return clients.source_client(
+            job.source,
+            user=job.task.requested_by,
+            credential=job.credential,
+            options=options,
+            alive=job.progress.alive,
+            passed_over=job.progress.faults.note,
+        )
+
+    def _open_mounts(self, access: dict[str, str]) -> ProvenMounts:
+        task = self._job.task
+        return ProvenMounts(
             source_registry=task.source_registry,
             project_name=task.project.name,
-            repository=job.target_repository,
+            repository=self._job.target_repository,
             access=access,
         )
-        self._closed = False
-        self._copier = ImageCopier(
-            source=self._source,
-            source_repository=job.source.repository,
-            wanted=job.source.wanted,
-            target=self._target,
-            target_repository=job.target_repository,
-            target_tag=task.target_tag,
-            platforms=task.platforms,
-            include_referrers=task.include_referrers,
-            overwrite=task.overwrite,
-            parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
-            observer=WithinQuota(job.progress, task),
-            cancel=job.cancel,
-            flights=SharedFlights(),
-            flight_scope=_flight_scope(job),
-            announcements=SharedAnnouncements(),
-            mounts=self._mounts,
-            confirm=job.before_commit,
-            stall_seconds=settings.IMPORT_STALL_SECONDS,
-            documents=documents,
+
+    def _observer(self) -> WithinQuota:
+        return WithinQuota(self._job.progress, self._job.task)
+
+    def _reading(self) -> SharedReading:
+        return SharedReading(
+            memory=ReadAhead(settings.IMPORT_READ_AHEAD_BYTES),
+            connections=SharedConnections(),
+            most=settings.IMPORT_SOURCE_CONNECTIONS,
         )
+
+    @property
+    def _threads(self) -> int:
+        """At a registry questions and small blobs are bound by round trips."""
+        return max(
+            settings.IMPORT_PARALLEL_BLOBS, min(settings.IMPORT_SOURCE_CONNECTIONS, SOURCE_CONNECTIONS)
+        )
+
+    def _order(self, blob: Descriptor) -> tuple[int, int]:
+        return largest_first(blob)
+
+    @property
+    def _flight_scope(self) -> str:
+        """Imports wait for one another's blobs where they read the same registry, anonymously or in the same project.
+        So a slow registry holds up only those that chose it, and no one sees how far another project's private import
+        is.
+        """
+        job = self._job
+        registry = job.task.source_registry
+        is_public = job.credential is None and not clients.is_own(job.source)
+        return registry if is_public else f"{registry}/{job.task.project_id}"
+
+    # --- the steps --------------------------------------------------------------------------------------
 
     def login(self) -> None:
-        self._copier.sign_in()
+        with self._noting_way():
+            self._copier.sign_in()
 
     def pull(self) -> None:
-        self._copier.pull()
+        with self._noting_way():
+            self._copier.pull()
+
+    @contextmanager
+    def _noting_way(self) -> Iterator[None]:
+        """By which the content comes, or failed to."""
+        try:
+            yield
+        except OciError as exc:
+            self._progress.faults.note(self._source.last_via, exc)
+            raise
+        self._progress.via = self._source.via
 
     def tag(self) -> None:
-        self._copier.tag()
+        self._copier.tag(protected=self._job.tag_is_protected())
 
-    def push(self) -> Arrived:
-        result = self._copier.push()
-        return Arrived(
-            digest=result.digest,
-            source_digest=result.source_digest,
-            media_type=result.media_type,
-            size=result.size,
-            platforms=result.platforms,
-            artifact_type=result.artifact_type,
-            children=tuple(asdict(child) for child in result.children),
-            notes=result.attaching_notes,
-        )
+    def _confirm(self) -> None:
+        """What was free to change when its tag was fixed may be protected by now. What began to commit is carried
+        through."""
+        if not self._committing and self._job.tag_is_protected():
+            self._copier.tag(protected=True)
+        self._job.confirm_lease()
+        self._committing = True
+
+    def push(self) -> CopyResult:
+        return self._copier.push()
 
     def cleanup(self) -> None:
         if self._closed:
             return
         self._closed = True
+        if self._cancel.reason in KEEPING and self._keeps_uploads:
+            self._progress.kept_uploads = self._copier.keep_uploads()
         self._copier.cleanup()
         self._mounts.close()
+        self._connections.close()
         self._source.close()
         self._target.close()
-
-
-def _flight_scope(job: Job) -> str:
-    """Imports wait for one another's blobs where they read the same registry, as nobody or in the same project. So a
-    slow registry holds up only those that chose it, and nobody sees how far another project's private import is.
-    """
-    registry = job.task.source_registry
-    is_public = job.credential is None and not clients.is_own(job.source)
-    return registry if is_public else f"{registry}/{job.task.project_id}"

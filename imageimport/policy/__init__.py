@@ -1,0 +1,1 @@
+"""What may come in: rules, and the one function that decides by them."""

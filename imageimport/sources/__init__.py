@@ -1,0 +1,1 @@
+"""The operators' table of sources: rules made, changed, tried out."""
