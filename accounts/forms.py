@@ -14,15 +14,15 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from accounts import throttling
 from accounts.labels import check_label
 from accounts.models import ApiToken
-from accounts.services import second_factor_of
+from accounts.sign_in import throttling
+from accounts.sign_in.services import second_factor_of
+from accounts.sign_in.tokens import MAX_DAYS
 from accounts.styled import Styled, StyledForm
-from accounts.tokens import MAX_DAYS
 
-#: Said whatever the cause, so that nobody learns which names there are.
-WRONG = _("User name or password is wrong.")
+#: Said whatever the cause, so that no one learns which names there are.
+WRONG = _("Wrong username or password.")
 THROTTLED = _("Too many failed sign-ins. Try again in a few minutes.")
 
 
@@ -96,17 +96,17 @@ class TokenForm(StyledForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
-        help_text=_("What it is for, so that you know it again."),
+        help_text=_("For example “Jenkins production”."),
         validators=[check_label],
     )
-    scope = forms.ChoiceField(label=_("May"), choices=ApiToken.Scope.choices, initial=ApiToken.Scope.IMPORT)
+    scope = forms.ChoiceField(label=_("Scope"), choices=ApiToken.Scope.choices, initial=ApiToken.Scope.IMPORT)
     expires_in_days = forms.IntegerField(
-        label=_("Expires after days"),
+        label=_("Expires in (days)"),
         required=False,
         min_value=1,
         max_value=MAX_DAYS,
         initial=90,
-        help_text=_("Empty: never."),
+        help_text=_("Leave blank for no expiry."),
     )
 
 
@@ -116,11 +116,14 @@ class OwnPasswordForm(Styled, PasswordChangeForm):
     revoke_tokens = forms.BooleanField(
         label=_("Also revoke all my API tokens"),
         required=False,
-        help_text=_("If somebody may have used your account. Scripts and docker login then need new tokens."),
+        help_text=_(
+            "Choose this if someone else may have used your account. Scripts and docker login then need "
+            "new tokens."
+        ),
     )
 
     def save(self, commit: bool = True) -> Any:
-        """The password alone: hashing takes its time, and what an operator changes meanwhile stays changed."""
+        """The password alone: hashing takes its time, and what an operator changes in the meantime stays changed."""
         user = super().save(commit=False)
         if commit:
             user.save(update_fields=["password"])

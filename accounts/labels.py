@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 #: isolate; UAX #9). Marks that only help a right-to-left word along (U+200E, U+200F, U+061C) stay.
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-UNFIT: Final = _("Control characters and marks that turn the direction of text can't be in it.")
+UNFIT: Final = _("Can't contain control characters or characters that change the text direction.")
 
 
 def is_label(text: str) -> bool:

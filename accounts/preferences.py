@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,13 +13,17 @@ from django.utils.translation import check_for_language
 from django.views.decorators.http import require_POST
 
 from accounts.models import Profile
-from accounts.services import profile_of
 
 THEME_COOKIE = "portal_theme"
 CLIENT_COOKIE = "portal_pull_client"
 #: Commands that pull an image, by the client that is named first in each.
 PULL_CLIENTS = ("docker", "podman", "nerdctl")
 _YEAR = 365 * 24 * 3600
+
+
+def profile_of(user: Any) -> Profile:
+    """The user's preferences, made on first use."""
+    return Profile.objects.get_or_create(user=user)[0]
 
 
 def theme_of(request: HttpRequest) -> str:
@@ -37,6 +44,7 @@ def apply(request: HttpRequest, response: HttpResponse, profile: Profile) -> Non
     _keep(request, response, CLIENT_COOKIE, profile.pull_client)
 
 
+@login_not_required
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponse:
     return _set(
@@ -44,11 +52,13 @@ def set_language(request: HttpRequest) -> HttpResponse:
     )
 
 
+@login_not_required
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
     return _set(request, "theme", Profile.Theme.values, THEME_COOKIE)
 
 
+@login_not_required
 @require_POST
 def set_pull_client(request: HttpRequest) -> HttpResponse:
     return _set(request, "pull_client", PULL_CLIENTS, CLIENT_COOKIE)
@@ -69,11 +79,11 @@ def _set(request: HttpRequest, field: str, allowed: list[str] | tuple[str, ...],
 
 def _back(request: HttpRequest) -> str:
     """Where the person came from, at this site only."""
-    for goal in (request.POST.get("next", ""), request.headers.get("Referer", "")):
-        if goal and url_has_allowed_host_and_scheme(
-            goal, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    for url in (request.POST.get("next", ""), request.headers.get("Referer", "")):
+        if url and url_has_allowed_host_and_scheme(
+            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
         ):
-            return goal
+            return url
     return "/"
 
 

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.translation import gettext_noop
 from django_cryptography.utils.crypto import Fernet, InvalidToken
 
-from oci.errors import OciError, gettext_noop
+from oci.errors import OciError
 
 
 class Unreadable(OciError):
@@ -23,7 +24,9 @@ class Unreadable(OciError):
     def __init__(self) -> None:
         super().__init__(
             "credential_unreadable",
-            gettext_noop("The stored credentials can't be read with the configured keys. Enter them again."),
+            gettext_noop(
+                "The stored credentials can't be decrypted with the configured keys. Enter them again."
+            ),
         )
 
 
@@ -72,13 +75,6 @@ class Sealed:
         :raises Unreadable: no configured key opens it.
         """
         return unseal(self.token)[0]
-
-    def needs_rotation(self) -> bool:
-        """Whether another than the first key opened it.
-
-        :raises Unreadable: no configured key opens it.
-        """
-        return unseal(self.token)[1] > 0
 
     def __bool__(self) -> bool:
         return bool(self.token)

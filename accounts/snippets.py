@@ -38,10 +38,10 @@ def sign_in_snippets(*, username: str, secret: str, name: str) -> list[Snippet]:
         Snippet("podman", "podman login", login_line("podman", host, username, secret)),
         Snippet("kubernetes", _("Kubernetes secret"), kubernetes_line(host, username, secret, name)),
         Snippet("github-secret", _("GitHub Actions: store the secret"), _github_secret(secret)),
-        Snippet("github", _("GitHub Actions: step of a workflow"), _github_step(host, username)),
+        Snippet("github", _("GitHub Actions: workflow step"), _github_step(host, username)),
         Snippet("gitlab-secret", _("GitLab CI: store the secret"), _gitlab_secret(secret)),
-        Snippet("gitlab", _("GitLab CI: lines of a job"), _gitlab_lines(host, username)),
-        Snippet("containerd", _("containerd, in config.toml"), _containerd(host, username, secret)),
+        Snippet("gitlab", _("GitLab CI: job script"), _gitlab_lines(host, username)),
+        Snippet("containerd", _("containerd: config.toml"), _containerd(host, username, secret)),
         Snippet("auth", _("podman, skopeo, CRI-O: auth.json"), _auth_file(host, username, secret)),
     ]
 
@@ -49,7 +49,7 @@ def sign_in_snippets(*, username: str, secret: str, name: str) -> list[Snippet]:
 def api_snippet(api: str, token: str) -> Snippet:
     """A first call of the API at ``api`` with an API token."""
     header = quoted(f"Authorization: Bearer {token}")
-    return Snippet("api", _("A call of the API"), f"curl --header {header} {quoted(f'{api}/projects')}")
+    return Snippet("api", _("Example API request"), f"curl --header {header} {quoted(f'{api}/projects')}")
 
 
 def login_line(client: str, host: str, username: str, secret: str) -> str:

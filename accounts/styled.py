@@ -24,14 +24,15 @@ class Styled:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            _dress(field)
+            dress(field)
 
 
 class StyledForm(Styled, forms.Form):
     """A plain form in the pages' look."""
 
 
-def _dress(field: forms.Field) -> None:
+def dress(field: forms.Field) -> None:
+    """Give a field's widget its class; for fields that a form gets later, too."""
     widget = field.widget
     if isinstance(widget, CheckboxInput | CheckboxSelectMultiple | RadioSelect | HiddenInput):
         return

@@ -9,7 +9,7 @@ from allauth.account.views import account_inactive, reauthenticate
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts import views
+from accounts import preferences, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", views.account, name="account"),
@@ -23,7 +23,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/inactive/", account_inactive, name="account_inactive"),
     path("accounts/reauthenticate/", reauthenticate, name="account_reauthenticate"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
-    path("", include("accounts.preference_urls")),
+    path("preferences/language/", preferences.set_language, name="set-language"),
+    path("preferences/theme/", preferences.set_theme, name="set-theme"),
+    path("preferences/pull-client/", preferences.set_pull_client, name="set-pull-client"),
 ]
 if settings.OIDC_SERVER_URL:
     urlpatterns += [

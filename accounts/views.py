@@ -6,13 +6,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from allauth.account.internal.flows.login import perform_password_login
-from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.account.models import Login
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,24 +23,25 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.addresses import client_address
+from accounts.addresses import current_address
 from accounts.forms import THROTTLED, WRONG, OwnPasswordForm, SignInForm, TokenForm
 from accounts.models import ApiToken
-from accounts.services import (
+from accounts.preferences import profile_of
+from accounts.sign_in.allauth_internals import perform_password_login, suspend_request
+from accounts.sign_in.services import (
     InvalidCredentials,
     TooManyFailures,
     check_password,
     has_second_factor,
-    profile_of,
     signed_in_lately,
 )
+from accounts.sign_in.tokens import create_token
 from accounts.snippets import api_snippet, sign_in_snippets
-from accounts.tokens import create_token
 
 log = structlog.get_logger(__name__)
 
 
-@method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
+@method_decorator([login_not_required, sensitive_post_parameters("password"), never_cache], name="dispatch")
 class LoginView(View):
     """``/accounts/login/``: name and password; a second factor and OIDC are allauth's part.
 
@@ -61,12 +60,12 @@ class LoginView(View):
             return self._page(form)
         name, password = form.cleaned_data["username"], form.cleaned_data["password"]
         try:
-            user = check_password(request=request, username=name, password=password)
+            user = check_password(username=name, password=password)
         except TooManyFailures as exc:
             form.add_error(None, THROTTLED)
             return self._page(form, status=429, retry_after=exc.seconds)
         except InvalidCredentials:
-            log.info("sign_in.refused", door="page", address=client_address(request))
+            log.info("sign_in.refused", door="page", address=current_address())
             form.add_error(None, WRONG)
             return self._page(form)
         login = Login(user=user, redirect_url=self._next() or settings.LOGIN_REDIRECT_URL)
@@ -75,11 +74,11 @@ class LoginView(View):
 
     def _next(self) -> str:
         """Where to go then: at this site only."""
-        goal = self.request.POST.get("next") or self.request.GET.get("next") or ""
+        url = self.request.POST.get("next") or self.request.GET.get("next") or ""
         safe = url_has_allowed_host_and_scheme(
-            goal, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+            url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
-        return goal if safe else ""
+        return url if safe else ""
 
     def _page(self, form: SignInForm, *, status: int = 200, retry_after: int = 0) -> HttpResponse:
         context = {
@@ -94,6 +93,7 @@ class LoginView(View):
         return response
 
 
+@login_not_required
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
     """``/accounts/logout/``, by POST only."""
@@ -103,7 +103,6 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
-@login_required
 def account(request: HttpRequest) -> HttpResponse:
     """``/accounts/``. Template ``accounts/account.html``, see :func:`_account_page`."""
     return _account_page(request)
@@ -111,7 +110,6 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_POST
-@login_required
 def create_own_token(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer is the account page with the secret in ``new_token``, this once. Who signed in a while
     ago types the password again first."""
@@ -119,7 +117,7 @@ def create_own_token(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _account_page(request, token_form=form, status=422)
     if not signed_in_lately(request):
-        # The form is put off until then; a token would outlive the session that somebody found open.
+        # The form is put off until then; a token would outlive the session that someone found open.
         return suspend_request(request, reverse("account_reauthenticate"))
     row, text = create_token(user=_user(request), **form.cleaned_data)
     name = _user(request).get_username()
@@ -131,28 +129,26 @@ def create_own_token(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def revoke_own_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """Delete a token of one's own; what is not one's own is not there."""
     ApiToken.objects.filter(pk=token_id, user=_user(request)).delete()
-    messages.success(request, _("The token is revoked."))
+    messages.success(request, _("The token was revoked."))
     return redirect("account")
 
 
 @sensitive_post_parameters()
 @never_cache
 @require_POST
-@login_required
 def change_own_password(request: HttpRequest) -> HttpResponse:
     """Change the password; other sessions of the user end, and tokens where that is wanted."""
     form = OwnPasswordForm(_user(request), request.POST)
     if not form.is_valid():
         return _account_page(request, password_form=form, status=422)
     update_session_auth_hash(request, form.save())
-    messages.success(request, _("The password is changed. Other sessions were signed out."))
+    messages.success(request, _("Your password was changed. All other sessions were signed out."))
     if form.cleaned_data["revoke_tokens"]:
         ApiToken.objects.filter(user=_user(request)).delete()
-        messages.success(request, _("All API tokens are revoked."))
+        messages.success(request, _("All API tokens were revoked."))
     return redirect("account")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve, reverse
 from django.utils.encoding import escape_uri_path
@@ -32,6 +33,7 @@ class NoSuchAddress(APIView):
 no_such_address = NoSuchAddress.as_view()
 
 
+@login_not_required
 @csrf_exempt
 def slashed(request: HttpRequest) -> HttpResponseBase:
     """An address with slashes at its end leads to the one without, if there is one, and ``/api`` to the API's root.
@@ -44,8 +46,8 @@ def slashed(request: HttpRequest) -> HttpResponseBase:
     elif not _is_there(request.path_info.rstrip("/")):
         return no_such_address(request)
     query = request.META.get("QUERY_STRING", "")
-    goal = escape_uri_path(bare) + (f"?{query}" if query else "")
-    return HttpResponsePermanentRedirect(goal, preserve_request=True)
+    url = escape_uri_path(bare) + (f"?{query}" if query else "")
+    return HttpResponsePermanentRedirect(url, preserve_request=True)
 
 
 def _is_there(path: str) -> bool:

@@ -104,7 +104,7 @@ def _rows(request: Request, data: Any) -> Iterator[tuple[str, str]]:
 
 
 def _route(request: Request) -> str:
-    match = request._request.resolver_match
+    match = request.resolver_match
     return match.route if match else ""
 
 
@@ -120,5 +120,11 @@ def _flat(patterns: Iterable[URLPattern | URLResolver], before: str) -> Iterator
         if isinstance(pattern, URLResolver):
             if route.startswith("api/"):
                 yield from _flat(pattern.url_patterns, route)
-        elif route.startswith("api/v1/") and "get" in getattr(pattern.callback, "actions", ()):
+        elif route.startswith("api/v1/") and _can_be_looked_at(pattern.callback):
             yield route
+
+
+def _can_be_looked_at(view: Any) -> bool:
+    """It answers to GET, and not only to a question with parameters."""
+    needs_parameters = getattr(getattr(view, "cls", None), "needs_parameters", False)
+    return "get" in getattr(view, "actions", ()) and not needs_parameters

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 
@@ -47,3 +48,18 @@ class MomentFilter(filters.IsoDateTimeFilter):
     """A filter by a moment."""
 
     field_class = MomentField
+
+
+class ExactFilter(filters.CharFilter):
+    """Compares a whole text. Given empty it finds what is empty, which a name never is: a program whose variable is
+    unset gets nothing instead of everything."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """The rows that the parameter asks for.
+
+        :param value: empty where the parameter is empty, and where there is none.
+        """
+        if not value and self.parent is not None and self.field_name in self.parent.data:
+            return qs.filter(**{self.field_name: ""})
+        found: QuerySet[Any] = super().filter(qs, value)
+        return found

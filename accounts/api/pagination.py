@@ -6,8 +6,6 @@ their time by the thousand. This one remembers every column of the order, down t
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,13 +24,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from accounts import keyset
 from accounts.moments import in_utc
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
-
-#: A cursor is a few column values; what is longer is not ours.
-MAX_CURSOR = 4096
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,10 @@ class Column:
         return self.descending != backwards
 
     def order(self, *, backwards: bool, filled: bool = False) -> OrderBy:
-        """:param filled: the rows have a value; so the order is that of a plain index."""
+        """How the rows are ordered for a page.
+
+        :param filled: the rows have a value; so the order is that of a plain index.
+        """
         empty = True if self.nullable and not filled else None
         if self.falls(backwards=backwards):
             return F(self.name).desc(nulls_last=empty)
@@ -94,7 +93,10 @@ class Column:
         return _plain(value)
 
     def load(self, value: Any) -> Any:
-        """:raises ValueError, ValidationError: no value of this column, or of no database."""
+        """The value as the column compares it.
+
+        :raises ValueError, ValidationError: no value of this column, or of no database.
+        """
         if value is None:
             return value
         if self.field is not None and self.field.get_internal_type() == "DateTimeField":
@@ -143,7 +145,7 @@ class CursorPages(BasePagination):
         asked = request.query_params.get(self.page_size_query_param) or str(self.page_size)
         if not asked.isascii() or not asked.isdigit() or not asked.strip("0"):
             raise serializers.ValidationError(
-                {self.page_size_query_param: [_("A whole number, at least 1.")]}
+                {self.page_size_query_param: [_("Enter a whole number of at least 1.")]}
             )
         return min(int(asked.lstrip("0")[:6]), self.max_page_size)
 
@@ -160,15 +162,17 @@ class CursorPages(BasePagination):
             return None, False
         try:
             return _read(text, columns)
-        except (ValueError, TypeError, ValidationError, RecursionError, OverflowError):
-            raise NotFound(_("There is no such page."), code="invalid_cursor") from None
+        except (ValueError, TypeError, ValidationError, OverflowError):
+            raise NotFound(
+                _("This page of the list doesn't exist. Start again from the first page."),
+                code="invalid_cursor",
+            ) from None
 
     def _link(
         self, columns: Sequence[Column], row: Sequence[Any], position: list[Any] | None, *, backwards: bool
     ) -> str:
         values = [column.dump(row[0]) for column in columns] if row else [_plain(v) for v in position or ()]
-        raw = json.dumps([backwards, *values], separators=(",", ":")).encode()
-        cursor = base64.urlsafe_b64encode(raw).decode("ascii")
+        cursor = keyset.encode([backwards, *values])
         return str(replace_query_param(self.base_url, self.cursor_query_param, cursor))
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -210,17 +214,65 @@ class CursorPages(BasePagination):
         ]
 
 
+class ListPages(CursorPages):
+    """The same of a list in memory: of a few rows that no one table holds. A cursor is a place in it."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
+        """One page of a sequence.
+
+        :raises NotFound: the cursor is not one of ours.
+        :raises ValidationError: the page size is no positive number.
+        """
+        self.base_url = request.build_absolute_uri()
+        size, start = self.get_page_size(request), self._start(request)
+        page = list(queryset[start : start + size])
+        self.next_link = self._place(start + size) if start + size < len(queryset) else None
+        self.previous_link = self._place(max(0, start - size)) if start else None
+        self.display_page_controls = bool(self.next_link or self.previous_link)
+        return page
+
+    def _start(self, request: Request) -> int:
+        text = request.query_params.get(self.cursor_query_param) or "0"
+        if not (text.isascii() and text.isdigit() and len(text) <= 6):
+            raise NotFound(
+                _("This page of the list doesn't exist. Start again from the first page."),
+                code="invalid_cursor",
+            )
+        return int(text)
+
+    def _place(self, at: int) -> str:
+        return str(replace_query_param(self.base_url, self.cursor_query_param, str(at)))
+
+
+class RunningPages(ListPages):
+    """The same of what is made as it is read: no one knows how long it is before its end.
+
+    :meth:`span` says which part is wanted, :meth:`take` takes that part and whether more follows.
+    """
+
+    def span(self, request: Request) -> tuple[int, int]:
+        """Where the page begins, and how many rows it has.
+
+        :raises NotFound, ValidationError: as :meth:`paginate_queryset`.
+        """
+        self.base_url = request.build_absolute_uri()
+        return self._start(request), self.get_page_size(request)
+
+    def take(self, start: int, size: int, *, more: bool) -> None:
+        """The page is there; ``more``: other rows follow."""
+        self.next_link = self._place(start + size) if more else None
+        self.previous_link = self._place(max(0, start - size)) if start else None
+
+
 def _read(text: str, columns: Sequence[Column]) -> tuple[list[Any], bool]:
     """Position and direction that a cursor names.
 
-    :raises ValueError, TypeError, ValidationError, RecursionError, OverflowError: it is not one of ours.
+    :raises ValueError, TypeError, ValidationError, OverflowError: it is not one of ours.
     """
-    if len(text) > MAX_CURSOR:
-        raise ValueError(len(text))
-    backwards, *values = json.loads(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
-    position = [column.load(value) for column, value in zip(columns, values, strict=True)]
-    if not isinstance(backwards, bool) or any(isinstance(value, (list, dict)) for value in position):
+    backwards, *values = keyset.decode(text)
+    if not isinstance(backwards, bool):
         raise ValueError(text)
+    position = [column.load(value) for column, value in zip(columns, values, strict=True)]
     return position, backwards
 
 
@@ -268,7 +320,10 @@ def _after(columns: Sequence[Column], position: Sequence[Any], *, backwards: boo
 
 
 def _storable(value: Any) -> Any:
-    """:raises ValueError: no database can compare with it."""
+    """The value itself, if a database can hold it.
+
+    :raises ValueError: no database can compare with it.
+    """
     if isinstance(value, str):
         value.encode()  # half a character of UTF-16 is none
         if "\0" in value:

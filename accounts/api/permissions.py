@@ -19,7 +19,7 @@ _REACH: Final = {ApiToken.Scope.READ: 0, ApiToken.Scope.IMPORT: 1, ApiToken.Scop
 class TokenReaches(BasePermission):
     """Reading takes any token. A change takes what the view's ``token_scope`` says: ``admin`` where it says nothing."""
 
-    message = _("The token's scope does not allow this.")
+    message = _("The token's scope doesn't allow this. Use a token with a larger scope.")
     code = "insufficient_scope"
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -28,3 +28,12 @@ class TokenReaches(BasePermission):
             return True
         needed = getattr(view, "token_scope", ApiToken.Scope.ADMIN)
         return _REACH[ApiToken.Scope(token.scope)] >= _REACH[needed]
+
+
+class IsSuperuser(BasePermission):
+    """What belongs to the whole installation is for those who run it."""
+
+    message = _("This is for superusers.")
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user and request.user.is_authenticated and request.user.is_superuser)

@@ -24,7 +24,7 @@ _INVALID: dict[str, Any] = {
     "additionalProperties": {},
 }
 _COMMON = {
-    "401": "Nobody is signed in, or the token is not valid.",
+    "401": "Not signed in, or the token is not valid.",
     "403": "The role or the token's scope is too small.",
     "404": "There is no such thing, or it is not yours to see.",
     "406": "None of the asked media types can be given.",
@@ -43,7 +43,7 @@ def refused(description: str) -> OpenApiResponse:
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """``Authorization: Bearer <token>``."""
 
-    target_class = "accounts.authentication.BearerAuthentication"
+    target_class = "accounts.sign_in.authentication.BearerAuthentication"
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
@@ -56,7 +56,10 @@ class PortalSchema(AutoSchema):
     def _get_parameters(self) -> list[dict[str, Any]]:
         """A filter that a form sends empty is as good as absent."""
         found: list[dict[str, Any]] = super()._get_parameters()
-        return [{**each, "allowEmptyValue": True} if each["in"] == "query" else each for each in found]
+        return [
+            {**each, "allowEmptyValue": True} if each["in"] == "query" and not each.get("required") else each
+            for each in found
+        ]
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction)
@@ -77,6 +80,6 @@ class PortalSchema(AutoSchema):
             shared.append("401")
         if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
             shared += ["400", "413", "415"]
-        elif self._is_list_view() or self._get_filter_parameters():  # type: ignore[no-untyped-call]
+        elif any(each["in"] == "query" for each in self._get_parameters()):
             shared.append("400")
         return shared

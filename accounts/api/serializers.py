@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts.api.fields import Text
 from accounts.labels import check_label
 from accounts.models import ApiToken
-from accounts.tokens import MAX_DAYS
+from accounts.sign_in.tokens import MAX_DAYS
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):

@@ -17,35 +17,34 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.addresses import client_address
+from accounts.addresses import current_address
 from accounts.api.errors import ApiError
 from accounts.api.schema import refused
 from accounts.api.serializers import NewTokenSerializer, SignInSerializer, TokenSerializer
 from accounts.models import ApiToken
-from accounts.services import InvalidCredentials, TooManyFailures, check_password, check_second_factor
-from accounts.throttling import succeeded
-from accounts.tokens import create_token
+from accounts.sign_in.services import InvalidCredentials, TooManyFailures, check_password, check_second_factor
+from accounts.sign_in.throttling import succeeded
+from accounts.sign_in.tokens import create_token
 
 log = structlog.get_logger(__name__)
 
 
-def sign_in(request: Request, *, username: str, password: str, otp: str) -> User:
+def sign_in(*, username: str, password: str, otp: str) -> User:
     """The user, all factors checked.
 
     :raises ApiError: 401 ``invalid_credentials`` whatever the cause, or 429 ``throttled``.
     """
-    http = request._request
     try:
-        user = check_password(request=http, username=username, password=password)
-        check_second_factor(request=http, user=user, code=otp)
+        user = check_password(username=username, password=password)
+        check_second_factor(user=user, code=otp)
     except TooManyFailures as exc:
         raise ApiError(
             "throttled", _("Too many failed sign-ins. Try again later."), 429, retry_after=exc.seconds
         ) from None
     except InvalidCredentials:
-        log.info("sign_in.refused", door="api", address=client_address(http))
-        raise ApiError("invalid_credentials", _("User name or password is wrong."), 401) from None
-    succeeded(account=username, address=client_address(http))
+        log.info("sign_in.refused", door="api", address=current_address())
+        raise ApiError("invalid_credentials", _("Wrong username or password."), 401) from None
+    succeeded(account=username, address=current_address())
     return user
 
 
@@ -67,7 +66,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         return ApiToken.objects.filter(user=cast(User, self.request.user))
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        """Signing in needs nobody signed in; an old token in the header must not get in its way."""
+        """Signing in works without being signed in; an old token in the header must not get in its way."""
         return [] if self._signs_in() else super().get_authenticators()
 
     def get_permissions(self) -> list[BasePermission]:
@@ -92,7 +91,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         form = SignInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = form.validated_data
-        user = sign_in(request, username=given["username"], password=given["password"], otp=given["otp"])
+        user = sign_in(username=given["username"], password=given["password"], otp=given["otp"])
         row, text = create_token(
             user=user, name=given["name"], expires_in_days=given["expires_in_days"], scope=given["scope"]
         )
@@ -110,6 +109,7 @@ class ApiRoot(APIView):
         names = {
             "projects": "project-list",
             "tokens": "api-token-list",
+            "sources": "api-source-list",
             "schema": "api-schema",
             "docs": "api-docs",
         }

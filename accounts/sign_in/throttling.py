@@ -1,8 +1,8 @@
-"""Failed sign-ins, counted so that guessing ends and a stranger who guesses locks out nobody but himself.
+"""Failed sign-ins, counted so that guessing ends and a stranger who guesses locks out no one but themselves.
 
 Passwords. Hard: failures of an account from one address, and of one address at any account. Soft: failures of an
 account from anywhere, which end guessing from many addresses, yet never at an address where the account has signed in
-before. Whoever is over a limit is answered before his password is looked at, so that a right guess tells nothing.
+before. Anyone who is over a limit is answered before their password is looked at, so that a right guess tells nothing.
 
 API tokens and robot secrets are random beyond guessing, so a right one is always taken. Wrong ones are counted by
 address alone, apart from passwords: a program with an old token does not lock out the people of its office.
@@ -16,16 +16,15 @@ import hashlib
 import hmac
 import ipaddress
 import math
-import threading
 import time
-from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 from django.utils import timezone
 
+from accounts.dedupe import first_within
 from accounts.models import KnownAddress
-from accounts.once import first_in
 
 #: Failures within one window of :data:`WINDOW` seconds, which begins with the first.
 PER_ACCOUNT = 10
@@ -34,42 +33,8 @@ PER_ACCOUNT_ANYWHERE = 30
 #: Many people may share an address.
 PER_ADDRESS = 60
 WINDOW = 300
-#: Accounts and addresses that one process remembers; the oldest goes first.
-MAX_KEYS = 10_000
 #: A known address is written down at most once in this time, seconds.
 REMEMBERED_EVERY = 24 * 3600
-
-
-@dataclass
-class LocalCounts:
-    """Counts of this process: key to (end of its window, count)."""
-
-    rows: dict[str, tuple[float, int]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, key: str) -> tuple[float, int]:
-        with self.lock:
-            end, count = self.rows.get(key, (0.0, 0))
-        return (end, count) if end > time.time() else (0.0, 0)
-
-    def add(self, key: str) -> None:
-        now = time.time()
-        with self.lock:
-            end, count = self.rows.pop(key, (0.0, 0))
-            self.rows[key] = (end, count + 1) if end > now else (now + WINDOW, 1)
-            while len(self.rows) > MAX_KEYS:
-                del self.rows[next(iter(self.rows))]
-
-    def forget(self, key: str) -> None:
-        with self.lock:
-            self.rows.pop(key, None)
-
-    def clear(self) -> None:
-        with self.lock:
-            self.rows.clear()
-
-
-local = LocalCounts()
 
 
 def blocked_for(*, account: str, address: str | None) -> int:
@@ -95,11 +60,11 @@ def failed(*, account: str, address: str | None) -> None:
 def succeeded(*, account: str, address: str | None) -> None:
     """A right password: clears the account's failures at this address, which is known from now on."""
     key = _pair_key(account, address)
-    local.forget(key)
-    cache.delete_many([key, f"{key}:end"])
+    for counts in _stores():
+        counts.delete_many([key, _end(key)])
     if address:
         known = _known_key(account, address)
-        if first_in(REMEMBERED_EVERY, f"known address {known}"):
+        if first_within(REMEMBERED_EVERY, f"known address {known}"):
             KnownAddress.objects.update_or_create(key=known, defaults={"seen_at": timezone.now()})
 
 
@@ -114,13 +79,16 @@ def secret_failed(*, address: str | None) -> None:
         _count(key)
 
 
-def counted(what: str, who: str, *, most: int) -> int:
-    """Note that ``who`` did ``what``. Seconds to wait where it was done ``most`` times within the window, else 0."""
+def counted(what: str, who: str, *, most: int, times: int = 1) -> int:
+    """Note that ``who`` did ``what``. Seconds to wait where it was done ``most`` times within the window, else 0.
+
+    :param times: as how many it counts; the last may go beyond ``most``.
+    """
     digest = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     key = f"counted:{what}:{digest}"
     wait = _wait([(key, most)])
     if not wait:
-        _count(key)
+        _count(key, times)
     return wait
 
 
@@ -136,20 +104,20 @@ def is_known(*, account: str, address: str | None) -> bool:
 
 def _wait(keys: list[tuple[str, int]]) -> int:
     for key, limit in keys:
-        end, count = max(local.get(key), _shared(key), key=lambda found: found[1])
+        end, count = max((_read(counts, key) for counts in _stores()), key=lambda found: found[1])
         if count >= limit:
             return max(1, math.ceil(end - time.time()))
     return 0
 
 
-def _count(key: str) -> None:
-    local.add(key)
-    cache.add(f"{key}:end", time.time() + WINDOW, WINDOW)
-    if not cache.add(key, 1, WINDOW):
-        try:
-            cache.incr(key)
-        except ValueError:  # it expired between the two calls
-            cache.set(key, 1, WINDOW)
+def _count(key: str, times: int = 1) -> None:
+    for counts in _stores():
+        counts.add(_end(key), time.time() + WINDOW, WINDOW)
+        if not counts.add(key, times, WINDOW):
+            try:
+                counts.incr(key, times)
+            except ValueError:  # it expired between the two calls
+                counts.set(key, times, WINDOW)
 
 
 def _address_keys(what: str, address: str | None) -> list[tuple[str, int]]:
@@ -170,7 +138,7 @@ def _account_digest(account: str) -> str:
 
 
 def _known_key(account: str, address: str) -> str:
-    """Keyed, so that the table tells nobody who signs in from where."""
+    """Keyed, so that the table tells no one who signs in from where."""
     text = f"known address {_account_digest(account)} {_network(address)}"
     return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -181,8 +149,19 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
-def _shared(key: str) -> tuple[float, int]:
-    found = cache.get_many([key, f"{key}:end"])
+def _stores() -> tuple[BaseCache, BaseCache]:
+    """The counts of this process, and those that all share."""
+    return caches["local"], caches["default"]
+
+
+def _end(key: str) -> str:
+    """Where the moment is kept at which the key's window ends."""
+    return f"{key}:end"
+
+
+def _read(counts: BaseCache, key: str) -> tuple[float, int]:
+    """When the key's window ends, and the count so far."""
+    found = counts.get_many([key, _end(key)])
     count = found.get(key, 0)
-    end = found.get(f"{key}:end", time.time() + WINDOW)
+    end = found.get(_end(key), time.time() + WINDOW)
     return (end, count) if isinstance(count, int) and isinstance(end, float) else (0.0, 0)

@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.models import ApiToken
-from accounts.tokens import find_token
+from accounts.sign_in.tokens import find_token
 
 CHALLENGE = 'Bearer realm="registry-portal"'
 
@@ -27,7 +27,9 @@ class BearerAuthentication(BaseAuthentication):
             return None
         token = find_token(text.strip())
         if token is None:
-            raise exceptions.AuthenticationFailed(_("The token is not valid."), code="invalid_token")
+            raise exceptions.AuthenticationFailed(
+                _("The token is invalid, expired or revoked."), code="invalid_token"
+            )
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

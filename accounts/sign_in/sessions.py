@@ -1,4 +1,4 @@
-"""Sessions in the database, by a hash of their cookie: whoever reads the table or a backup is signed in nowhere.
+"""Sessions in the database, by a hash of their cookie: anyone who reads the table or a backup is signed in nowhere.
 
 ``SESSION_ENGINE``; rows are Django's own (:class:`django.contrib.sessions.models.Session`).
 """

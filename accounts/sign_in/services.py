@@ -6,18 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from allauth.account.internal.flows.login import get_authentication_records
-from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from accounts import throttling
-from accounts.addresses import client_address
-from accounts.models import Profile
+from accounts.addresses import current_address
+from accounts.sign_in import throttling
+from accounts.sign_in.allauth_internals import TOTP, get_authentication_records, get_reauthentication_flows
 
 #: Seconds after signing in, or typing the password again, in which it is not asked for once more.
 LATELY: Final = 600
@@ -29,24 +26,24 @@ class InvalidCredentials(Exception):
 
 @dataclass
 class TooManyFailures(Exception):
-    """Over a limit of :mod:`accounts.throttling`; may be tried again after ``seconds``."""
+    """Over a limit of :mod:`accounts.sign_in.throttling`; may be tried again after ``seconds``."""
 
     seconds: int
 
 
-def check_password(*, request: HttpRequest, username: str, password: str) -> User:
+def check_password(*, username: str, password: str) -> User:
     """The active user with this name and password. Every failure counts.
 
     :raises TooManyFailures: before the password is looked at.
     :raises InvalidCredentials: whatever the cause.
     """
-    address = client_address(request)
+    address = current_address()
     wait = throttling.blocked_for(account=username, address=address)
     if wait:
         raise TooManyFailures(wait)
     user = None
     if username and password and "\0" not in username:
-        user = authenticate(request, username=username, password=password)
+        user = authenticate(username=username, password=password)
     if user is None or not user.is_active:
         throttling.failed(account=username, address=address)
         raise InvalidCredentials
@@ -58,8 +55,8 @@ def has_second_factor(user: User) -> bool:
     return bool(is_mfa_enabled(user))
 
 
-def check_second_factor(*, request: HttpRequest, user: User, code: str) -> None:
-    """Accept ``code`` where the user has a second factor; do nothing where he has none.
+def check_second_factor(*, user: User, code: str) -> None:
+    """Accept ``code`` where the user has a second factor; do nothing where they have none.
 
     :raises TooManyFailures: before the code is looked at.
     :raises InvalidCredentials: it is missing, wrong or used before; a code counts for this account at every door.
@@ -72,7 +69,7 @@ def check_second_factor(*, request: HttpRequest, user: User, code: str) -> None:
         raise TooManyFailures(wait)
     row = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
     if row is None or not code or not TOTP(row).validate_code(code):
-        throttling.failed(account=user.get_username(), address=client_address(request))
+        throttling.failed(account=user.get_username(), address=current_address())
         if code:
             throttling.failed(account=account, address=None)
         raise InvalidCredentials
@@ -85,14 +82,9 @@ def second_factor_of(user: Any) -> str:
 
 
 def signed_in_lately(request: HttpRequest) -> bool:
-    """The person has shown who he is, by whatever factor, within :data:`LATELY`. Who can show it nowhere here (an
-    identity provider vouches for him, and there is no second factor) is believed."""
+    """The person has shown who they are, by whatever factor, within :data:`LATELY`. Who can show it nowhere here (an
+    identity provider vouches for them, and there is no second factor) is believed."""
     if not get_reauthentication_flows(request.user):
         return True
     moments = [record.get("at", 0) for record in get_authentication_records(request, request.user)]
     return time.time() - max(moments, default=0) < LATELY
-
-
-def profile_of(user: Any) -> Profile:
-    """The user's preferences, made on first use."""
-    return Profile.objects.get_or_create(user=user)[0]
