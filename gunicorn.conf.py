@@ -5,7 +5,7 @@ import pathlib
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 # Gunicorn's gthread, in front of whose threads requests are collected: slow senders cost no thread.
-worker_class = "registry_portal.webworker.PatientWorker"
+worker_class = "registry_portal.web.webworker.PatientWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
 threads = int(os.environ.get("WEB_THREADS") or 8)
 # Imported once, before the workers fork: a start costs one import, and the memory is shared.
@@ -16,7 +16,7 @@ keepalive = 15
 umask = 0o077
 # Fewer than the files that a process may have open; where all are taken, the one that idles longest goes.
 worker_connections = 500
-# The kernel would wait for a slow reader of a file for ever; sent piece by piece, the least rate holds for it too.
+# The kernel would wait for a slow reader of a file forever; sent piece by piece, the least rate holds for it too.
 sendfile = False
 # Workers are renewed now and then, so that no slow leak of any library lives long.
 max_requests = 20_000

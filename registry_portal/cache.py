@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
-import redis
-import structlog
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
-log = structlog.get_logger(__name__)
+from accounts.breaker import Breaker
 
-#: After a failure the cache answers "nothing known" for this long without asking, so that a hanging Redis
-#: costs one time-out in that time, not one a request. Seconds.
-OPEN_FOR = 5.0
-
-
-class _Breaker:
-    """Remembers, per process, until when Redis is taken as away."""
-
-    def __init__(self) -> None:
-        self.until = 0.0
-
-    def run(self, ask: Callable[[], Any], otherwise: Any) -> Any:
-        if time.monotonic() < self.until:
-            return otherwise
-        try:
-            return ask()
-        except (redis.RedisError, OSError) as exc:
-            self.until = time.monotonic() + OPEN_FOR
-            log.warning("cache.away", error=type(exc).__name__)
-            return otherwise
-
-
-breaker = _Breaker()
+breaker = Breaker("cache.away")
 
 
 class _ForgivingClient(RedisCacheClient):
@@ -54,7 +28,8 @@ class _ForgivingClient(RedisCacheClient):
         return breaker.run(lambda: super(_ForgivingClient, self).delete(key), False)
 
     def get_many(self, keys: Any) -> Any:
-        return breaker.run(lambda: super(_ForgivingClient, self).get_many(keys), {})
+        none: dict[Any, Any] = {}
+        return breaker.run(lambda: super(_ForgivingClient, self).get_many(keys), none)
 
     def has_key(self, key: Any) -> Any:
         return breaker.run(lambda: super(_ForgivingClient, self).has_key(key), False)

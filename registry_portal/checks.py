@@ -23,7 +23,7 @@ from oci.egress.own_endpoints import OwnEndpoints
 from oci.errors import OciError
 from projects.token_service.tokens import signer_of
 
-#: Wider networks than these in IMPORT_PRIVATE_SOURCES open more than anybody means.
+#: Wider networks than these in IMPORT_PRIVATE_SOURCES open more than anyone means.
 WIDEST = {4: 8, 6: 32}
 
 
@@ -130,7 +130,7 @@ def _check_mirror(url: str) -> Iterable[CheckMessage]:
     if own:
         yield Error(
             f"IMPORT_REGISTRY_MIRRORS names {mirror.authority}, one of the portal's own services.",
-            hint="The private registry is read by its own name, with the rights of whoever imports.",
+            hint="The private registry is read by its own name, with the rights of the person who imports.",
             id="portal.E009",
         )
 
@@ -140,7 +140,7 @@ def check_openness(**_: Any) -> Iterable[CheckMessage]:
     """What is allowed, but opens more than a production installation should."""
     if settings.REGISTRY_AUTH == "none":
         yield Warning(
-            "The private registry asks nobody who he is.",
+            "The private registry accepts anonymous requests.",
             hint="Let it use this portal's token service (REGISTRY_AUTH=token), or keep it out of reach.",
             id="portal.W001",
         )
@@ -181,7 +181,7 @@ def check_clear_text(**_: Any) -> Iterable[CheckMessage]:
     provider = urlsplit(settings.OIDC_SERVER_URL)
     if settings.OIDC_SERVER_URL and provider.scheme != "https" and not _is_loopback(provider.hostname):
         yield Warning(
-            "OIDC_SERVER_URL is not https: whoever is on the way can sign in as anyone.",
+            "OIDC_SERVER_URL is not https: anyone on the network path can sign in as any user.",
             hint="Use the provider's https address.",
             id="portal.W006",
         )

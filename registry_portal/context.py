@@ -19,6 +19,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     active = get_language() or "en"
     return {
         "registry_public_host": settings.REGISTRY_PUBLIC_HOST,
+        "first_pull_missing": settings.FIRST_PULL_MISSING,
         "oidc_name": settings.OIDC_SERVER_URL and settings.OIDC_NAME,
         "theme": theme_of(request),
         "pull_client": pull_client_of(request),

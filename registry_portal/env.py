@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from oci.egress.door import split_url
-from oci.errors import OciError
-from oci.reference.parser import normalise_registry
-
-#: Of the last ``@`` in an authority, all that stands before it.
-_USERINFO = re.compile(r"(?<![^/,;=])[^/,;=]*@")
+T = TypeVar("T")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -32,6 +27,8 @@ if DOTENV:
 
 def secret(name: str, default: str = "") -> str:
     """The value of ``NAME``, or the content of the file that ``NAME_FILE`` names, without its last newline.
+
+    Not by django-environ's ``FileAwareEnv``: a password that begins with ``$`` is another variable's name to it.
 
     :raises ImproperlyConfigured: the file can't be read.
     """
@@ -46,9 +43,42 @@ def secret(name: str, default: str = "") -> str:
     return str(env.str(name, default=default))
 
 
+def secret_url(name: str, default: str = "") -> str:
+    """A :func:`secret` that is a URL.
+
+    :raises ImproperlyConfigured: user name or password have a mark that divides a URL. What readers make of it
+        depends on their release, and their errors repeat a piece of the password.
+    """
+    text = secret(name, default)
+    scheme, _, authority = text.partition("://")
+    for mark in "/?#":
+        authority = authority.partition(mark)[0]
+    account, _, places = authority.rpartition("@")
+    ports = [each.rpartition("]")[2].partition(":")[2] for each in places.split(",")]
+    if scheme != "sqlite" and (
+        "[" in account or "]" in account or any(port and not port.isdecimal() for port in ports)
+    ):
+        raise ImproperlyConfigured(
+            f"{name} can't be read. In its user name and password, write / as %2F, ? as %3F, # as %23, [ as %5B "
+            "and ] as %5D; a port is a number."
+        )
+    return text
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated variable as a list without blanks."""
     return [part.strip() for part in env.str(name, default=default).split(",") if part.strip()]
+
+
+def read(name: str, reader: Callable[[str], T], text: str) -> T:
+    """What a variable's text means to its reader.
+
+    :raises ImproperlyConfigured: the reader takes it for wrong (``ValueError``).
+    """
+    try:
+        return reader(text)
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name} can't be read: {exc}.") from exc
 
 
 def positive(name: str, default: int, *, least: int = 1) -> int:
@@ -71,42 +101,17 @@ def services(data_dir: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def mirrors(text: str) -> dict[str, tuple[str, ...]]:
-    """``docker.io=https://a,https://b;ghcr.io=http://c:5000`` as registry to mirror URLs, in order.
+def first_pull_missing(found: dict[str, Any], *, embedded: bool, auth: str) -> str:
+    """Why nothing asks the portal for what the registry lacks, as a word that pages have a sentence for; empty: a front
+    does.
 
-    :raises ImproperlyConfigured: an entry has no registry, or something that is no plain http(s) URL.
+    :param found: the embedded services (:func:`services`).
     """
-    result: dict[str, tuple[str, ...]] = {}
-    for entry in filter(None, (part.strip() for part in text.split(";"))):
-        registry, _, urls = entry.partition("=")
-        found = tuple(url.strip().rstrip("/") for url in urls.split(",") if url.strip())
-        if not registry.strip() or not found:
-            raise ImproperlyConfigured(
-                f"IMPORT_REGISTRY_MIRRORS: {_without_userinfo(entry)!r} should read "
-                "registry=https://mirror[,https://other]."
-            )
-        for url in found:
-            _check_mirror(url)
-        result[normalise_registry(registry.strip()).lower()] = found
-    return result
-
-
-def _check_mirror(url: str) -> None:
-    shown = _without_userinfo(url)
-    if shown != url:
-        raise ImproperlyConfigured(
-            f"IMPORT_REGISTRY_MIRRORS: {shown!r} has a user name or password in it. Mirrors are asked anonymously; "
-            "put one that needs a sign-in behind a proxy that signs in, or import from it by its own name."
-        )
-    try:
-        split_url(url)
-    except OciError as exc:
-        raise ImproperlyConfigured(f"IMPORT_REGISTRY_MIRRORS: {url!r} can't be a mirror. {exc}") from None
-
-
-def _without_userinfo(text: str) -> str:
-    """Whatever stands before an ``@`` in an authority, taken out: it may be a password."""
-    return _USERINFO.sub("", text)
+    if embedded:
+        return str(found.get("first_pull_missing", "no_front"))
+    if auth != "token":
+        return "registry_auth"
+    return "" if env.bool("FIRST_PULL_FRONT", default=False) else "no_front"
 
 
 def host_port(url: str, default_port: int) -> tuple[str, int]:
@@ -119,3 +124,19 @@ def host_port(url: str, default_port: int) -> tuple[str, int]:
 def sqlite_url(path: Path) -> str:
     """The ``DATABASE_URL`` of an SQLite file."""
     return f"sqlite:///{quote(str(path))}"
+
+
+def database(data_dir: Path) -> dict[str, Any]:
+    """What ``DATABASE_URL`` says, else an SQLite file in the data directory."""
+    found: dict[str, Any] = env.db_url_config(
+        secret_url("DATABASE_URL") or sqlite_url(data_dir / "portal.sqlite3")
+    )
+    return found
+
+
+def mail(url: str) -> dict[str, Any]:
+    """Django's settings of the mail server at ``url``; none where it is empty. What sends by SMTP ends in time."""
+    found: dict[str, Any] = env.email_url_config(url) if url else {}
+    if found.get("EMAIL_BACKEND") == "django.core.mail.backends.smtp.EmailBackend":
+        found["EMAIL_BACKEND"] = "imageimport.webhooks.smtp.Backend"
+    return found

@@ -5,7 +5,7 @@ claim's among them, for as long as the server believes in it: by default two hou
 installation would start.
 
 Not to start other processes for an answer, nor a compiler: every question here is for a few rows through an index. Of
-how many rows contain a part of a word PostgreSQL knows nothing; where it reckons with a third of a million, both cost
+how many rows contain a part of a word PostgreSQL knows nothing; where it estimates a third of a million, both cost
 fifty milliseconds for a search that takes less than one.
 """
 

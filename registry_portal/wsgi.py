@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_portal.settings")
 
 django.setup(set_prefix=False)
 # Before the application, which takes its middleware when it is made.
-from registry_portal import observability  # noqa: E402
+from registry_portal.observability import exporters  # noqa: E402
 
-observability.start()
+exporters.start()
 application = get_wsgi_application()

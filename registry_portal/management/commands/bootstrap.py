@@ -14,8 +14,8 @@ from django.db import transaction
 
 from projects.models import Project
 from projects.services import create_project
-from registry_portal.collect import collect_if_changed
 from registry_portal.env import secret
+from registry_portal.web.static_files import collect_if_changed
 
 FIRST_PROJECT = "library"
 

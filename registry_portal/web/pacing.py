@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-#: The most that anybody is waited for at a stretch, seconds; the whole head of a request has these and no more.
+#: The most that anyone is waited for at a stretch, seconds; the whole head of a request has these and no more.
 GRACE: Final = 10.0
 #: Bytes a second, as over a poor mobile line. Each that passes gives its time back.
-LEAST_RATE: Final = 4096
+MIN_RATE: Final = 4096
 #: A reader that is waited for longer than this is a slow one, seconds.
 BRIEF: Final = 1.0
 
@@ -26,8 +26,8 @@ class Patience:
         self.left = GRACE
 
     def spend(self, seconds: float, count: int) -> None:
-        """It was waited for so long, and so many bytes passed."""
-        self.left = min(GRACE, self.left - seconds + count / LEAST_RATE)
+        """It was waited for this long, and so many bytes passed."""
+        self.left = min(GRACE, self.left - seconds + count / MIN_RATE)
 
 
 class PacedSocket(socket.socket):
@@ -37,6 +37,9 @@ class PacedSocket(socket.socket):
 
     _patience = Patience()
     _slow: threading.Semaphore | None = None
+    #: When a thread first got the request that was set aside (:mod:`registry_portal.web.aside`), monotonic seconds, so
+    #: that what its first question did counts as done since. 0: none was set aside.
+    aside_since = 0.0
 
     def begin(self, slow: threading.Semaphore) -> None:
         """A new request. ``slow``: the places of threads that may wait for a slow reader."""

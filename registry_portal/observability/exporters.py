@@ -16,7 +16,7 @@ from celery.signals import beat_init, worker_process_init, worker_process_shutdo
 from django.conf import settings
 
 from imageimport.models import ImportAttempt
-from imageimport.worker import attempt_hooks
+from imageimport.worker import attempt
 from imageimport.worker.leases import Lease
 from oci.redaction import scrub
 
@@ -117,7 +117,7 @@ def _start_tracing() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from registry_portal.spans import ScrubbingExporter
+    from registry_portal.observability.spans import ScrubbingExporter
 
     # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before the default.
     resource = Resource({SERVICE_NAME: "registry-portal"}).merge(OTELResourceDetector().detect())
@@ -126,7 +126,7 @@ def _start_tracing() -> None:
     provider.add_span_processor(BatchSpanProcessor(ScrubbingExporter(OTLPSpanExporter(endpoint=endpoint))))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(excluded_urls="healthz,readyz,metrics", response_hook=_name_request)
-    attempt_hooks.around_attempt.append(_attempt)
+    attempt.around_attempt.append(_attempt)
 
 
 def _name_request(span: Any, _request: Any, response: Any) -> None:

@@ -2,9 +2,11 @@
 
 Gunicorn gives a connection to a thread at once, which then reads the request at the sender's pace: sixty senders that
 stop in the middle stand still in every thread. Here the loop that accepts connections reads them too, and a thread
-gets a request when it is whole. A slow sender costs a connection, and that for as long as :mod:`registry_portal.pacing`
-says. Bodies that are not collected (longer than the site takes, of unknown length, or held back until
-``100 Continue``) are read by their threads, a quarter of them at most. Half of the threads may wait for slow readers.
+gets a request when it is whole. A slow sender costs a connection, and that for as long as
+:mod:`registry_portal.web.pacing` says. Bodies that are not collected (longer than the site takes, of unknown length,
+or held back until ``100 Continue``) are read by their threads, a quarter of them at most. Half of the threads may wait
+for slow readers. A request whose answer has to wait for something else is set aside by the site
+(:mod:`registry_portal.web.aside`): it costs a connection as well, and its thread only while the site is asked again.
 ``gunicorn.conf.py`` names this class.
 """
 
@@ -22,16 +24,17 @@ from typing import Any, Final
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from registry_portal.collecting import Gathering
-from registry_portal.pacing import GRACE, PacedSocket
+from registry_portal.web.aside import MAX_ASIDE, Application, Holding, SetAside
+from registry_portal.web.collecting import Gathering
+from registry_portal.web.pacing import GRACE, PacedSocket
 
 #: Bytes that one process keeps of unfinished requests. Bodies beyond that go the way of long ones.
-MOST_KEPT: Final = 64 * 1024 * 1024
-#: A long body waits for so long for a thread that may read it, seconds.
+MAX_KEPT: Final = 64 * 1024 * 1024
+#: A long body waits for this long for a thread that may read it, seconds.
 LONG_WAIT: Final = 30.0
 #: After an answer that ends the connection the peer has this long to close it, and may send this much; seconds, bytes.
 LINGER: Final = 2.0
-MOST_LINGERED: Final = 64 * 1024
+MAX_LINGERED: Final = 64 * 1024
 _READ: Final = 64 * 1024
 _REFUSALS: Final = {
     408: "Request Timeout",
@@ -51,6 +54,11 @@ class Connection(TConn):
         self.gathering = Gathering()
         #: Its request is read by a thread.
         self.long = False
+        #: The request that a thread has, as it came; when a thread first got it, and when it is asked for again;
+        #: monotonic seconds.
+        self.request = b""
+        self.given_at = 0.0
+        self.again_at = 0.0
         #: It is being closed; so many bytes were thrown away.
         self.lingered: int | None = None
         #: When it is given up, monotonic seconds; at the latest, where the worker stops.
@@ -65,6 +73,8 @@ class Connection(TConn):
 class PatientWorker(ThreadWorker):
     """See the module. All that stands here is done by the main loop."""
 
+    wsgi: Application
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Connections in the loop's care: collecting, lingering, or waiting for a thread that reads long bodies.
@@ -74,9 +84,15 @@ class PatientWorker(ThreadWorker):
         self._long = 0
         self._slow = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
         self._kept = 0
+        #: Connections whose requests the site has set aside.
+        self._aside: dict[Connection, None] = {}
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = Holding(self.wsgi, lambda: bool(self.alive) and len(self._aside) < MAX_ASIDE)
 
     def init_process(self) -> None:
-        # Whoever shares out threads (projects.places) is told of --threads, too.
+        # Anyone who shares out threads (projects.places) is told of --threads, too.
         os.environ["WEB_THREADS"] = str(self.cfg.threads)
         super().init_process()
 
@@ -107,7 +123,7 @@ class PatientWorker(ThreadWorker):
 
     def _collect(self, conn: Connection, _file: Any) -> None:
         gathering = conn.gathering
-        while gathering.wants_more and (gathering.headless or self._kept < MOST_KEPT):
+        while gathering.wants_more and (gathering.headless or self._kept < MAX_KEPT):
             try:
                 piece = conn.sock.recv(_READ)
             except BlockingIOError:
@@ -138,23 +154,63 @@ class PatientWorker(ThreadWorker):
         self._give(conn)
 
     def _give(self, conn: Connection) -> None:
-        held = conn.gathering.take()
-        self._kept -= len(held)
+        conn.request = conn.gathering.take()
+        self._kept -= len(conn.request)
+        conn.sock.aside_since = 0.0
+        conn.given_at = time.monotonic()
+        self._hand_over(conn)
+
+    def _hand_over(self, conn: Connection) -> None:
         conn.sock.begin(self._slow)
         conn.data_ready = True
         conn.init()
-        conn.parser.unreader.unread(held)
+        conn.parser.unreader.unread(conn.request)
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         if conn.long:
             conn.long = False
             self._long -= 1
-        super().finish_request(conn, fs)
+        aside = None if fs.cancelled() else fs.exception()
+        if isinstance(aside, SetAside):
+            self._set_aside(conn, aside.seconds)
+        else:
+            super().finish_request(conn, fs)
         if self._queue and self._long < self._most_long:
             following = self._queue.popleft()
             del self._waiting[following]
             self._give_long(following)
+
+    # --- requests set aside ----------------------------------------------------------------------
+
+    def _set_aside(self, conn: Connection, seconds: float) -> None:
+        conn.sock.aside_since = conn.given_at
+        conn.again_at = time.monotonic() + seconds
+        # What was read of it is read again, by a parser that knows nothing of it.
+        conn.parser, conn.initialized = None, False
+        conn.sock.setblocking(False)
+        self._aside[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._look_aside, conn))
+
+    def _look_aside(self, conn: Connection, _file: Any) -> None:
+        """Its client is gone, or sends what nothing asked for: no one waits for the answer."""
+        self._take_back(conn)
+        self._end(conn)
+
+    def _take_back(self, conn: Connection) -> None:
+        del self._aside[conn]
+        self.poller.unregister(conn.sock)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gunicorn's, which is the loop's one pause; then what was set aside is asked for again. At once where the
+        worker stops: the site's answer is then sent as it is."""
+        now = time.monotonic()
+        due = min((conn.again_at for conn in self._aside), default=now + timeout) if self.alive else now
+        super().wait_for_and_dispatch_events(max(0.0, min(timeout, due - now)) if self._aside else timeout)
+        now = time.monotonic()
+        for conn in [each for each in self._aside if each.again_at <= now or not self.alive]:
+            self._take_back(conn)
+            self._hand_over(conn)
 
     # --- waiting, and its end --------------------------------------------------------------------
 
@@ -189,7 +245,7 @@ class PatientWorker(ThreadWorker):
             conn.limit = deadline
 
     def _make_room(self) -> None:
-        """The last place is taken: the connection that has waited longest goes, first one that nobody uses."""
+        """The last place is taken: the connection that has waited longest goes, first one that no one uses."""
         if self.keepalived_conns:
             oldest = self.keepalived_conns.popleft()
             self.poller.unregister(oldest.sock)
@@ -238,7 +294,7 @@ class PatientWorker(ThreadWorker):
 
     def _throw_away(self, conn: Connection, _file: Any) -> None:
         try:
-            while conn.lingered is not None and conn.lingered < MOST_LINGERED:
+            while conn.lingered is not None and conn.lingered < MAX_LINGERED:
                 piece = conn.sock.recv(_READ)
                 if not piece:
                     break

@@ -78,8 +78,8 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             }
         },
         "filters": {
-            "quiet_polls": {"()": "registry_portal.requestlog.QuietPolls"},
-            "no_traceback": {"()": "registry_portal.requestlog.WithoutTraceback"},
+            "quiet_polls": {"()": "registry_portal.observability.requestlog.QuietPolls"},
+            "no_traceback": {"()": "registry_portal.observability.requestlog.WithoutTraceback"},
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "scrubbed"}},
         "root": {"handlers": ["console"], "level": "WARNING"},

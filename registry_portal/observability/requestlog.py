@@ -14,21 +14,28 @@ from django_structlog import signals
 
 from accounts.addresses import client_address
 from accounts.tracing import current_request_id
+from imageimport.first_pull.held import ASK_AGAIN
 from oci.redaction import begin_scope
 
 #: Asked for every few seconds by pages and monitoring; said at INFO they would be most of the log.
 QUIET_ENDS: Final = ("/live/", "/healthz", "/readyz", "/metrics")
+#: Asked by the registry's front before it serves a tag.
+QUIET_BEGINNING: Final = "/service/first-pull/fresh/"
 _HEADER: Final = "X-Request-ID"
 
 
 class QuietPolls(logging.Filter):
-    """Lets no line pass that says that a poll or a probe went well."""
+    """Lets no line pass that says that a poll or a probe went well, or that a request waits."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         event: Any = record.msg
         if not isinstance(event, dict) or event.get("event") != "request_finished":
             return True
+        if event.get("held"):
+            return False
         path = str(event.get("request", "")).partition(" ")[2].partition("?")[0]
+        if path.startswith(QUIET_BEGINNING):
+            return int(event.get("code", 0)) >= 500
         return int(event.get("code", 0)) >= 400 or not path.endswith(QUIET_ENDS)
 
 
@@ -40,7 +47,7 @@ class WithoutTraceback(logging.Filter):
         return True
 
 
-# What a request has typed as a password is masked in the lines of this request, and in nobody else's.
+# What a request has typed as a password is masked in the lines of this request, and in no one else's.
 request_started.connect(begin_scope, dispatch_uid="requestlog.begin_scope")
 
 
@@ -55,6 +62,8 @@ def begin(request: HttpRequest, **_: Any) -> None:
 def finish(request: HttpRequest, response: HttpResponse, log_kwargs: dict[str, Any], **_: Any) -> None:
     """Into the line: how long it took. Into the answer: the id."""
     log_kwargs["ms"] = round((time.monotonic() - getattr(request, "began", time.monotonic())) * 1000, 1)
+    if ASK_AGAIN in response:
+        log_kwargs["held"] = True
     response[_HEADER] = current_request_id()
 
 

@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from accounts.redis import pools
 from imageimport.metrics.collector import registry as metrics_registry
 from oci.errors import OciError
+from oci.registry.options import ClientOptions
 from projects.registry import client as own_registry
 
 #: Each question waits at most this long, seconds.
@@ -28,20 +31,28 @@ _PROXIES_SAY: Final = (
 )  # fmt: skip
 
 
+@login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Asks nobody, so that a database that is away restarts no web process."""
+    """The process answers. Asks no one, so that a database that is away restarts no web process."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready when the database answers and has every migration. Redis and the registry are told, but pages and
     submissions work without them, so their absence takes no web process out of service."""
-    found = {"database": _database(), "redis": _ask_redis(), "registry": _ask_registry()}
+    found = services()
     return JsonResponse(found, status=200 if found["database"] == "ok" else 503)
 
 
+def services() -> dict[str, str]:
+    """``database``, ``redis`` and ``registry``, each ``ok`` or what is wrong with it."""
+    return {"database": _database(), "redis": _ask_redis(), "registry": _ask_registry()}
+
+
+@login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for loopback or with ``Authorization: Bearer <METRICS_TOKEN>``."""
@@ -61,7 +72,7 @@ def _database() -> str:
 
 
 class _One:
-    """One question at a time, whoever asks: a service that is silent holds one thread, and the others are told what
+    """One question at a time, no matter who asks: a silent service holds one thread, and the others are told what
     was known before."""
 
     def __init__(self, ask: Callable[[], str]) -> None:
@@ -81,7 +92,7 @@ class _One:
 def _redis() -> str:
     options: dict[str, Any] = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, **options) as client:
+        with pools.client(settings.REDIS_URL, **options) as client:
             client.ping()
     except (redis.RedisError, OSError) as exc:
         return f"away ({type(exc).__name__})"
@@ -90,7 +101,8 @@ def _redis() -> str:
 
 def _registry() -> str:
     try:
-        with own_registry.opened(access={}, tries=1, headers_seconds=PATIENCE) as client:
+        options = ClientOptions(tries=1, headers_seconds=PATIENCE)
+        with own_registry.opened(options=options) as client:
             client.ping()
     except OciError as exc:
         return f"away ({exc.code})"
@@ -109,7 +121,7 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """The peer is this machine, asks for this machine, and no proxy speaks for somebody else: one that does not say so
+    """The peer is this machine, asks for this machine, and no proxy speaks for someone else: one that does not say so
     hands on the name that people use."""
     if any(name in request.headers for name in _PROXIES_SAY):
         return False

@@ -6,12 +6,12 @@ import re
 import time
 from typing import Final
 
-from registry_portal.pacing import GRACE, Patience
+from registry_portal.web.pacing import GRACE, Patience
 
 #: Of a head, in bytes.
-MOST_HEAD: Final = 64 * 1024
+MAX_HEAD: Final = 64 * 1024
 #: A longer body is not collected, bytes. The site's own limit (``DATA_UPLOAD_MAX_MEMORY_SIZE``) is as large.
-MOST_BODY: Final = 2 * 1024 * 1024
+MAX_BODY: Final = 2 * 1024 * 1024
 _END: Final = b"\r\n\r\n"
 #: The fields that say how long a body is, and whether the sender waits before it sends one.
 _FRAMING: Final = re.compile(
@@ -61,13 +61,13 @@ class Gathering:
 
     @property
     def too_large(self) -> bool:
-        return self._whole is None and len(self._held) > MOST_HEAD
+        return self._whole is None and len(self._held) > MAX_HEAD
 
     @property
     def wants_more(self) -> bool:
         """Something is missing that has to be collected."""
         if self._whole is None:
-            return len(self._held) <= MOST_HEAD
+            return len(self._held) <= MAX_HEAD
         return not self.is_long and len(self._held) < self._whole
 
     def take(self) -> bytes:
@@ -90,5 +90,5 @@ class Gathering:
         self._whole = end + len(_END) if end >= 0 else 0
         # Of two lengths, or one that is no number, gunicorn takes none.
         if len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) < 20:
-            self.is_long = self.is_long or int(lengths[0]) > MOST_BODY
+            self.is_long = self.is_long or int(lengths[0]) > MAX_BODY
             self._whole += int(lengths[0])
