@@ -66,7 +66,7 @@
 
   function noAnswer(event) {
     if (event.detail.elt.matches("[hx-trigger='every 2s']")) return;
-    const box = document.querySelector("dialog[open] [data-no-answer], [data-no-answer]");
+    const box = (document.querySelector("dialog[open]") || document).querySelector("[data-no-answer]");
     if (box) {
       box.textContent = window.portal.text("sayNoAnswer");
       box.hidden = false;

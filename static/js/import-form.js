@@ -12,7 +12,7 @@
     const form = formOf(event.target);
     if (form && TARGETS.includes(event.target.name)) {
       event.target.dataset.typed = event.target.value ? "yes" : "";
-      showGoal(form);
+      showReference(form);
     }
     if (form && event.target.name === "credential") {
       event.target.dataset.typed = "yes";
@@ -20,6 +20,7 @@
       toggleOnce(form);
     }
     if (form && event.target.name === "mode") choose(form);
+    if (form && event.target.name === "platforms") form.dataset.chosePlatforms = "yes";
   });
 
   // Fill what the reader left alone with what the reference says.
@@ -29,8 +30,21 @@
       const field = form.elements[name];
       if (!field.dataset.typed) field.value = read ? read.dataset[name] || "" : "";
     }
-    showGoal(form);
+    showReference(form);
     choose(form);
+    tick(form, read && read.dataset.platforms ? read.dataset.platforms.split(",") : null);
+  }
+
+  // Platforms that a pasted command names are ticked until the reader ticks others; without any, as the form had them.
+  function tick(form, named) {
+    const fields = [...form.querySelectorAll("[name=platforms]")];
+    if (!fields.length || form.dataset.chosePlatforms || "bound" in form.dataset) return;
+    const boxes = fields.filter((field) => field.type === "checkbox");
+    const others = fields.find((field) => field.type !== "checkbox");
+    const known = boxes.map((box) => box.value);
+    for (const box of boxes) box.checked = named ? named.includes(box.value) : box.defaultChecked;
+    others.value = named ? named.filter((name) => !known.includes(name)).join(", ") : others.defaultValue;
+    if (named) form.querySelector("#import-options").open = true;
   }
 
   // The registry's only saved credential is chosen until the reader chooses, and is seen to be.
@@ -74,6 +88,36 @@
     field.setSelectionRange(from, field.value.length);
   }
 
+  // Several lines are a list: they go where lists are read.
+  document.addEventListener("paste", (event) => {
+    const form = formOf(event.target);
+    if (!form || event.target.name !== "image_url" || !form.elements.mode || !form.elements.mode.value) return;
+    const text = event.clipboardData ? event.clipboardData.getData("text") : "";
+    if (text.split("\n").filter((line) => line.trim()).length < 2 || /\\\s*\n/.test(text)) return;
+    event.preventDefault();
+    form.querySelector("[name=mode][value=many]").checked = true;
+    const list = form.elements.images;
+    list.value = text;
+    choose(form);
+    list.focus();
+    list.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  // Tags are asked for where a tag is being typed, once the typing rests: no registry is asked for each letter.
+  const RESTS = 500;
+  let resting = 0;
+
+  document.addEventListener("input", (event) => {
+    const form = formOf(event.target);
+    if (!form || event.target.name !== "image_url") return;
+    const offers = form.querySelector("#import-offers");
+    if (!offers) return;
+    clearTimeout(resting);
+    const typesTag = /^\S+:[^/@\s]*$/.test(event.target.value.trim()) && !/:\/\/[^/]*$/.test(event.target.value);
+    if (!typesTag) offers.replaceChildren();
+    else resting = setTimeout(() => offers.isConnected && htmx.trigger(offers, "offer-tags"), RESTS);
+  });
+
   document.addEventListener("click", (event) => {
     const picked = event.target.closest("[data-picks]");
     const form = picked && formOf(picked);
@@ -99,6 +143,8 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     const form = formOf(event.detail.target);
     if (form && event.detail.target.matches("[data-reading]")) follow(form);
+    // The answer stands below all fields: it is what the reader waits for.
+    if (form && event.detail.target.id === "import-plan") event.detail.target.scrollIntoView({ block: "nearest" });
   });
 
   document.addEventListener("htmx:load", (event) => {
@@ -110,20 +156,21 @@
     document.querySelectorAll("form[data-import-form]").forEach(begin);
   });
 
-  function showGoal(form) {
-    const goal = form.querySelector("[data-goal]");
-    if (!goal) return;
-    const name = form.elements.target_name.value || goal.dataset.name;
-    const tag = form.elements.target_tag.value || goal.dataset.tag;
-    goal.textContent = `${goal.dataset.prefix}/${name}:${tag}`;
+  function showReference(form) {
+    const reference = form.querySelector("[data-reference]");
+    if (!reference) return;
+    const name = form.elements.target_name.value || reference.dataset.name;
+    const tag = form.elements.target_tag.value || reference.dataset.tag;
+    reference.textContent = `${reference.dataset.prefix}/${name}:${tag}`;
   }
 
-  // What was filled in for the reader is not sent: the server fills it from the reference that is sent.
-  document.addEventListener("htmx:configRequest", (event) => {
-    const form = formOf(event.detail.elt);
+  // What was filled in for the reader is not sent, by htmx or by the browser: it may be that of the text before, and the
+  // server fills it from the reference that is sent.
+  document.addEventListener("formdata", (event) => {
+    const form = formOf(event.target);
     if (!form) return;
     for (const name of TARGETS) {
-      if (!form.elements[name].dataset.typed) event.detail.parameters[name] = "";
+      if (!form.elements[name].dataset.typed) event.formData.set(name, "");
     }
   });
 
@@ -146,6 +193,7 @@
     for (const name of [...TARGETS, "credential"]) {
       if (form.elements[name]) delete form.elements[name].dataset.typed;
     }
+    delete form.dataset.chosePlatforms;
     showChosen(form, false);
     toggleOnce(form);
     form.querySelectorAll(".errors").forEach((error) => error.remove());

@@ -1,4 +1,4 @@
-/* Fragments that poll: nothing is asked while nobody looks; open parts and the reader's place survive a swap;
+/* Fragments that poll: nothing is asked while no one looks; open parts and the reader's place survive a swap;
    two missed polls are said, and the last numbers stay. */
 "use strict";
 

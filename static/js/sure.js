@@ -10,7 +10,7 @@
     return dialog.querySelector(`[data-sure=${name}]`);
   }
 
-  // The words of whoever asks, else those of its button, else the dialog's own.
+  // The words of the one who asks, else those of its button, else the dialog's own.
   function ask(question, button, words, go) {
     part("title").textContent = words.title || button.textContent.trim();
     part("question").textContent = question;
