@@ -26,6 +26,7 @@ LABEL org.opencontainers.image.title="Registry Portal" \
 RUN groupadd --gid 10001 portal \
  && useradd --uid 10001 --gid portal --no-create-home --home-dir /tmp portal \
  && install -d -o portal -g portal -m 0750 /var/lib/portal /config /config-database /config-redis /config-registry \
+    /config-front \
     /var/lib/registry
 COPY --from=build /srv /srv
 WORKDIR /srv/portal

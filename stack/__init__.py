@@ -1,6 +1,6 @@
 """Starts the portal and what it stands on: `make install`, `make run`, `make demo`.
 
-Everything here runs outside Django. The pieces, from the bottom: :mod:`stack.ports`, :mod:`stack.tools` and
-:mod:`stack.spec` (what a service is), :mod:`stack.redis_server`, :mod:`stack.registry_server` and :mod:`stack.portal`
-(the services), :mod:`stack.supervisor` (keeps them up), :mod:`stack.runner` (puts them together).
+Everything here runs outside Django. :mod:`stack.install` brings what is needed; :mod:`stack.services` has, from the
+bottom, ports and tools, what a service is (``spec``), the services (``redis_server``, ``registry_server``, ``portal``)
+and what keeps them up (``supervisor``); :mod:`stack.runner` puts them together.
 """

@@ -20,8 +20,23 @@ from registry_portal.secrets_store import (
     registry_http_secret,
     token_service_pair,
 )
-from stack.registry_server import Notifications, RegistryPlan, TokenAuth, configuration
+from stack.services.front_server import FrontPlan
+from stack.services.front_server import configuration as front_configuration
+from stack.services.registry_server import Notifications, RegistryPlan, TokenAuth, configuration
 
+#: Where the registry and those that read its files find them.
+IMAGES = Path("/var/lib/registry")
+#: nginx before the registry.
+FRONT = FrontPlan(
+    directory=Path("/tmp"),  # noqa: S108 - of its container, in memory
+    host="",
+    port=5000,
+    registry="registry:5000",
+    portal="web:8000",
+    resolver="127.0.0.11",  # the Engine's own name server
+    storage=f"{IMAGES}/data",
+    processes=4,
+)
 REDIS_CONFIG = """\
 bind * -::*
 port 6379
@@ -53,7 +68,7 @@ def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, dict[st
     password = redis_password(data_dir)
     _, certificate = token_service_pair(data_dir)
     plan = RegistryPlan(
-        directory=Path("/var/lib/registry"),
+        directory=IMAGES,
         host="",
         port=5000,
         auth=TokenAuth(
@@ -76,6 +91,7 @@ def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, dict[st
             "token_service.crt": certificate + "\n",
             "registry.yml": json.dumps(configuration(plan), indent=2) + "\n",
         },
+        "front": {"nginx.conf": front_configuration(FRONT)},
     }
 
 

@@ -35,5 +35,5 @@ class Console:
             self._stream.write(text)
             self._stream.flush()
         except (BrokenPipeError, ValueError):
-            # Whoever read this is gone (`make run | head`); the services go on, without a word.
+            # Anyone who read this is gone (`make run | head`); the services go on, without a word.
             self._broken = True

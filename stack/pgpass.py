@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from registry_portal.env import secret
+from registry_portal.env import secret_url
 
 _SCHEME: Final = re.compile(r"(postgres|postgresql|psql|pgsql)://")
 _SPECIAL: Final = re.compile(r"([\\:])")
@@ -21,7 +21,7 @@ _SPECIAL: Final = re.compile(r"([\\:])")
 
 def main(arguments: list[str]) -> int:
     """0 if the file is written."""
-    url = secret("DATABASE_URL")
+    url = secret_url("DATABASE_URL")
     if len(arguments) != 1 or not _SCHEME.match(url):
         print("Usage: DATABASE_URL=postgres://… python -m stack.pgpass FILE", file=sys.stderr)
         return 2

@@ -60,9 +60,9 @@ class _Pusher:
         status, location = self._ask("POST", f"{self._base}/blobs/uploads/")
         if status != 202:
             raise PushError(f"The registry answered {status} to a new upload.")
-        goal = urlsplit(urljoin(self._base, location))
-        query = "&".join(filter(None, [goal.query, urlencode({"digest": blob.digest})]))
-        status, _ = self._ask("PUT", f"{goal.path}?{query}", blob.data, "application/octet-stream")
+        url = urlsplit(urljoin(self._base, location))
+        query = "&".join(filter(None, [url.query, urlencode({"digest": blob.digest})]))
+        status, _ = self._ask("PUT", f"{url.path}?{query}", blob.data, "application/octet-stream")
         if status != 201:
             raise PushError(f"The registry answered {status} to the blob {blob.digest}.")
 

@@ -30,7 +30,7 @@ class ReadError(Exception):
 
 
 @dataclass
-class Found:
+class ReadImage:
     """What was read: the digest that the tag names, and how much hangs on it."""
 
     digest: str
@@ -49,13 +49,13 @@ class Reader:
         # Never through a proxy of the environment: this reads what is on this machine.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
-    def verify(self, repository: str, reference: str) -> Found:
+    def verify(self, repository: str, reference: str) -> ReadImage:
         """Read the manifest, everything below it and every blob, and compare each with its digest and size.
 
         :raises ReadError: something is missing or differs.
         """
         body = self._manifest(repository, reference)
-        found = Found(digest=f"sha256:{hashlib.sha256(body).hexdigest()}")
+        found = ReadImage(digest=f"sha256:{hashlib.sha256(body).hexdigest()}")
         if reference.startswith("sha256:") and reference != found.digest:
             raise ReadError(f"{reference} has the content of {found.digest}.")
         self._walk(repository, body, found, seen=set())
@@ -68,7 +68,7 @@ class Reader:
         """
         return f"sha256:{hashlib.sha256(self._manifest(repository, reference)).hexdigest()}"
 
-    def _walk(self, repository: str, body: bytes, found: Found, seen: set[str]) -> None:
+    def _walk(self, repository: str, body: bytes, found: ReadImage, seen: set[str]) -> None:
         found.manifests += 1
         document = json.loads(body)
         for child in document.get("manifests", []):
@@ -80,7 +80,7 @@ class Reader:
                 seen.add(blob["digest"])
                 self._blob(repository, blob, found)
 
-    def _blob(self, repository: str, descriptor: dict[str, object], found: Found) -> None:
+    def _blob(self, repository: str, descriptor: dict[str, object], found: ReadImage) -> None:
         digest = str(descriptor["digest"])
         hasher, size = hashlib.new(digest.partition(":")[0]), 0
         with self._get(f"/v2/{repository}/blobs/{digest}", repository) as response:

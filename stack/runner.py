@@ -12,18 +12,31 @@ from dataclasses import dataclass, field
 
 from stack import state
 from stack.config import DEFAULT_PORT, WILDCARDS, ConfigError, RunConfig
-from stack.embedded import REDIS_PORT, REGISTRY_PORT, start_redis, start_registry
-from stack.oneshot import CommandFailed, run_command
 from stack.output import Console
-from stack.parent import watch_make
-from stack.portal import beat_service, manage, web_service, worker_service
-from stack.ports import LOOPBACK, free_port, listen
 from stack.sample_import import SampleSource
-from stack.supervisor import Service, ServiceFailed, Supervisor
-from stack.tools import MissingTool
+from stack.services.embedded import (
+    REDIS_PORT,
+    REGISTRY_PORT,
+    start_front,
+    start_redis,
+    start_registry,
+    why_no_front,
+)
+from stack.services.oneshot import CommandFailed, run_command
+from stack.services.parent import watch_make
+from stack.services.portal import beat_service, manage, web_service, worker_service
+from stack.services.ports import LOOPBACK, free_port, listen
+from stack.services.supervisor import Service, ServiceFailed, Supervisor
+from stack.services.tools import MissingTool
 
 #: What may go wrong while starting, in words fit for the terminal.
 STARTING_FAULTS = (ConfigError, MissingTool, ServiceFailed, CommandFailed, state.AlreadyRunning, OSError)
+
+#: Said where the embedded registry stands without nginx.
+WITHOUT_FRONT = {
+    "no_nginx": "there is no nginx here, so first pull is off; to have it, install it: apt-get install nginx",
+    "registry_auth": "first pull is off, since it needs REGISTRY_AUTH=token",
+}
 
 
 @dataclass
@@ -96,12 +109,31 @@ class Portal:
                 config, self.supervisor, preferred("redis", REDIS_PORT)
             )
         if not config.registry_configured:
-            ports["registry"], url = await start_registry(
-                config, self.supervisor, preferred("registry", REGISTRY_PORT), web_port=self.web_port
-            )
-            self.addresses |= {"registry_url": url, "registry_public_host": f"{LOOPBACK}:{ports['registry']}"}
+            await self._start_registry(ports, preferred)
         state.write_ports(config.data_dir, {**ports, "web": self.web_port})
         state.write_services(config.data_dir, self.addresses)
+
+    async def _start_registry(
+        self, ports: dict[str, int], preferred: Callable[[str, int], list[int]]
+    ) -> None:
+        """The registry, behind nginx where there is one; people then know the port of nginx only."""
+        config, missing = self.config, why_no_front(self.config)
+        outside = preferred("registry", REGISTRY_PORT)
+        wanted = outside if missing else [ports.get("registry_behind", 0)]
+        port, url = await start_registry(config, self.supervisor, wanted, web_port=self.web_port)
+        if missing:
+            self.console.say("portal", WITHOUT_FRONT[missing])
+            ports["registry"] = port
+        else:
+            ports["registry_behind"] = port
+            ports["registry"] = await start_front(
+                config, self.supervisor, outside, registry_port=port, web_port=self.web_port
+            )
+        self.addresses |= {
+            "registry_url": url,
+            "registry_public_host": f"{LOOPBACK}:{ports['registry']}",
+            "first_pull_missing": missing,
+        }
 
     async def _prepare(self) -> None:
         self.console.say("portal", "preparing the database and static files")

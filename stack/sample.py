@@ -1,4 +1,4 @@
-"""Makes valid OCI images out of nothing: the sample of the first start, and the images of the tests.
+"""Makes valid OCI images out of nothing: the sample of the first start.
 
 Deterministic: the same arguments give the same bytes, so the same digests.
 """
@@ -10,9 +10,7 @@ import hashlib
 import io
 import json
 import random
-import struct
 import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,15 +29,6 @@ SAMPLE_REPOSITORY = "samples/hello"
 SAMPLE_TAG = "1.0"
 SAMPLE_PLATFORMS = ("linux/amd64", "linux/arm64")
 CREATED = "2024-01-01T00:00:00Z"
-TAR_BLOCK = 512
-#: Bytes that a stored block of deflate can hold.
-STORED_BLOCK = 65_535
-#: Its type and end bit, its length and the complement of that.
-_STORED_HEADER = struct.Struct("<BHH")
-#: Deflate, a comment follows; no time, no system: the same bytes everywhere.
-_GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0x10, 0, 0, 0, 0, 0, 255])
-#: CRC-32 and length of what was compressed.
-_GZIP_TRAILER = struct.Struct("<II")
 
 
 @dataclass(frozen=True)
@@ -118,31 +107,6 @@ def file_layer(files: Mapping[str, bytes], *, media_type: str = OCI_LAYER_GZIP) 
     return Layer(Blob(media_type, gzip.compress(tar, 6, mtime=0)), _sha256(tar))
 
 
-def random_layer(size: int, *, seed: int) -> Layer:
-    """A compressed layer of exactly ``size`` bytes (at least 2.5 KiB) with noise in one file.
-
-    Compressed, since layers are and some tools compress what is not; in stored blocks, since noise does not shrink.
-    """
-    room = max(size, 5 * TAR_BLOCK)
-    blocks = -(-room // STORED_BLOCK)
-    # A byte of the comment's end, and as much comment as it takes to come out at the size.
-    room -= len(_GZIP_HEADER) + 1 + blocks * _STORED_HEADER.size + _GZIP_TRAILER.size
-    content = random.Random(seed).randbytes((room // TAR_BLOCK - 3) * TAR_BLOCK)
-    header = tarfile.TarInfo(f"noise-{seed}")
-    header.size, header.mode = len(content), 0o644
-    tar = header.tobuf(tarfile.USTAR_FORMAT) + content + bytes(2 * TAR_BLOCK)
-    return Layer(Blob(OCI_LAYER_GZIP, _stored(tar, blocks=blocks, comment=room - len(tar))), _sha256(tar))
-
-
-def _stored(data: bytes, *, blocks: int, comment: int) -> bytes:
-    """gzip (RFC 1952) of stored deflate blocks (RFC 1951, 3.2.4), the last of which may be empty."""
-    parts = [_GZIP_HEADER, b"." * comment, b"\0"]
-    for number in range(blocks):
-        block = data[number * STORED_BLOCK : (number + 1) * STORED_BLOCK]
-        parts += [_STORED_HEADER.pack(number == blocks - 1, len(block), len(block) ^ 0xFFFF), block]
-    return b"".join([*parts, _GZIP_TRAILER.pack(zlib.crc32(data), len(data) & 0xFFFFFFFF)])
-
-
 def image_of(layers: Sequence[Layer], *, platform: str = "linux/amd64", docker: bool = False) -> Image:
     """An image of these layers for one platform, OCI's or Docker's kind (then give it Docker's layer type)."""
     system, architecture, *variant = platform.split("/")
@@ -179,12 +143,6 @@ def index_of(images: Sequence[Image], *, docker: bool = False) -> Image:
         ],
     }
     return Image(Blob(media_type, _json(body)), children=tuple(images))
-
-
-def random_image(sizes: Sequence[int], *, seed: int = 1, platform: str = "linux/amd64") -> Image:
-    """An image with layers of these sizes in bytes, unlike that of any other seed."""
-    layers = [random_layer(size, seed=seed * 1000 + number) for number, size in enumerate(sizes)]
-    return image_of(layers, platform=platform)
 
 
 def sample_image() -> Image:

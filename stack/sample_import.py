@@ -10,16 +10,16 @@ from typing import Self
 
 from stack import state
 from stack.config import RunConfig
-from stack.embedded import start_on_free_port
-from stack.oneshot import CommandFailed, run_command
 from stack.output import Console
-from stack.portal import manage
-from stack.ports import LOOPBACK
 from stack.push import push_image
-from stack.registry_server import RegistryPlan, registry_service
 from stack.sample import SAMPLE_REPOSITORY, SAMPLE_TAG, sample_image
-from stack.supervisor import Service, ServiceFailed, Supervisor
-from stack.tools import MissingTool
+from stack.services.embedded import start_on_free_port
+from stack.services.oneshot import CommandFailed, run_command
+from stack.services.portal import manage
+from stack.services.ports import LOOPBACK
+from stack.services.registry_server import RegistryPlan, registry_service
+from stack.services.supervisor import Service, ServiceFailed, Supervisor
+from stack.services.tools import MissingTool
 
 PROJECT = "library"
 TARGET_NAME = "hello"

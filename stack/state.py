@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stack.redis_server import write_private
+from stack.services.redis_server import write_private
 
 SERVICES = "services.json"
 PORTS = "ports.json"
@@ -53,7 +53,7 @@ def hold(data_dir: Path) -> Iterator[None]:
 def close_to_others(data_dir: Path) -> None:
     """Make a directory that was there before, and the database in it, the operator's alone.
 
-    What others share (``/tmp``, somebody else's directory) is no place for secrets and is left as it is.
+    What others share (``/tmp``, someone else's directory) is no place for secrets and is left as it is.
 
     :raises PermissionError: it is such a place.
     """
