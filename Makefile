@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL = $(PYTHON) -m stack.install
 # Arguments for pytest: make test PYTEST_ARGS="tests/oci -x"
 PYTEST_ARGS ?=
-# Images of Python often set it: each process would compile 1300 modules anew, three quarters of its start.
+# Images of Python often set it: each process would compile 1300 modules again, three quarters of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -23,9 +23,9 @@ install: ## .venv with the locked dependencies, and missing system packages
 	@$(INSTALL) run
 
 test: ## install what the tests need, and run the whole suite
-	@$(INSTALL) test && exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(INSTALL) test && exec $(BIN)/python -m pytest -n 4 --dist loadgroup $(PYTEST_ARGS)
 
-lint: ## style, types, import rules, migrations, translations, OpenAPI, links, licences
+lint: ## style, types, layers, dead and duplicate code, tests at their paths, migrations, translations, OpenAPI, links
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.lint
 
 format: ## rewrite the code in its style
@@ -35,7 +35,7 @@ bench: ## the benchmarks, with their table of ratios
 	@$(INSTALL) test && exec $(BIN)/python -m bench
 
 screenshots: ## pictures of the pages, into screenshots/
-	@$(INSTALL) test && exec $(BIN)/python -m scripts.screenshots
+	@$(INSTALL) test && exec $(BIN)/python -m scripts.pictures.screenshots
 
 compose: ## try docker-compose.yml on a real Docker Engine, with base images made here
 	@$(INSTALL) compose && exec $(BIN)/python -m pytest -m compose --timeout=1800 -p no:randomly tests/system/test_compose.py $(PYTEST_ARGS)
@@ -46,5 +46,5 @@ chaos: ## random faults at twenty imports, then the invariants (CHAOS_SECONDS, C
 messages: ## collect texts for the translators into locale/
 	@$(INSTALL) run && exec $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore ".venv/*" --ignore "tests/*"
 
-lock: ## resolve the dependencies anew into the lock files
+lock: ## resolve the dependencies again into the lock files
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.lock

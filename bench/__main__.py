@@ -1,6 +1,12 @@
 """The whole product against other tools, in one run: ``make bench``.
 
     python -m bench [--rounds 5] [--cases large,many,platforms,small] [--no-engine] [--json FILE]
+    python -m bench line [--rounds 3] [--rows layer,many,…] [--json FILE]
+
+    python -m bench front [--rounds 7] [--seconds 3]
+
+The second is over a long, thin line to the source: :mod:`bench.line`. The third is about pulls through nginx:
+:mod:`bench.front`.
 
 Each case's rivals take turns, the target is emptied before each run, and the medians are set in relation: the portal is
 measured from the POST to ``success``, with its queue and its database. ``CRANE`` names a crane binary to race, too.
@@ -12,16 +18,18 @@ import argparse
 import json
 import os
 import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import rivals
+from bench import front, line, rivals
 from bench.batch import batch_case
 from bench.memory import Peak
 from bench.warm import warm_cases
 from bench.world import World
-from stack.sample import Image, index_of, random_image
+from stack.sample import Image, index_of
+from testbed.images import random_image
 
 MB = 1_000_000
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le")
@@ -126,4 +134,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["line"]:
+        line.main(sys.argv[2:])
+    elif sys.argv[1:2] == ["front"]:
+        front.main(sys.argv[2:])
+    else:
+        main()

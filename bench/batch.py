@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bench import rivals
 from bench.world import World
-from stack.sample import random_image
+from testbed.images import random_image
 
 IMAGES = 100
 AT_A_TIME = 4

@@ -9,15 +9,13 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
+from bench.engine import upload_all
 from bench.world import World
 from stack.sample import OCI_INDEX, OCI_MANIFEST, Image
 
 Rival = Callable[[World, str, str], float]
 
-#: Blobs in flight of the floor and of the portal (IMPORT_PARALLEL_BLOBS).
-PARALLEL = 4
 #: Someone watches, as a page does every two seconds; the end is told by the import itself.
 LOOK_SECONDS = 0.5
 MANIFESTS = (OCI_MANIFEST, OCI_INDEX)
@@ -62,19 +60,20 @@ def empty_cycle(world: World) -> float:
     return ended(done) - began
 
 
-def skopeo(world: World, repository: str, tag: str) -> float:
+def skopeo(world: World, repository: str, tag: str, source: str = "") -> float:
+    """:param source: where it reads, if not at the source itself."""
     # An empty HOME: what an earlier run remembers of blobs would let it mount instead of copy.
     command = ["env", "HOME=/nonexistent", "skopeo", "copy", "--quiet", "--all"]
     options = ["--src-tls-verify=false", "--dest-tls-verify=false"]
-    ends = [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository)]
+    ends = [f"docker://{host}/{name}:{tag}" for host, name in _ends(world, repository, source)]
     seconds = _timed([*command, *options, *ends])
     _same_at_both_ends(world, repository, tag)
     return seconds
 
 
-def crane(world: World, repository: str, tag: str) -> float:
+def crane(world: World, repository: str, tag: str, source: str = "") -> float:
     """``crane copy`` of the binary that CRANE names."""
-    ends = [f"{host}/{name}:{tag}" for host, name in _ends(world, repository)]
+    ends = [f"{host}/{name}:{tag}" for host, name in _ends(world, repository, source)]
     seconds = _timed([os.environ["CRANE"], "copy", "--insecure", *ends])
     _same_at_both_ends(world, repository, tag)
     return seconds
@@ -93,30 +92,13 @@ def docker(world: World, repository: str, tag: str) -> float:
 
 def floor(world: World, image: Image, repository: str) -> float:
     """Uploading the same blobs from memory, with the same parallelism and no source at all."""
-    blobs = [(blob.digest, blob.data) for blob in image.all_blobs()]
     began = time.monotonic()
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda blob: _upload(world.target.host, f"floor/{repository}", *blob), blobs))
+    upload_all(world.target.host, f"floor/{repository}", image)
     return time.monotonic() - began
 
 
-def _upload(host: str, repository: str, digest: str, content: bytes) -> None:
-    connection = http.client.HTTPConnection(host, timeout=60)
-    connection.request("POST", f"/v2/{repository}/blobs/uploads/")
-    answer = connection.getresponse()
-    answer.read()
-    location = answer.getheader("Location") or ""
-    glue = "&" if "?" in location else "?"
-    path = location.removeprefix(f"http://{host}")
-    headers = {"Content-Type": "application/octet-stream"}
-    connection.request("PUT", f"{path}{glue}digest={digest}", body=content, headers=headers)
-    answer = connection.getresponse()
-    assert answer.status == 201, (answer.status, answer.read())
-    connection.close()
-
-
-def _ends(world: World, repository: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (world.source.host, repository), (world.target.host, f"rival/{repository}")
+def _ends(world: World, repository: str, source: str = "") -> tuple[tuple[str, str], tuple[str, str]]:
+    return (source or world.source.host, repository), (world.target.host, f"rival/{repository}")
 
 
 def _same_at_both_ends(world: World, repository: str, tag: str) -> None:

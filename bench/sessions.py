@@ -19,8 +19,8 @@ import psycopg
 from bench.batch import batch_seconds, push_images
 from bench.keepalive import ask_for
 from bench.world import World
-from tests.support.portal import PortalProcess
-from tests.support.services import PostgresServer
+from testbed.portal import PortalProcess
+from testbed.services import PostgresServer
 
 #: The portal's processes by a part of their command lines.
 KINDS: Final = {"web": "gunicorn", "worker": "registry_portal worker", "beat": "registry_portal beat"}

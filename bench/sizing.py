@@ -23,11 +23,11 @@ from bench import sessions
 from bench.batch import IMAGES, batch_seconds, push_images
 from bench.keepalive import Answers, ask_for
 from bench.world import World
-from stack.sample import random_image
-from tests.support.crawl import signed_in
-from tests.support.scripted_registry import ScriptedRegistry
-from tests.support.services import PostgresServer, start_postgres
-from tests.support.throttle import Throttle
+from testbed.crawl import signed_in
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
+from testbed.services import PostgresServer, start_postgres
+from testbed.throttle import Throttle
 
 RUNNING: Final = 4
 #: Imports at once, where sessions are counted.

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from bench import rivals
 from bench.world import World
-from stack.sample import Image, image_of, random_image, random_layer
+from stack.sample import Image, image_of
+from testbed.images import random_image, random_layer
 
 MB = 1_000_000
 

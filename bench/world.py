@@ -15,8 +15,8 @@ import redis
 
 from bench.engine import Registry
 from stack.sample import Image
-from tests.support.engine import DockerEngine, start_engine, stop_engine
-from tests.support.portal import PortalProcess
+from testbed.engine import DockerEngine, start_engine, stop_engine
+from testbed.portal import PortalProcess
 
 
 class World:

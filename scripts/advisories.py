@@ -24,7 +24,7 @@ PATIENCE: Final = 10.0
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """0 if no advisory is known; 1 if one is; where nobody could be asked 0, or 2 with ``--strict``."""
+    """0 if no advisory is known; 1 if one is; where no one could be asked 0, or 2 with ``--strict``."""
     packages = sorted({package for lock in LOCKS for package in locked((ROOT / lock).read_text())})
     try:
         found = list(advisories(os.environ.get("ADVISORIES_URL") or URL, packages))
@@ -46,7 +46,9 @@ def locked(text: str) -> Iterator[tuple[str, str]]:
 def advisories(url: str, packages: list[tuple[str, str]]) -> Iterator[str]:
     """A line for each package with known vulnerabilities.
 
-    :raises OSError: nobody answers. :raises HTTPException:, :raises ValueError: what answers is no OSV.
+    :raises OSError: no one answers.
+    :raises HTTPException:,
+    :raises ValueError: what answers is no OSV.
     """
     queries = [
         {"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in packages

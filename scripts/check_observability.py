@@ -25,7 +25,7 @@ _INSIDE = """
 import os
 from django.core.management import call_command
 from registry_portal.wsgi import application
-from registry_portal import observability
+from registry_portal.observability import exporters
 from django.test import Client
 from oci.redaction import remember
 
@@ -47,7 +47,7 @@ attempt.open_transport = broken
 lease = leases.claim(worker="check")
 with remember(secret, "someone"):
     attempt.run(lease)
-    observability.flush()
+    exporters.flush()
 """
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import metadata
 
 from stack.paths import BIN, ROOT
 
@@ -26,12 +27,20 @@ def main() -> int:
     odd = [
         f"{row['Name']} {row['Version']}: {row['License']}"
         for row in found
-        if not FREE.search(row["License"])
+        if not FREE.search(row["License"] if row["License"] != "UNKNOWN" else _title(row["Name"]))
     ]
     for line in odd:
         print(line)
     print(f"{len(found)} packages")
     return 1 if odd else 0
+
+
+def _title(package: str) -> str:
+    """How the text of a licence begins, for packages whose metadata name none; empty without one."""
+    for file in metadata.files(package) or []:
+        if file.name.startswith(("LICENSE", "LICENCE", "COPYING")):
+            return file.read_text(encoding="utf-8").strip().partition("\n")[0]
+    return ""
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def main() -> int:
-    """0 if every relative link of every Markdown file has a goal."""
+    """0 if every relative link of every Markdown file leads somewhere."""
     dead = [problem for path in project_files(".md") for problem in dead_links(path)]
     for problem in dead:
         print(problem)
@@ -25,15 +25,15 @@ def main() -> int:
 def dead_links(path: Path) -> list[str]:
     """What is wrong with the links of one document."""
     found = []
-    for goal in LINK.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
-        if re.match(r"[a-z][a-z0-9+.-]*:", goal):
+    for link in LINK.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z][a-z0-9+.-]*:", link):
             continue
-        name, _, anchor = goal.partition("#")
+        name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
         if not target.exists():
-            found.append(f"{path.relative_to(ROOT)}: {goal} is not there")
+            found.append(f"{path.relative_to(ROOT)}: {link} is not there")
         elif anchor and target.suffix == ".md" and anchor not in anchors(target):
-            found.append(f"{path.relative_to(ROOT)}: {goal} names no heading")
+            found.append(f"{path.relative_to(ROOT)}: {link} names no heading")
     return found
 
 

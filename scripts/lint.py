@@ -12,16 +12,12 @@ from pathlib import Path
 
 from stack.paths import BIN, ROOT
 
-PACKAGES = [
-    "oci",
-    "accounts",
-    "projects",
-    "imageimport",
-    "registry_portal",
-    "stack",
-    "scripts",
-    "bench",
-    "tests",
+PRODUCT = ["oci", "accounts", "projects", "imageimport", "workloads", "registry_portal", "stack"]
+PACKAGES = [*PRODUCT, "scripts", "bench", "testbed", "client/portal_client", "tests"]
+#: Six lines that stand twice, whatever the comments, are one function.
+DUPLICATES = [
+    *(str(BIN / "pylint"), "--disable=all", "--enable=duplicate-code", "--score=no", "--ignore=migrations"),
+    *("--min-similarity-lines=6", "--ignore-imports=y", "--ignore-signatures=y", "--ignore-docstrings=y"),
 ]
 PYTHON = str(BIN / "python")
 
@@ -40,7 +36,11 @@ def checks() -> dict[str, Sequence[str]]:
         "additive": [PYTHON, "-m", "scripts.migrations"],
         "OpenAPI": [*manage, "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
         "translations": [PYTHON, "-m", "scripts.translations"],
+        "dead code": [PYTHON, "-m", "scripts.deadcode"],
+        "duplicates": [*DUPLICATES, *PRODUCT, "client/portal_client"],
+        "mirror": [PYTHON, "-m", "scripts.mirror"],
         "sizes": [PYTHON, "-m", "scripts.sizes"],
+        "words": [PYTHON, "-m", "scripts.words"],
         "links": [PYTHON, "-m", "scripts.links"],
         "licences": [PYTHON, "-m", "scripts.licences"],
         "advisories": [PYTHON, "-m", "scripts.advisories"],
@@ -70,10 +70,10 @@ def _passes(name: str, command: Sequence[str], env: dict[str, str]) -> bool:
     done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
     good = done.returncode == 0
     print(f"{'ok  ' if good else 'FAIL'} {name} ({time.monotonic() - started:.1f} s)", flush=True)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if not good:
-        print(said)
-    for line in said.splitlines() if good else []:
+        print(output)
+    for line in output.splitlines() if good else []:
         if line.startswith("note: "):
             print(f"     {line}")
     return good

@@ -1,8 +1,8 @@
 """Makes stand-ins for the official base images of docker-compose.yml where no registry can be reached.
 
 ``DOCKER_HOST=… python -m scripts.local_images DIRECTORY``: one Debian root file system (made by debootstrap in
-``DIRECTORY`` if it is not there yet) becomes python, postgres, redis and registry, tagged as Compose names them, with
-just enough of an entry point to be used in the same way. For trying Compose, not for production.
+``DIRECTORY`` if it is not there yet) becomes python, postgres, redis, registry and nginx, tagged as Compose names them,
+with just enough of an entry point to be used in the same way. For trying Compose, not for production.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 PACKAGES = (
     "python3", "python3-venv", "ca-certificates", "gettext-base", "gettext", "wget",
-    "postgresql", "redis-server", "docker-registry",
+    "postgresql", "redis-server", "docker-registry", "nginx",
 )  # fmt: skip
 SUITE = "bookworm"
 BASE = "portal-local-base"
@@ -58,13 +58,14 @@ IMAGES = {
     ),
     "redis:7-bookworm": "RUN install -d -o redis -g redis /data\n",
     "registry:2.8.3": 'COPY registry.sh /entry.sh\nRUN chmod 755 /entry.sh\nENTRYPOINT ["/entry.sh"]\n',
+    "nginx:1.28-bookworm": "",
 }
 
 
 def main(directory: str) -> int:
     """Make the root file system where it is missing, and the images from it."""
     root = Path(directory)
-    if not (root / "usr" / "bin" / "docker-registry").exists():
+    if not (root / "usr" / "sbin" / "nginx").exists():
         _make_root(root)
     _import(root)
     with tempfile.TemporaryDirectory(prefix="portal-images-") as context:

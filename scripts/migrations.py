@@ -1,7 +1,7 @@
 """Migrations only add, so that the release before goes on working while this one is rolled out.
 
 ``python -m scripts.migrations``: every operation of a migration after the first release is judged. What takes away
-waits for the release after the last reader went, and then says so: ``contracts = "why nobody reads it any more"`` on
+waits for the release after the last reader went, and then says so: ``contracts = "why no one reads it anymore"`` on
 the migration's class.
 """
 
@@ -17,7 +17,7 @@ from django.db.migrations import Migration, operations
 from django.db.models import NOT_PROVIDED
 
 #: The last migrations of release 0.1.0: nothing older ever ran beside them.
-FIRST_RELEASE: Final = {"accounts": "0001", "projects": "0005", "imageimport": "0008"}
+FIRST_RELEASE: Final = {"accounts": "0001", "projects": "0001", "imageimport": "0001", "workloads": "0001"}
 
 _TAKES_AWAY: Final = (
     operations.RemoveField,

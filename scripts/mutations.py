@@ -14,46 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.defences import Defence, defences
 from stack.paths import ROOT, VENV
 
-LIST = ROOT / "scripts/mutations.toml"
 #: What a copy of the tree does without.
 LEFT_OUT = ("var", "screenshots", "bench", "docs", "deploy")
-#: Seconds for the tests of one defence; without it something may wait for ever, which is missing it, too.
+#: Seconds for the tests of one defence; without it something may wait forever, which is missing it, too.
 PATIENCE = 180
 #: pytest's exit codes.
 PASSED, FAILED = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Defence:
-    """``tests``: files or single tests of pytest; one of them must fail without it."""
-
-    name: str
-    path: str
-    text: str
-    without: str
-    tests: list[str]
-
-    def taken_out(self, whole: str) -> str:
-        """The file without it.
-
-        :raises ValueError: the file was changed and this entry was not.
-        """
-        if whole.count(self.text) != 1:
-            message = f"{self.name}: the text stands {whole.count(self.text)} times in {self.path}"
-            raise ValueError(message)
-        return whole.replace(self.text, self.without)
-
-
-def defences() -> list[Defence]:
-    """All of them, in the order of the list."""
-    return [Defence(**entry) for entry in tomllib.loads(LIST.read_text(encoding="utf-8"))["defence"]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     words = [word.lower() for word in arguments if not word.startswith("--")]
     chosen = [each for each in defences() if not words or any(word in each.name.lower() for word in words)]
     if "--list" in arguments:
-        print(*(f"{each.name}: {each.path}" for each in chosen), sep="\n")
+        print(*(f"{each.name}: {each.without}" for each in chosen), sep="\n")
         return 0
     if not chosen:
         print("No defence has such a name; --list shows all.", file=sys.stderr)
@@ -74,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         survived = [each for each in chosen if not is_missed(copy, each)]
     print(f"{len(chosen) - len(survived)} of {len(chosen)} defences are missed by a test when they are gone.")
     for each in survived:
-        print(f"NOT MISSED: {each.name} ({each.path})", file=sys.stderr)
+        print(f"NOT MISSED: {each.name} ({each.without})", file=sys.stderr)
     return 1 if survived else 0
 
 
@@ -85,7 +57,7 @@ def passes(copy: Path, chosen: Sequence[Defence]) -> bool:
     return ended == PASSED
 
 
-def copy_tree(goal: Path) -> None:
+def copy_tree(target: Path) -> None:
     """The tree as it is now, what is not committed too; the environment is shared."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -96,9 +68,9 @@ def copy_tree(goal: Path) -> None:
     )
     for name in filter(None, listed.stdout.split("\0")):
         if name.split("/")[0] not in LEFT_OUT and (ROOT / name).is_file():
-            (goal / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, goal / name)
-    (goal / ".venv").symlink_to(VENV)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    (target / ".venv").symlink_to(VENV)
 
 
 def is_missed(copy: Path, defence: Defence) -> bool:

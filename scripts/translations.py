@@ -1,4 +1,4 @@
-"""Translations are complete: the catalogue holds every text of the code, and each of them is translated."""
+"""Translations are complete: the catalogue holds every text of the code, each of them translated, and no other."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ LANGUAGE = "zh_Hans"
 
 
 def main() -> int:
-    """0 if nothing is missing, fuzzy, or wrong in its placeholders."""
+    """0 if nothing is missing, stale, fuzzy, or wrong in its placeholders."""
     source = ROOT / "locale" / LANGUAGE / "LC_MESSAGES" / "django.po"
     if not source.is_file():
         print(f"{source.relative_to(ROOT)} is missing")
         return 1
     with tempfile.TemporaryDirectory(prefix="portal-messages-") as directory:
-        fresh = _collected(Path(directory))
-        problems = [
-            f"not translated: {text}"
-            for text in sorted(_texts(fresh.read_text(encoding="utf-8")) - _translated(source))
-        ]
+        fresh = _collected(Path(directory)).read_text(encoding="utf-8")
+    problems = differences(source.read_text(encoding="utf-8"), fresh)
     checked = subprocess.run(
         ["msgfmt", "--check", "--output-file", "/dev/null", source],
         text=True,
@@ -38,14 +35,25 @@ def main() -> int:
     return 1 if problems else 0
 
 
+def differences(kept: str, fresh: str) -> list[str]:
+    """A line for each text without a translation, and for each translation without a text.
+
+    :param kept: the catalogue.
+    :param fresh: what the code has now.
+    """
+    texts = _texts(fresh)
+    missing = [f"not translated: {text}" for text in sorted(texts - _translated(kept))]
+    return missing + [f"in no source any longer: {text}" for text in sorted(_texts(kept) - texts)]
+
+
 def _collected(directory: Path) -> Path:
-    """A catalogue made anew from the code, beside the real one."""
+    """A fresh catalogue of the code, beside the real one."""
     copy = directory / "project"
     shutil.copytree(
         ROOT,
         copy,
         ignore=shutil.ignore_patterns(
-            ".venv", "var", ".git", "node_modules", "tests", "staticfiles", ".*_cache"
+            ".venv", "var", "client", ".git", "node_modules", "tests", "staticfiles", ".*_cache"
         ),
     )
     command = [
@@ -62,7 +70,7 @@ def _collected(directory: Path) -> Path:
 
 
 def _entries(text: str) -> list[tuple[str, str, bool]]:
-    """``(msgid, msgstr, fuzzy)`` of each entry that is in use; plural forms are joined."""
+    """``(msgid, msgstr, fuzzy)`` of each entry that is in use, with its context; plural forms are joined."""
     result = []
     for block in text.split("\n\n"):
         lines = [line for line in block.splitlines() if not line.startswith("#~")]
@@ -75,10 +83,10 @@ def _entries(text: str) -> list[tuple[str, str, bool]]:
             elif line.startswith('"') and current:
                 fields[current] += line[1:-1]
         if fields.get("msgid"):
-            said = "".join(value for name, value in fields.items() if name.startswith("msgstr"))
-            result.append(
-                (fields["msgid"], said, any(line.startswith("#,") and "fuzzy" in line for line in lines))
-            )
+            translation = "".join(value for name, value in fields.items() if name.startswith("msgstr"))
+            of = f" ({fields['msgctxt']})" if "msgctxt" in fields else ""
+            is_fuzzy = any(line.startswith("#,") and "fuzzy" in line for line in lines)
+            result.append((fields["msgid"] + of, translation, is_fuzzy))
     return result
 
 
@@ -86,8 +94,8 @@ def _texts(text: str) -> set[str]:
     return {msgid for msgid, _, _ in _entries(text)}
 
 
-def _translated(path: Path) -> set[str]:
-    return {msgid for msgid, said, fuzzy in _entries(path.read_text(encoding="utf-8")) if said and not fuzzy}
+def _translated(text: str) -> set[str]:
+    return {msgid for msgid, translation, fuzzy in _entries(text) if translation and not fuzzy}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import django
 
 #: What "as quick" means.
-MOST = 1.5
+MAX_RATIO = 1.5
 
 
 def main() -> None:
@@ -46,14 +46,14 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> int:
-    """Print a line a case; 1 if anything takes more than :data:`MOST` times as long among many rows."""
+    """Print a line a case; 1 if anything takes more than :data:`MAX_RATIO` times as long among many rows."""
     from bench.scale.measure import compare
 
     sides = [_environment(side) for side in (arguments.few, arguments.many)]
     slower = 0
     print(f"{'ms':>8} {'ms':>8}  ratio  queries")
     for result in compare(sides[0], sides[1], rounds=arguments.rounds, only=arguments.only):
-        grows = result.ratio > MOST
+        grows = result.ratio > MAX_RATIO
         slower += grows
         queries = f"{result.queries:>3} {result.queries_many:>3}"
         print(
@@ -61,7 +61,7 @@ def measure(arguments: argparse.Namespace) -> int:
         )
         if grows and arguments.slowest:
             print(f"    {result.slowest_ms:.1f} ms: {result.slowest}")
-    print(f"{slower} cases take more than {MOST} times as long among many rows.")
+    print(f"{slower} cases take more than {MAX_RATIO} times as long among many rows.")
     return 1 if slower else 0
 
 

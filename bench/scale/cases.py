@@ -29,7 +29,11 @@ LONG_AGO: Final = "2001-01-01T00:00:00Z"
 def cases() -> dict[str, str]:
     """Name to address, for the rows of this database. Names that begin with ``admin`` are for the superuser."""
     big, calm = (Project.objects.get(name=name) for name in ("big", "calm"))
-    found = {"projects, API": "/api/v1/projects", "projects, page": reverse("home")}
+    found = {"projects, API": "/api/v1/projects", "projects, page": reverse("projects")}
+    found |= {"overview": reverse("home"), "poll of the overview": reverse("running")}
+    for kind, text in TEXTS.items():
+        found[f"search over everything, {kind}"] = f"{reverse('search')}?{urlencode({'search': text})}"
+    found["images by size, page, big"] = f"{reverse('project', args=['big'])}?order=-size"
     for project in (big, calm):
         found |= _of_project(project)
     found |= _lists(big) | _searches(big, calm) | _single(big) | _admin()
@@ -90,7 +94,7 @@ def _lists(project: Project) -> dict[str, str]:
         "images, a tag, API": f"/api/v1/projects/{project.pk}/images?tag=none",
         "images, a digest, API": f"/api/v1/projects/{project.pk}/images?digest=sha256:none",
     }
-    for order in ("created_at", "completed_at", "-completed_at", "status", "-status"):
+    for order in ("created_at", "completed_at", "-completed_at"):
         found[f"imports, ordering={order}, API"] = f"{imports}?ordering={order}"
         for what, narrowed in {
             # A page of them, and none, among few and many alike.

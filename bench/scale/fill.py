@@ -20,8 +20,8 @@ from psycopg.types.json import Jsonb
 from bench.scale import rows
 from bench.scale.rows import Row, World
 from imageimport.models import ImportAttempt, ImportBatch, ImportLayer, ImportTask, Schedule, TagDigest
-from imageimport.search_index import TASKS
-from projects.models import AuditEvent, Image, Membership, Project, Role
+from imageimport.search import TASKS
+from projects.models import AuditEvent, Image, ImageScan, Membership, Project, Role
 from projects.search.trigrams import EVENTS, IMAGES
 
 PROJECTS: Final = 20
@@ -52,6 +52,7 @@ def fill(*, tasks: int, images: int, pending: int = 0, say: Say = lambda _text: 
         noise = random.Random(11)
         for chunk in _chunks(rows.images(world, images)):
             _write(Image, chunk)
+            _write(ImageScan, [rows.scan(image, noise) for image in chunk])
             _write(TagDigest, [rows.timeline(image, noise) for image in chunk])
         say(f"{images:,} images, {time.monotonic() - began:.0f} s")
     for index in (TASKS, IMAGES, EVENTS):

@@ -183,7 +183,7 @@ def layers(task: Row) -> Iterator[Row]:
 
 
 def event(world: World, task: Row, noise: random.Random) -> Row:
-    """The journal's line of a submission."""
+    """The audit log's line of a submission."""
     return {
         "id": row_id(task["created_at"], noise),
         "at": task["created_at"],
@@ -220,6 +220,24 @@ def images(world: World, count: int) -> Iterator[Row]:
             "created_at": at,
             "updated_at": at,
         }
+
+
+def scan(image: Row, noise: random.Random) -> Row:
+    """What a scanner found in it."""
+    return {
+        "id": row_id(image["created_at"], noise),
+        "project": image["project"],
+        "repository": image["repository"],
+        "digest": image["digest"],
+        "scanner_name": "scanner",
+        "state": "done",
+        "high": noise.randrange(9),
+        "scanned_at": image["created_at"],
+        "requested_at": image["created_at"],
+        "next_at": None,
+        "found": b"",
+        "parts": [],
+    }
 
 
 def timeline(image: Row, noise: random.Random) -> Row:

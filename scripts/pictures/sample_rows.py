@@ -33,7 +33,17 @@ from oci.egress.door import NO_PUBLIC
 from oci.registry.faults import RATE_LIMITED
 from projects import audit
 from projects.models import Image, Membership, Project, Robot, Role
-from scripts.sample_pages import PASSWORD
+from scripts.pictures import (
+    sample_bundles,
+    sample_clean_up,
+    sample_clusters,
+    sample_policy,
+    sample_scans,
+    sample_sources,
+    sample_trust,
+    sample_uploads,
+)
+from scripts.pictures.sample_pages import PASSWORD
 
 _random = random.Random(7)
 _MIB = 1024 * 1024
@@ -75,6 +85,14 @@ def fill() -> Project:
     _batch(library, mei)
     _schedule(library, mei)
     _settings(library, ada)
+    sample_clusters.fill(library, ada)
+    sample_bundles.fill(library, mei)
+    sample_sources.fill()
+    sample_trust.fill(library)
+    sample_scans.fill(library)
+    sample_policy.fill(library, lars, make_task, digest)
+    sample_clean_up.fill(library, ada)
+    sample_uploads.fill(library, mei)
     return library
 
 
@@ -88,7 +106,7 @@ def _project(name: str, description: str, visibility: str, people: list[User]) -
     made = Project.objects.create(name=name, description=description, visibility=visibility, created_by=ada)
     for user, role in ((ada, Role.OWNER), (mei, Role.MAINTAINER), (lars, Role.DEVELOPER)):
         Membership.objects.create(project=made, user=user, role=role)
-    audit.record(action="project.created", actor=ada, project=made, subject=name)
+    audit.record_event(action="project.created", actor=ada, project=made, subject=name)
     return made
 
 
@@ -122,7 +140,7 @@ def _images(project: Project) -> None:
 
 
 def make_task(
-    project: Project, status: Status, name: str, source: str, *, said: Any = None, **values: Any
+    project: Project, status: Status, name: str, source: str, *, message: Any = None, **values: Any
 ) -> ImportTask:
     """An import; ``said`` is its message as (template, parameters)."""
     name, _colon, tag = name.partition(":")
@@ -137,8 +155,8 @@ def make_task(
         status=status,
         **values,
     )
-    if said:
-        task.message_parts = parts(*said)
+    if message:
+        task.message_parts = parts(*message)
         task.message = english(task.message_parts)
     task.save()
     return task
@@ -151,7 +169,7 @@ def _imports_now(project: Project, user: User) -> None:
         Status.RUNNING,
         "grafana/grafana:11.2.0",
         "docker.io/grafana/grafana:11.2.0",
-        said=("Pulling the image",),
+        message=("Pulling the image",),
         requested_by=user,
         stage="pull",
         progress=44,
@@ -186,7 +204,7 @@ def _imports_now(project: Project, user: User) -> None:
         Status.PENDING,
         "postgres:16",
         "docker.io/library/postgres:16",
-        said=(RATE_LIMITED, {"host": "docker.io", "time": f"{now + dt.timedelta(minutes=15):%Y-%m-%d %H:%M} UTC"}),
+        message=(RATE_LIMITED, {"host": "docker.io", "time": f"{now + dt.timedelta(minutes=15):%Y-%m-%d %H:%M} UTC"}),
         requested_by=user,
         not_before=now + dt.timedelta(minutes=15),
     )  # fmt: skip
@@ -195,17 +213,17 @@ def _imports_now(project: Project, user: User) -> None:
         Status.FAILED,
         "owner/private-service:v1.4.0",
         "ghcr.io/owner/private-service:v1.4.0",
-        said=("The import failed.",),
+        message=("The import failed.",),
         requested_by=user,
         stage="login",
         progress=20,
         attempts=1,
         error_code="unauthorized",
         error_parts=parts(
-            "%(host)s refuses the user name or password%(detail)s",
+            "%(host)s rejected the username or password%(detail)s",
             {"host": "ghcr.io", "detail": ": authentication required"},
         ),
-        error="ghcr.io refuses the user name or password: authentication required",
+        error="ghcr.io rejected the username or password: authentication required",
         started_at=now - dt.timedelta(minutes=4),
         completed_at=now - dt.timedelta(minutes=3),
     )
@@ -215,7 +233,7 @@ def _imports_now(project: Project, user: User) -> None:
         Status.SUCCESS,
         "busybox:1.36",
         "docker.io/library/busybox:1.36",
-        said=("Done",),
+        message=("Done",),
         requested_by=user,
         stage="done",
         progress=100,
@@ -282,7 +300,7 @@ def _history(project: Project, users: list[User]) -> None:
             Status.SUCCESS,
             image,
             f"docker.io/library/{image}",
-            said=("Done",),
+            message=("Done",),
             requested_by=users[1],
             created_at=at,
             completed_at=at,
@@ -390,7 +408,7 @@ def _settings(project: Project, user: User) -> None:
             error="" if status == 200 else "The receiver answered 503.",
             error_parts={}
             if status == 200
-            else parts("The receiver answered %(status)d.", {"status": status}),
+            else parts("The receiver answered with status %(status)d.", {"status": status}),
         )
     Robot.objects.create(project=project, name="cluster", digest="0" * 64)
     for action in (
@@ -400,4 +418,4 @@ def _settings(project: Project, user: User) -> None:
         "robot.created",
         "import.created",
     ):
-        audit.record(action=action, actor=user, project=project, subject=f"{project.name}")
+        audit.record_event(action=action, actor=user, project=project, subject=f"{project.name}")

@@ -17,7 +17,7 @@ def _nothing(_page: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture: its name, the address with places for ids, who looks, and what he does first."""
+    """A picture: its name, the address with places for ids, who looks, and what they do first."""
 
     name: str
     path: str
@@ -34,7 +34,7 @@ def _open_import(page: Any) -> None:
 def _type(page: Any) -> None:
     _open_import(page)
     page.locator("[name=image_url]").fill("docker pull --platform linux/arm64 ghcr.io/owner/service:v1.4")
-    page.locator("[data-goal]").wait_for()
+    page.locator("[data-reference]").wait_for()
 
 
 def _plan(page: Any) -> None:
@@ -56,6 +56,14 @@ def _many(page: Any) -> None:
     page.locator("[name=mode][value=many]").check(force=True)
     page.locator("[name=images]").fill("nginx:1.27\nghcr.io/owner/repo:v1\nredis:7.4\nnot//an image")
     page.locator("#import-reading-many .errors").wait_for()
+
+
+def _rewrite(page: Any) -> None:
+    page.locator("[name=text]").fill(
+        "spec:\n  containers:\n    - image: nginx:1.27-alpine\n    - image: vault:1\n"
+    )
+    page.get_by_role("button", name="Rewrite").or_(page.get_by_role("button", name="改写")).click()
+    page.locator("#images-title").wait_for()
 
 
 def _click(selector: str) -> Callable[[Any], None]:
@@ -93,12 +101,19 @@ def _menu(page: Any) -> None:
     page.locator(".bar [data-menu] summary").last.click()
 
 
+def _find(page: Any) -> None:
+    page.keyboard.press("Control+k")
+    page.locator("#finder [type=search]").fill("nginx")
+    page.locator("#finder-found a").first.wait_for()
+
+
 def _open_platforms(page: Any) -> None:
     page.locator("details.platforms summary").first.click()
 
 
 def _described(page: Any) -> None:
-    """Swagger UI has read the description."""
+    """Swagger UI has read the description, and shows one group of it."""
+    page.locator("#operations-tag-auth").click()
     page.locator("#swagger-ui .opblock").first.wait_for()
 
 
@@ -107,10 +122,15 @@ PAGES: Final = (
     Shot("login", "/accounts/login/", user=""),
     Shot("login-refused", "/accounts/login/", user="", act=_wrong_password),
     Shot("sign-in-second-factor", "/accounts/login/", user="", act=_second_factor),
-    Shot("projects", "/"),
-    Shot("projects-menu", "/", act=_menu, whole=False),
-    Shot("projects-of-a-newcomer", "/", user="noor"),
-    Shot("project-new", "/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("overview", "/"),
+    Shot("overview-menu", "/", act=_menu, whole=False),
+    Shot("overview-of-a-newcomer", "/", user="noor"),
+    Shot("projects", "/projects/"),
+    Shot("search", "/search/?search=nginx"),
+    Shot("search-nothing", "/search/?search=zzz"),
+    Shot("search-dialog", "/projects/", act=_find, whole=False),
+    Shot("status", "/status/"),
+    Shot("project-new", "/projects/", act=_click(".head-actions .btn-primary"), whole=False),
     Shot("project", _P),
     Shot("project-platforms", _P, act=_open_platforms),
     Shot("project-empty", "/projects/fresh/"),
@@ -126,6 +146,8 @@ PAGES: Final = (
     Shot("import-dialog-edit", _P, act=_click("[id^=edit-]"), whole=False),
     Shot("import-cancel", _P, act=_click("[id^=cancel-]"), whole=False),
     Shot("import-page", f"{_P}import/"),
+    Shot("import-files", f"{_P}import/files/"),
+    Shot("import-files-plan", _P + "import/files/plan/?upload={upload}"),
     Shot("import-running", _P + "imports/{running}/"),
     Shot("import-waiting", _P + "imports/{pending}/"),
     Shot("import-failed", _P + "imports/{failed}/"),
@@ -135,6 +157,7 @@ PAGES: Final = (
     Shot("history-empty", "/projects/fresh/imports/"),
     Shot("image", _P + "images/{image}/"),
     Shot("image-ways", _P + "images/{image}/", act=_click("#pull-ways summary")),
+    Shot("vulnerabilities", _P + "images/{image}/vulnerabilities/"),
     Shot("batches", f"{_P}batches/"),
     Shot("batches-empty", "/projects/fresh/batches/"),
     Shot("batch", _P + "batches/{batch}/"),
@@ -142,6 +165,18 @@ PAGES: Final = (
     Shot("schedules-empty", "/projects/fresh/schedules/"),
     Shot("schedule", _P + "schedules/{schedule}/"),
     Shot("schedule-new", f"{_P}schedules/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("repositories", f"{_P}repositories/"),
+    Shot("repositories-empty", "/projects/fresh/repositories/"),
+    Shot("repository", f"{_P}?repository=nginx"),
+    Shot("workloads", f"{_P}workloads/"),
+    Shot("workloads-empty", "/projects/fresh/workloads/"),
+    Shot("cluster", _P + "workloads/clusters/{cluster}/"),
+    Shot("rewrite", f"{_P}workloads/rewrite/", act=_rewrite),
+    Shot("clients", f"{_P}workloads/clients/?client=podman"),
+    Shot("bundles", f"{_P}bundles/"),
+    Shot("bundles-empty", "/projects/fresh/bundles/"),
+    Shot("bundle", _P + "bundles/{bundle}/"),
+    Shot("bundle-new", _P + "bundles/new/?image={image}"),
     Shot("settings", f"{_P}settings/"),
     Shot("settings-empty", "/projects/fresh/settings/"),
     Shot("settings-credential", f"{_P}settings/", act=_click("#credentials .section-head .btn"), whole=False),
@@ -149,6 +184,33 @@ PAGES: Final = (
     Shot("settings-delete", f"{_P}settings/delete/"),
     Shot("webhook-deliveries", _P + "settings/webhooks/{webhook}/"),
     Shot("journal", f"{_P}settings/journal/"),
+    Shot("requests", f"{_P}requests/"),
+    Shot("requests-empty", "/projects/fresh/requests/"),
+    Shot("request", _P + "imports/{requested}/"),
+    Shot("request-reject", _P + "imports/{requested}/reject/"),
+    Shot("rules", f"{_P}rules/"),
+    Shot("rules-empty", "/projects/fresh/rules/"),
+    Shot("rule-new", f"{_P}rules/", act=_click("#rules-title + .btn"), whole=False),
+    Shot("rule-page", f"{_P}rules/new/"),
+    Shot("rules-of-installation", "/rules/"),
+    Shot("settings-policy", f"{_P}settings/policy/"),
+    Shot("clean-up", f"{_P}settings/clean-up/"),
+    Shot("clean-up-empty", "/projects/fresh/settings/clean-up/"),
+    Shot("clean-up-rule", f"{_P}settings/clean-up/", act=_click("#rules .section-head .btn"), whole=False),
+    Shot("clean-up-protect", f"{_P}settings/clean-up/protected/new/"),
+    Shot("clean-up-dry-run", f"{_P}settings/clean-up/dry-run/"),
+    Shot("trash", f"{_P}trash/"),
+    Shot("trash-empty", "/projects/fresh/trash/"),
+    Shot("usage", f"{_P}usage/"),
+    Shot("maintenance", "/maintenance/"),
+    Shot("sources", "/sources/"),
+    Shot("source-new", "/sources/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("source-page", "/sources/new/"),
+    Shot("trust", "/trust/"),
+    Shot("trust-new", "/trust/", act=_click(".head-actions .btn-primary"), whole=False),
+    Shot("trust-page", "/trust/new/"),
+    Shot("scanners", "/scanners/"),
+    Shot("scanner-new", "/scanners/", act=_click(".head-actions .btn-primary"), whole=False),
     Shot("account", "/accounts/"),
     Shot("second-factor", "/accounts/2fa/"),
     Shot("confirm-password", "/accounts/reauthenticate/"),
@@ -183,17 +245,21 @@ API_PAGES: Final = (
 
 def ids() -> dict[str, str]:
     """Places of the addresses, from the rows that there are; inside Django."""
-    from imageimport.models import ImportBatch, ImportTask, Schedule, Webhook
+    from imageimport.models import Bundle, BundleUpload, ImportBatch, ImportTask, Schedule, Webhook
     from projects.models import Image
+    from workloads.models import Cluster
 
     found: dict[str, Any] = {
         "image": Image.objects.get(repository="nginx").pk,
         "batch": ImportBatch.objects.get().pk,
     }
     found["project"] = Image.objects.get(repository="nginx").project_id
+    found["bundle"] = Bundle.objects.get(omitted_bytes__gt=0).pk
     found["schedule"] = Schedule.objects.get(enabled=True).pk
+    found["upload"] = BundleUpload.objects.order_by("created_at")[0].pk
     found["webhook"] = Webhook.objects.get().pk
-    for status in ("running", "pending", "failed", "success"):
+    found["cluster"] = Cluster.objects.get().pk
+    for status in ("running", "pending", "requested", "failed", "success"):
         found[status] = ImportTask.objects.filter(status=status, batch=None).order_by("-created_at")[0].pk
     return {name: str(pk) for name, pk in found.items()}
 

@@ -1,7 +1,7 @@
 """``make screenshots``: every page in both languages, both themes and two sizes, into ``screenshots/``.
 
-``python -m scripts.screenshots project history dark phone``: only these pages, and only these looks.
-Pages are filled with rows of :mod:`scripts.sample_rows`; nothing is imported and no registry asked.
+``python -m scripts.pictures.screenshots project history dark phone``: only these pages, and only these looks.
+Pages are filled with rows of :mod:`scripts.pictures.sample_rows`; nothing is imported and no registry asked.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.sample_pages import ADMIN_PAGES, API_PAGES, PAGES, PASSWORD, Shot
+from scripts.pictures.sample_pages import ADMIN_PAGES, API_PAGES, PAGES, PASSWORD, Shot
 from stack.paths import BIN, ROOT
-from stack.ports import free_port
-from stack.tools import find
+from stack.services.ports import free_port
+from stack.services.tools import find
 
 LANGUAGES: Final = {"en": "en-GB", "zh-hans": "zh-CN"}
 THEMES: Final = ("light", "dark")
 SIZES: Final = {"desktop": (1280, 860), "phone": (360, 780)}
 _WORDS: Final[tuple[tuple[str, ...], ...]] = (tuple(LANGUAGES), THEMES, tuple(SIZES))
 #: Makes the rows and says the ids that the pages' addresses need.
-_FILL: Final = "from scripts import sample_rows, sample_pages; sample_rows.fill(); sample_pages.tell()"
+_FILL: Final = (
+    "from scripts.pictures import sample_rows, sample_pages; sample_rows.fill(); sample_pages.tell()"
+)
 
 
 def main() -> int:
@@ -108,7 +110,7 @@ def _take(camera: Camera, look: tuple[str, str, str], shots: list[Shot]) -> list
 
 
 def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
-    """Be ``user`` of the sample rows in this page; empty: nobody."""
+    """Be ``user`` of the sample rows in this page; empty: anonymous."""
     if getattr(page, "_signed_in_as", "") == user:
         return
     # An open page that polls would be led to the sign-in by itself once the cookies are gone, and cut ours off.
@@ -121,7 +123,7 @@ def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
         page.goto(f"{url}/accounts/login/")
         page.locator("#id_username").fill(user)
         page.locator("#id_password").fill(PASSWORD)
-        # On a busy machine the next page was asked for before this one had answered: nobody was signed in then.
+        # On a busy machine the next page was asked for before this one had answered: no one was signed in then.
         with page.expect_navigation():
             page.locator("main form button").first.click()
     page._signed_in_as = user  # type: ignore[attr-defined]
@@ -131,7 +133,7 @@ def sign_in(page: Page, url: str, user: str, ids: dict[str, str]) -> None:
 def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A portal's web process alone, on sample rows; its address and the ids of some rows."""
     port = free_port()
-    # Nobody answers there, but the connection opens: to the pages the registry is there.
+    # No one answers there, but the connection opens: to the pages the registry is there.
     registry = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_hang_up, args=(registry,), daemon=True).start()
     kept = {
@@ -146,20 +148,21 @@ def site(directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "REGISTRY_URL": f"http://127.0.0.1:{registry.getsockname()[1]}",
         "REGISTRY_PUBLIC_HOST": "registry.example.com",
-        "DJANGO_SETTINGS_MODULE": "scripts.picture_settings",
+        "DJANGO_SETTINGS_MODULE": "scripts.pictures.settings",
         "LOG_LEVEL": "CRITICAL",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
     }
     python = [str(BIN / "python"), str(ROOT / "manage.py")]
     # Static files are found where they are kept: collecting and compressing them would take longer than all else.
     subprocess.run([*python, "migrate", "-v0"], env=env, check=True, cwd=ROOT)
-    said = subprocess.run(
+    made = subprocess.run(
         [*python, "shell", "-v0", "-c", _FILL], env=env, check=True, cwd=ROOT, capture_output=True, text=True
     )
-    ids = json.loads(said.stdout.strip().splitlines()[-1])
-    plain = directory / "gunicorn_plain.py"
-    plain.write_text("loglevel = 'error'\n", encoding="utf-8")
-    gunicorn: list[str | Path] = [BIN / "gunicorn", "-c", plain, "-b", f"127.0.0.1:{port}", "--threads", "8"]
-    server = subprocess.Popen([*gunicorn, "registry_portal.wsgi"], env=env, cwd=ROOT)
+    ids = json.loads(made.stdout.strip().splitlines()[-1])
+    # With the portal's own configuration, as its pages are served elsewhere.
+    server = subprocess.Popen([BIN / "gunicorn", "registry_portal.wsgi"], env=env, cwd=ROOT)
     try:
         _wait(f"http://127.0.0.1:{port}/healthz")
         yield f"http://127.0.0.1:{port}", ids

@@ -12,7 +12,7 @@ from imageimport import selectors
 from imageimport.submission import planning
 from imageimport.submission.planning import Planned
 from imageimport.views import overview
-from oci.copy.plan import PlannedPlatform
+from oci.copy.plan import ImportPlan, PlannedPlatform
 from oci.registry.rate_limit import RateLimit
 from registry_portal.urls import urlpatterns as portal_patterns
 
@@ -24,25 +24,27 @@ def _planned(**_wanted: object) -> Planned:
     """What a registry would have said; none is asked for the pictures."""
     return Planned(
         source_image="ghcr.io/owner/service:v1.4",
-        source_digest="sha256:" + "4b" * 32,
-        media_type="application/vnd.oci.image.index.v1+json",
         target_image="registry.example.com/library/owner/service:v1.4",
-        target_digest="sha256:" + "9c" * 32,
-        platforms=(
-            PlannedPlatform("linux/amd64", "sha256:" + "1a" * 32, 61_865_984),
-            PlannedPlatform("linux/arm64", "sha256:" + "2b" * 32, 59_768_832),
+        plan=ImportPlan(
+            source_digest="sha256:" + "4b" * 32,
+            media_type="application/vnd.oci.image.index.v1+json",
+            target_digest="sha256:" + "9c" * 32,
+            platforms=(
+                PlannedPlatform("linux/amd64", "sha256:" + "1a" * 32, 61_865_984),
+                PlannedPlatform("linux/arm64", "sha256:" + "2b" * 32, 59_768_832),
+            ),
+            bytes_total=121_634_816,
+            bytes_present=85_983_232,
+            referrers=2,
+            rate_limit=RateLimit(100, 87, 21_600),
+            notes=(),
+            blobs_total=9,
+            blobs_present=7,
         ),
-        bytes_total=121_634_816,
-        bytes_present=85_983_232,
-        bytes_to_transfer=35_651_584,
-        referrers=2,
-        rate_limit=RateLimit(100, 87, 21_600),
         warnings=(
-            _("%(target)s names another image and would be overwritten.")
+            _("%(target)s points to a different image and will be replaced.")
             % {"target": "registry.example.com/library/owner/service:v1.4"},
         ),
-        blobs_total=9,
-        blobs_present=7,
     )
 
 
@@ -50,7 +52,7 @@ mock.patch.object(planning, "make_plan", _planned).start()
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    """What a fault nobody thought of looks like."""
+    """What a fault no one thought of looks like."""
     raise RuntimeError("A fault for the picture.")
 
 
@@ -61,7 +63,7 @@ def registry_away(request: HttpRequest) -> HttpResponse:
     return response
 
 
-handler500 = "registry_portal.pages.server_error"
+handler500 = "registry_portal.web.pages.server_error"
 
 urlpatterns = [
     path("pictures/server-error/", server_error),

@@ -1,5 +1,0 @@
-"""The portal's settings, with the addresses of :mod:`scripts.picture_urls` beside its own."""
-
-from registry_portal.settings import *  # noqa: F403 - that is what it is for
-
-ROOT_URLCONF = "scripts.picture_urls"
