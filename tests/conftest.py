@@ -7,6 +7,7 @@ its own service, to stop, kill and damage.
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import sqlite3
@@ -17,17 +18,21 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import psycopg
 import pytest
 from _pytest.nodeid import NodeId
 from django.db import DatabaseError
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from stack.catalogues import compile_catalogues
+from stack.install.catalogues import compile_catalogues
 from stack.paths import BIN, ROOT
-from stack.registry_server import BasicAuth
-from tests.support.engine import DockerEngine, start_engine, stop_engine
-from tests.support.portal import RUNNER, PortalProcess, seed_database
-from tests.support.services import (
+from stack.services.registry_server import BasicAuth
+from testbed.engine import DockerEngine, start_engine, stop_engine
+from testbed.portal import RUNNER, PortalProcess, seed_database
+from testbed.services import (
     PostgresServer,
     RedisServer,
     RegistryServer,
@@ -36,16 +41,40 @@ from tests.support.services import (
     start_registry,
 )
 
+# Images of Python often set it: each of the many processes that tests start would compile the product again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Playwright keeps an event loop in this thread; the database is used from it all the same, by one thread at a time.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
+#: So long a browser's test waits for what it looks for, milliseconds: more than a page takes on two busy processors.
+PATIENCE = 90_000
 #: The account of `basic_registry`.
 ACCOUNT = ("puller", "correct horse")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Translations are compiled from their sources, as `make install` does."""
+    """Translations are compiled from their sources, as `make install` does; browsers' and generated tests have time.
+
+    What is collected stays: to look through it for garbage, again and again, takes a quarter of the time.
+    """
+    gc.disable()
     compile_catalogues()
+    expect.set_options(timeout=PATIENCE)
+    # A busy machine makes examples slowly; that says nothing of what is tested.
+    hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("suite")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Content that isn't text names no test: what is compressed holds the second in which each worker made it, and
+    workers that collect other names stop the whole run.
+    """
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
 
 
 #: What is started once in a session, and is dear: tests that share one stay together, so that it is started once
@@ -92,7 +121,7 @@ def _takes_long(item: pytest.Item) -> bool:
     """Stands on a whole portal or has a time limit of its own, or is a test of the whole system."""
     dear = {"portal_seed", *SHARED} & set(getattr(item, "fixturenames", ()))
     own_limit = item.get_closest_marker("timeout")
-    return bool(dear or own_limit or item.path.parent.name in {"system", "stack"})
+    return bool(dear or own_limit or {"system", "stack"} & set(item.nodeid.split("/")))
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +171,7 @@ def basic_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registr
 
 @pytest.fixture
 def make_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
-    """Starts a registry of the test's own; takes what :func:`tests.support.services.start_registry` takes."""
+    """Starts a registry of the test's own; takes what :func:`testbed.services.start_registry` takes."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> RegistryServer:
@@ -154,9 +183,25 @@ def make_registry(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a PostgreSQL may begin as, made once for all workers of a run: its database ``tables`` has all tables and
+    no row, to be copied by ``CREATE DATABASE … TEMPLATE tables``."""
+
+    def make(directory: Path) -> None:
+        server = start_postgres(directory / "seed")
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE tables")
+        portal = PortalProcess(directory, {"DATABASE_URL": server.url("tables")})
+        _manage(portal.environment(), "migrate", "-v0")
+        server.running.stop()
+
+    return _once(tmp_path_factory, "postgres", make) / "seed"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, postgres_seed: Path) -> Iterator[PostgresServer]:
     """A shared PostgreSQL. Make a database of your own."""
-    server = start_postgres(tmp_path_factory.mktemp("postgres"))
+    server = start_postgres(tmp_path_factory.mktemp("postgres"), seed=postgres_seed)
     yield server
     server.running.stop()
 
@@ -188,7 +233,8 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(directory: Path) -> None:
         code = (
-            "import io; from registry_portal.collect import collect_if_changed as c; c(output=io.StringIO())"
+            "import io; from registry_portal.web.static_files import collect_if_changed as c; "
+            "c(output=io.StringIO())"
         )
         env = {**PortalProcess(directory, {}).environment(), "STATIC_ROOT": str(directory / "static")}
         _manage(env, "shell", "-v0", "-c", code)
@@ -309,7 +355,7 @@ def _portal_factory(
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Debian's Chromium, which runs as root only without its sandbox."""
-    from stack.tools import find
+    from stack.services.tools import find
 
     path = find("chromium", "chromium-browser", "google-chrome")
     assert path, "Chromium is missing; make test installs it"
@@ -321,3 +367,17 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     """An English browser, whatever the language of this machine."""
     return {**browser_context_args, "locale": "en-US", "timezone_id": "UTC"}
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser) -> Browser:
+    """One whose pages have as much time as :data:`PATIENCE`, whichever way they are opened."""
+    inner = browser.new_context
+
+    def patient(**options: Any) -> BrowserContext:
+        context = inner(**options)
+        context.set_default_timeout(PATIENCE)
+        return context
+
+    browser.new_context = patient  # type: ignore[method-assign]
+    return browser

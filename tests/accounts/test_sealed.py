@@ -16,11 +16,13 @@ from tests.support.factories import CredentialFactory
 #: Where a secret is opened, and for what; nothing else reads one.
 OPENED = {
     "imageimport/registries/source_credentials.py": "an attempt of an import signs in at its source",
+    "imageimport/registries/sources.py": "a proxy or a mirror that the operator named is signed in at",
     "imageimport/webhooks/deliveries.py": "a delivery is signed",
     "imageimport/credentials/services.py": "a person has a saved credential tried at its own registry",
     "imageimport/credentials/rotation.py": "rotate_credentials seals with the new key",
-    "accounts/adapters.py": "a second factor's code is compared",
-    "accounts/sessions.py": "a session is read",
+    "projects/scanning/adapter.py": "a scanner is signed in at",
+    "accounts/sign_in/adapters.py": "a second factor's code is compared",
+    "accounts/sign_in/sessions.py": "a session is read",
 }
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.imports import prepare, submit_all
-from tests.chaos.world import MOST, MOST_OF_PROJECT, SECRETS, World
+from tests.chaos.world import MAX_OF_PROJECT, MOST, SECRETS, World
 from tests.support import invariants
 from tests.support.rows import ENDED
 
@@ -127,7 +127,7 @@ def check(world: World) -> list[str]:
         *world.refused,
         *house.check(),
         *world.watch.violations,
-        *invariants.limits_were_held(house.rows, most=MOST, most_of_project=MOST_OF_PROJECT),
+        *invariants.limits_were_held(house.rows, most=MOST, most_of_project=MAX_OF_PROJECT),
         *invariants.secrets_are_hidden(
             SECRETS,
             rows=house.rows,

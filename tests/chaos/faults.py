@@ -15,12 +15,12 @@ import psycopg
 import redis
 import requests
 
+from testbed.portal import alive, parent_of
+from testbed.processes import Running
+from testbed.scripted_registry import Act, cut, hang_up, refuse, stall, too_many
 from tests.chaos.world import World
 from tests.support.house import BEAT, WEB, WORKER
-from tests.support.portal import alive, parent_of
-from tests.support.processes import Running
 from tests.support.rows import Task
-from tests.support.scripted_registry import Act, cut, hang_up, refuse, stall, too_many
 
 Fault = Callable[[World, random.Random], None]
 

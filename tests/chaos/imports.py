@@ -11,10 +11,11 @@ from typing import Final
 
 import requests
 
-from stack.sample import Image, Layer, image_of, index_of, random_layer
+from stack.sample import Image, Layer, image_of, index_of
+from testbed.images import random_layer
+from testbed.scripted_registry import redirect
 from tests.chaos.world import FORBIDDEN, SECRETS, World
 from tests.support.house import KIB, MIB
-from tests.support.scripted_registry import redirect
 
 PROJECTS: Final = ("red", "blue")
 IMPORTS: Final = 20

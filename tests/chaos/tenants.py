@@ -1,30 +1,40 @@
 """Accounts that take what they can get, beside the twenty imports of a chaos run, and one that only wants its share.
 
 One has imports that drip, in many projects; one a flood of webhooks whose receiver is silent; one a schedule that never
-ends. They go on until everybody else's imports have ended, which they must all the same.
+ends; one asks for plans at a silent registry, again and again. They go on until everybody else's imports have ended,
+which they must all the same.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import requests
+
+from stack.sample import OCI_INDEX, OCI_MANIFEST
+from testbed.scripted_http import Reply, Request, ScriptedServer
+from testbed.throttle import Throttle
 from tests.support.house import KIB, House
 from tests.support.rows import ENDED
-from tests.support.scripted_http import Reply, Request, ScriptedServer
 from tests.support.tenants import Tenant, tenant
-from tests.support.throttle import Throttle
 
 DRIPS: Final = 6
 WEBHOOKS: Final = 20
 FAILING: Final = 10
 ENDLESS_TAGS: Final = 2000
+#: Plans that one account asks for at once, more than all web processes have threads.
+PLANS: Final = 40
 #: How long the source thinks about each tag of the schedule that never ends, seconds.
 THINKS: Final = 2.0
 #: Once nothing is broken any more: a fair account's import, news and sync have come within this, seconds.
 FAIR_SECONDS: Final = 120.0
+#: A page is there within this, seconds: behind silent plans it would wait 25 and more.
+PAGE_SECONDS: Final = 20.0
 
 
 class _Stage(Protocol):
@@ -44,6 +54,7 @@ class Players:
 
     _endless: tuple[Tenant, str] | None = None
     _fair: Tenant | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def begin(self) -> None:
         house = self.world.house
@@ -56,6 +67,7 @@ class Players:
         self._drip(tenant(house.portal, "dripping"))
         self._flood(tenant(house.portal, "flooding"))
         self._never_end(tenant(house.portal, "endless"))
+        self._ask(tenant(house.portal, "asking"))
 
     def set_rules(self) -> None:
         """What the source does for them."""
@@ -70,6 +82,12 @@ class Players:
         """What the fair account did not get in time, while the others still go on."""
         assert self._fair is not None
         fair, house = self._fair, self.world.house
+        pages = ("/healthz", "/accounts/login/", f"/api/v1/projects/{fair.project()}/images")
+        late = [
+            f"{page} took a fair account {took:.0f} s"
+            for page in pages
+            if (took := self._took(page)) > PAGE_SECONDS
+        ]
         began = time.monotonic()
         task = fair.submit(house.reference("tenants/fair"))
         house.accepted.append(task)
@@ -86,19 +104,50 @@ class Players:
             "import": lambda: house.rows.task(task).status in ENDED,
             "sync": lambda: fair.call("GET", path).json().get("last_result"),
             "news": lambda: self.receiver.requests,
+            "pull": lambda: self._is_pulled(task),
         }
         while time.monotonic() - began < FAIR_SECONDS and wants:
             wants = {name: came for name, came in wants.items() if not came()}
             time.sleep(0.5)
-        return [f"a fair account's {name} did not come within {FAIR_SECONDS:g} s" for name in wants]
+        return late + [f"a fair account's {name} did not come within {FAIR_SECONDS:g} s" for name in wants]
 
     def release(self) -> None:
         """They do what everybody does, from now on."""
+        self._over.set()
         self.drip.release()
         if self._endless is not None:
             who, schedule = self._endless
             answer = who.call("DELETE", f"/projects/{who.project()}/schedules/{schedule}")
             assert answer.status_code == 204, answer.text
+
+    def _took(self, page: str) -> float:
+        """How long the fair account waited for it, seconds."""
+        assert self._fair is not None
+        began = time.monotonic()
+        headers = {"Authorization": f"Bearer {self._fair.token}"}
+        assert requests.get(self._fair.portal.url + page, headers=headers, timeout=300).ok
+        return time.monotonic() - began
+
+    def _is_pulled(self, task: str) -> bool:
+        house, row = self.world.house, self.world.house.rows.task(task)
+        if row.status != "success":
+            return False
+        assert house.target is not None
+        url = f"{house.target.url}/v2/{row.project}/{row.target_name}/manifests/{row.digest}"
+        # Distribution 2.8 gives such manifests only to those who name their type.
+        return requests.get(url, headers={"Accept": f"{OCI_MANIFEST}, {OCI_INDEX}"}, timeout=60).ok
+
+    def _ask(self, who: Tenant) -> None:
+        path = f"/projects/{who.project()}/images/import/plan"
+        body = {"image_url": f"{self.silent.server_name}/silent:1"}
+
+        def ask() -> None:
+            while not self._over.wait(0.2):
+                with suppress(requests.RequestException):
+                    who.call("POST", path, body)
+
+        for _ in range(PLANS):
+            threading.Thread(target=ask, daemon=True).start()
 
     def _drip(self, who: Tenant) -> None:
         house = self.world.house
@@ -140,4 +189,4 @@ class Players:
         return Reply(404)
 
 
-_NAMES: Final = frozenset({"dripping", "flooding", "endless"})
+_NAMES: Final = frozenset({"dripping", "flooding", "endless", "asking"})

@@ -16,13 +16,11 @@ from typing import Final, Self
 
 import psycopg
 
-from tests.chaos.tenants import Players
-from tests.support.house import KIB, QUICK, House, open_house
-from tests.support.portal import PortalProcess
-from tests.support.processes import Running
-from tests.support.scripted_http import ScriptedServer
-from tests.support.scripted_registry import Act
-from tests.support.services import (
+from testbed.portal import PortalProcess
+from testbed.processes import Running
+from testbed.scripted_http import ScriptedServer
+from testbed.scripted_registry import Act
+from testbed.services import (
     PostgresServer,
     RedisServer,
     RegistryServer,
@@ -30,11 +28,13 @@ from tests.support.services import (
     start_redis,
     start_registry,
 )
-from tests.support.tcp_proxy import TcpProxy
-from tests.support.throttle import Throttle
+from testbed.tcp_proxy import TcpProxy
+from testbed.throttle import Throttle
+from tests.chaos.tenants import Players
+from tests.support.house import KIB, QUICK, House, open_house
 from tests.support.watching import Watch
 
-MOST, MOST_OF_PROJECT = 4, 3
+MOST, MAX_OF_PROJECT = 4, 3
 #: Bytes a second of each blob, so that an import lasts long enough to be hit.
 RATE: Final = 600 * KIB
 #: Planted as source passwords: they may be seen nowhere.
@@ -93,7 +93,7 @@ class World:
             "IMPORT_PRIVATE_SOURCES": "127.0.0.1",
             "IMPORT_INSECURE_SOURCES": f"127.0.0.1,{FORBIDDEN}",
             "IMPORT_MAX_RUNNING": str(MOST),
-            "IMPORT_MAX_RUNNING_PER_PROJECT": str(MOST_OF_PROJECT),
+            "IMPORT_MAX_RUNNING_PER_PROJECT": str(MAX_OF_PROJECT),
             "IMPORT_MAX_ATTEMPTS": "5",
             "IMPORT_SLOW_SECONDS": "8",
             "WEBHOOK_PRIVATE_HOSTS": "127.0.0.1",
@@ -106,7 +106,7 @@ class World:
         silent, receiver = (stack.enter_context(ScriptedServer()) for _ in range(2))
         self.players = Players(self, silent, receiver)
         self.watch = stack.enter_context(
-            Watch(self.house.rows, most_running=MOST, most_of_project=MOST_OF_PROJECT)
+            Watch(self.house.rows, most_running=MOST, most_of_project=MAX_OF_PROJECT)
         )
 
     def _database(self, env: dict[str, str]) -> str:

@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,22 @@ import pytest
 import redis
 import requests
 import yaml
-from django.urls import resolve
+from django.urls import resolve, reverse
 
+from imageimport.api.bundles import ReceiptJson
+from imageimport.views.uploading import PIECE_BYTES
+from portal_client.transfers import MAX_PIECE, PIECE
 from registry_portal.secrets_store import token_service_pair
 from stack.paths import ROOT
-from stack.ports import free_port
-from stack.redis_server import NOISE, answers_ping
-from stack.registry_server import answers_v2
-from stack.spec import ServiceSpec
-from stack.tools import redis_program, registry_program
-from tests.support.portal import PortalProcess
-from tests.support.processes import Running
-from tests.support.services import let_pass, unprivileged_user
+from stack.services.front_server import FrontPlan, site_of
+from stack.services.ports import free_port
+from stack.services.redis_server import NOISE, answers_ping
+from stack.services.registry_server import answers_v2
+from stack.services.spec import ServiceSpec
+from stack.services.tools import find, redis_program, registry_program
+from testbed.portal import PortalProcess
+from testbed.processes import Running
+from testbed.services import let_pass, unprivileged_user
 
 DEPLOY = ROOT / "deploy"
 METRIC = re.compile(r"\bportal_[a-z_]+")
@@ -150,6 +156,53 @@ def test_nginx_hides_addresses_that_there_are_and_its_settings_are_the_portals()
     named = set(re.findall(r"\b([A-Z][A-Z_]+)=", text))
     assert {"PORTAL_TLS", "TRUSTED_PROXIES", "ALLOWED_HOSTS"} <= named
     assert [name for name in sorted(named) if f"`{name}`" not in guide] == []
+
+
+def test_the_front_for_other_registries_is_the_embedded_ones_and_nginx_takes_it(tmp_path: Path) -> None:
+    text = (DEPLOY / "first-pull.conf").read_text(encoding="utf-8")
+    plan = FrontPlan(
+        tmp_path,
+        5000,
+        "registry.internal:5000",
+        "portal.internal:8000",
+        host="",
+        storage="/var/lib/registry",
+    )
+    made = site_of(plan, cache="/var/cache/nginx/first-pull")
+    assert text.partition("FIRST_PULL_FRONT=1\n")[2] == textwrap.dedent(made)
+    # Names of the example are nobody's.
+    here = text.replace("registry.internal:", "127.0.0.1:").replace("portal.internal:", "127.0.0.1:")
+    here = here.replace("/var/cache/nginx", str(tmp_path))
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{here}}}\n", encoding="utf-8")
+    nginx = find("nginx")
+    assert nginx
+    done = subprocess.run([nginx, "-t", "-c", config], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_large_passes_the_proxies_and_a_piece_of_a_file_everywhere() -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    forms, pieces, made, volumes, pods = re.findall(r"location ~ (\S+) \{(.*?)\}", text, re.DOTALL)
+    assert "client_max_body_size 0;" in forms[1] and "proxy_request_buffering off;" in forms[1]
+    assert "client_max_body_size 0;" in pods[1] and "proxy_buffering off;" in volumes[1]
+    for route, arguments in (("import-files", ["team"]), ("bundle-new", ["team"])):
+        assert re.search(forms[0], reverse(route, args=arguments))
+    assert re.search(pods[0], reverse("workload-cluster-inventory", args=[uuid.uuid4(), uuid.uuid4()]))
+    assert f"client_max_body_size {ReceiptJson.most_bytes // 2**20}m;" in made[1]
+    assert re.search(made[0], reverse("api-bundle-list", args=[uuid.uuid4()]))
+    assert f"client_max_body_size {MAX_PIECE // 2**20}m;" in pieces[1]
+    assert "proxy_request_buffering off;" in pieces[1]
+    assert re.search(pieces[0], reverse("api-upload-detail", args=[uuid.uuid4(), uuid.uuid4()]))
+    volume = reverse("api-bundle-volume", args=[uuid.uuid4(), uuid.uuid4(), 12])
+    assert re.search(volumes[0], volume)
+    for route in ("import-files-plan", "import-files-start", "bundles"):
+        assert not re.search(forms[0], reverse(route, args=["team"]))
+    most = re.findall(r"client_max_body_size (\d+)m;", text)[0]
+    assert {PIECE, PIECE_BYTES} == {int(most) * 2**20}
+    assert f"proxy-body-size: {most}m" in (DEPLOY / "kubernetes/base/ingress.yaml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_systemd_starter_knows_its_three_processes() -> None:

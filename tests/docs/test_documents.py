@@ -6,19 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stack.paths import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
 #: How code reads a variable: ours by their readers, in programs from the environment itself.
 READ = re.compile(
-    r"""(?:env\.(?:str|bool|int|get)|environ\.get|positive|words|secret|whole|flag|text|value)\(\s*"([A-Z][A-Z0-9_]+)\""""
+    r"""(?:env\.(?:str|bool|int|get)|environ\.get|positive|words|secret|amount|hours|proxies|one_proxy|whole|flag|text|value)\(\s*"([A-Z][A-Z0-9_]+)\""""
 )
 #: Names of others that we only pass on or look at.
 FOREIGN = {"DJANGO_SETTINGS_MODULE", "PATH", "HOME", "TERM", "NO_COLOR", "COLUMNS", "MAKELEVEL", "MAKEFLAGS"}
 #: In backticks: a path of this repository, perhaps with a name behind it.
 PATH = re.compile(
-    r"`((?:oci|accounts|projects|imageimport|registry_portal|stack|scripts|bench|tests|deploy|templates|static|locale)"
+    r"`((?:oci|accounts|projects|imageimport|registry_portal|stack|scripts|bench|client|tests|deploy|templates|static|locale)"
     r"/[\w./*-]*)`"
 )
 
@@ -99,3 +100,19 @@ OWN = {
     "IMPORT_DOCKER_ENABLED",
     "DOCKER_HOST",
 }
+
+
+def test_the_guide_names_every_service_of_compose_and_a_restore_stops_all_that_use_its_volumes() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    running = {name: given for name, given in services.items() if given.get("restart") != "no"}
+    guide = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    assert set(running) == set(
+        re.findall(r"^\| `(\w+)` \|", guide.partition("**Stopping.**")[0], re.MULTILINE)
+    )
+    users = {
+        name
+        for name, given in running.items()
+        if {"portal", "registry"} & {volume.partition(":")[0] for volume in given["volumes"]}
+    }
+    (stopped,) = re.findall(r"^```sh compose restore\ndocker compose stop (.*)$", guide, re.MULTILINE)
+    assert users <= set(stopped.split())

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stack.paths import ROOT
-from stack.sample import random_image, sample_image
+from stack.sample import sample_image
+from testbed.images import random_image
+from testbed.portal import PortalProcess
+from testbed.scripted_registry import ScriptedRegistry
+from testbed.services import RegistryServer
+from testbed.throttle import Throttle
 from tests.docs.test_guides import blocks
-from tests.support.portal import PortalProcess
-from tests.support.scripted_registry import ScriptedRegistry
-from tests.support.services import RegistryServer
-from tests.support.throttle import Throttle
 
 #: What each block of the guide is about, by a word that only it has, in the guide's order.
 BLOCKS = {
@@ -26,7 +27,7 @@ BLOCKS = {
     "new key": "NEW=",
     "rotate": "rotate_credentials\n",
     "old keys": "cut -d",
-    "garbage": "garbage-collect",
+    "garbage": "collectgarbage",
 }
 
 
@@ -53,7 +54,7 @@ def test_a_backup_a_rotation_a_garbage_collection_and_a_restore_as_written(
             env={**portal.environment(), "BACKUP": str(tmp_path / "backup")},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"

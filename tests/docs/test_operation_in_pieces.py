@@ -17,8 +17,8 @@ import requests
 
 from stack.paths import BIN, ROOT
 from stack.sample import sample_image
-from tests.support.portal import PortalProcess
-from tests.support.services import PostgresServer, RegistryServer
+from testbed.portal import PortalProcess
+from testbed.services import PostgresServer, RegistryServer
 
 #: What a checkout need not have to be upgraded.
 LEFT_OUT = (".*", "var", "tests", "bench", "screenshots", "pictures", "__pycache__")
@@ -42,7 +42,7 @@ def run(commands: str, *, where: Path, env: Mapping[str, str]) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout
@@ -122,17 +122,26 @@ def test_a_database_of_ones_own_is_dumped_and_restored_as_written(
     assert {"image_import_search_grams", "image_import_search_source_image"} <= {name for (name,) in indexes}
 
 
+#: A migration of a release to come, and a model of each app that has such a column.
+FURTHER_NAME = "9999_further"
+FURTHER = """from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("{app}", "{newest}")]
+    operations = [migrations.AddIndex("{model}", models.Index(fields=["created_at"], name="further_{app}"))]
+"""
+DATED = {"imageimport": "importbatch", "projects": "membership"}
+
+
 class Release:
     """A repository with releases, a checkout of its first one, and the portal that runs from there by `make run`."""
 
     def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
         self.upstream, self.here = directory / "upstream", directory / "here"
-        self._held_back = directory / "held back"
-        self._held_back.mkdir()
         self.env = {"GIT_CONFIG_GLOBAL": os.devnull}
         shutil.copytree(ROOT, self.upstream, ignore=shutil.ignore_patterns(*LEFT_OUT))
         shutil.copy(ROOT / ".gitignore", self.upstream)
-        self.migrations = {app: self._hold_back(app) for app in ("imageimport", "projects")}
         run("git init -q", where=self.upstream, env=self.env)
         self.commit("first")
         run(f"git clone -q {self.upstream} {self.here}", where=directory, env=self.env)
@@ -140,15 +149,13 @@ class Release:
         (self.here / ".venv").symlink_to(ROOT / ".venv")
         self.portal = PortalProcess(directory, {**env, **self.env}, ["make", "run"], self.here)
 
-    def _hold_back(self, app: str) -> Path:
-        newest = max((self.upstream / app / "migrations").glob("0*.py"))
-        return newest.rename(self._held_back / newest.name)
-
     def commit(self, name: str, *, migrates: str = "") -> None:
-        """A further release, with the newest migration of an app."""
+        """A further release, with another migration of the app ``migrates``."""
         if migrates:
-            migration = self.migrations[migrates]
-            shutil.copy(migration, self.upstream / migrates / "migrations")
+            folder = self.upstream / migrates / "migrations"
+            newest = max(folder.glob("0*.py")).stem
+            text = FURTHER.format(app=migrates, newest=newest, model=DATED[migrates])
+            (folder / f"{FURTHER_NAME}.py").write_text(text, encoding="utf-8")
         who = "-c user.name=a -c user.email=a@example.com"
         run(f"git add -A && git {who} commit -q -m {name}", where=self.upstream, env=self.env)
 
@@ -161,7 +168,7 @@ class Release:
     def migrated(self, app: str) -> bool:
         with sqlite3.connect(self.portal.data_dir / "portal.sqlite3") as connection:
             found = connection.execute("SELECT name FROM django_migrations WHERE app = ?", [app])
-            return (self.migrations[app].stem,) in found.fetchall()
+            return (FURTHER_NAME,) in found.fetchall()
 
 
 @pytest.fixture

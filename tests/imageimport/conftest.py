@@ -9,8 +9,8 @@ import pytest
 
 from imageimport.models import ImportTask
 from imageimport.worker import attempt, leases
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.fresh import fresh_memory
-from tests.support.scripted_registry import ScriptedRegistry
 
 __all__ = ["fresh_memory"]
 

@@ -13,22 +13,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from accounts.exceptions import ApplicationError
 from imageimport import quotas
 from imageimport.batches import services as batches
 from imageimport.choices import Status
-from imageimport.exceptions import Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from imageimport.worker import leases
 from imageimport.worker.progress import Progress
+from imageimport.worker.within_quota import WithinQuota
 from oci.copy.observer import LayerPlan
 from oci.errors import OciError
+from projects.locking import LeaseLost
 from projects.models import Image, Project, Role
-from stack.sample import random_image
-from tests.support import artifacts, bombs
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
+from tests.support.content import artifacts, bombs
 from tests.support.factories import ImageFactory, ProjectFactory, TaskFactory, member
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,9 +54,9 @@ def test_only_so_many_imports_may_wait(team: tuple[User, Project]) -> None:
     limit(team[1], quota_queued=2)
     ask(team, "a")
     ask(team, "b")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         ask(team, "c")
-    assert (refused.value.code, refused.value.status) == ("quota_exceeded", 409)
+    assert refused.value.code == "quota_exceeded"
     ImportTask.objects.filter(target_name="a").update(status=Status.RUNNING)
     ask(team, "c")
 
@@ -63,7 +65,7 @@ def test_a_new_tag_needs_a_place_and_an_old_one_has_it(team: tuple[User, Project
     limit(team[1], quota_images=2)
     ImageFactory(project=team[1], repository="here", tag="latest")
     ask(team, "coming")
-    with pytest.raises(Refused):
+    with pytest.raises(ApplicationError):
         ask(team, "another")
     ask(team, "here")
 
@@ -71,7 +73,7 @@ def test_a_new_tag_needs_a_place_and_an_old_one_has_it(team: tuple[User, Project
 def test_a_batch_is_counted_as_a_whole(team: tuple[User, Project]) -> None:
     user, project = team
     limit(project, quota_images=2)
-    with pytest.raises(Refused):
+    with pytest.raises(ApplicationError):
         batches.create(project=project, user=user, entries=[ImportRequest(f"app{n}") for n in range(3)])
     assert not ImportTask.objects.exists()
     batches.create(project=project, user=user, entries=[ImportRequest(f"app{n}") for n in range(2)])
@@ -126,16 +128,16 @@ def test_what_others_are_bringing_counts_and_of_two_at_once_the_older_passes(
         quotas.check_task(newer, 1)
 
 
-def running(project: Project, name: str) -> quotas.WithinQuota:
+def running(project: Project, name: str) -> WithinQuota:
     """An import that has its place and does not know yet how large its image is."""
     task = TaskFactory(project=project, target_name=name)
     lease = leases.claim(worker="test:1")
     assert lease is not None
     assert lease.task_id == task.pk
-    return quotas.WithinQuota(Progress(lease), task)
+    return WithinQuota(Progress(lease), task)
 
 
-def passes(one: quotas.WithinQuota, size: int) -> bool:
+def passes(one: WithinQuota, size: int) -> bool:
     try:
         one.layers([LayerPlan("sha256:" + uuid.uuid4().hex, size, "")])
     except OciError as exc:
@@ -157,7 +159,7 @@ def test_of_two_who_are_asked_at_the_same_moment_one_passes(team: tuple[User, Pr
     both = [running(team[1], "a"), running(team[1], "b")]
     together = threading.Barrier(2)
 
-    def ask_now(one: quotas.WithinQuota) -> bool:
+    def ask_now(one: WithinQuota) -> bool:
         try:
             together.wait()
             return passes(one, 30_000)
@@ -172,7 +174,7 @@ def test_a_late_attempt_takes_up_no_room(team: tuple[User, Project]) -> None:
     limit(team[1], quota_bytes=50_000)
     late = running(team[1], "a")
     ImportTask.objects.update(fence=7)
-    with pytest.raises(leases.LeaseLost):
+    with pytest.raises(LeaseLost):
         passes(late, 30_000)
     assert ImportTask.objects.get().bytes_total == 0
 

@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
+from accounts.exceptions import ApplicationError
 from imageimport import restore, timeline
-from imageimport.exceptions import Refused
-from imageimport.models import ImportTask, Schedule
+from imageimport.models import ImportTask, PolicyRule, Schedule
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
-from projects.models import AuditEvent, Image, Project, Role
-from stack.sample import random_image
+from projects.models import AuditEvent, Collection, Image, Project, Role
+from projects.retention import trash
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import TaskFactory, member
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,15 +74,43 @@ def test_a_digest_that_the_registry_dropped_can_not_come_back(
     held = target.repository(f"{image.project.name}/app/web")
     before = held.manifests["latest"]
     kept = held.manifests.pop(old)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         go_back(image, old)
     assert refused.value.code == "digest_gone"
     held.manifests[old] = kept
     held.blobs.clear()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         go_back(image, old)
     assert refused.value.code == "digest_gone"
     assert held.manifests["latest"] == before
+
+
+def test_going_back_to_a_larger_image_needs_room(
+    moved: tuple[Image, str, str], target: ScriptedRegistry
+) -> None:
+    image, old, _new = moved
+    Project.objects.update(quota_bytes=400)
+    Image.objects.update(size=1)
+    image = Image.objects.select_related("project").get(pk=image.pk)
+    before = names(target, image.project)
+    with pytest.raises(ApplicationError) as refused:
+        go_back(image, old)
+    assert refused.value.code == "quota_exceeded"
+    assert names(target, image.project) == before
+    Image.objects.update(size=1_000_000)  # the project is over its quota, and is less so afterwards
+    assert go_back(Image.objects.select_related("project").get(pk=image.pk), old).digest == old
+
+
+def test_a_collection_that_begins_while_it_is_judged_comes_first(
+    moved: tuple[Image, str, str], target: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, old, _new = moved
+    before = names(target, image.project)
+    monkeypatch.setattr(restore, "judge_return", lambda *_, **__: Collection.objects.create())
+    with pytest.raises(ApplicationError) as refused:
+        go_back(image, old)
+    assert refused.value.code == "registry_busy"
+    assert names(target, image.project) == before
 
 
 def test_a_digest_that_the_tag_never_named_is_refused(
@@ -89,7 +118,7 @@ def test_a_digest_that_the_tag_never_named_is_refused(
 ) -> None:
     image, _old, _new = moved
     other = target.add_image(f"{image.project.name}/app/web", "other", random_image([10], seed=3))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         go_back(image, other)
     assert refused.value.code == "not_in_timeline"
 
@@ -97,9 +126,9 @@ def test_a_digest_that_the_tag_never_named_is_refused(
 def test_while_an_import_writes_the_tag_it_is_the_imports(moved: tuple[Image, str, str]) -> None:
     image, old, _new = moved
     task = TaskFactory(project=image.project, target_name=image.repository, target_tag=image.tag)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         go_back(image, old)
-    assert (refused.value.code, refused.value.extra) == ("target_busy", {"task": str(task.pk)})
+    assert (refused.value.code, refused.value.facts) == ("target_busy", {"task": str(task.pk)})
 
 
 def test_a_schedule_respects_it_until_the_source_moves_on(
@@ -111,7 +140,9 @@ def test_a_schedule_respects_it_until_the_source_moves_on(
     assert user is not None
     url = f"{source.server_name}/app/web"
     schedule = schedules.create(
-        project=image.project, user=user, image_url=url, tags=["latest"], cron="0 3 * * *"
+        project=image.project,
+        user=user,
+        wanted=schedules.NewSchedule(image_url=url, tags=["latest"], cron="0 3 * * *"),
     )
     assert _run(schedule, work) == {"checked": 1, "imported": 0, "unchanged": 1, "failed": 0}
     image.refresh_from_db()
@@ -130,3 +161,28 @@ def _run(schedule: Schedule, work: Callable[[], list[ImportTask]]) -> dict[str, 
     schedule.refresh_from_db()
     found: dict[str, int] | None = schedule.last_result
     return found
+
+
+def test_what_comes_back_from_the_trash_is_judged_by_the_rules(moved: tuple[Image, str, str]) -> None:
+    image, _old, new = moved
+    image = Image.objects.select_related("project").get(pk=image.pk)
+    trashed = trash.throw_away(image=image, user=None)
+    assert trashed is not None
+    rule = PolicyRule.objects.create(project=image.project, name="R", action="refuse")
+    with pytest.raises(ApplicationError) as caught:
+        trash.restore(trashed=trashed, user=None)
+    assert caught.value.code == "refused_by_rule"
+    rule.delete()
+    assert trash.restore(trashed=trashed, user=None).digest == new
+
+
+def test_nothing_comes_back_from_the_trash_while_an_import_writes_the_tag(
+    moved: tuple[Image, str, str],
+) -> None:
+    image = Image.objects.select_related("project").get(pk=moved[0].pk)
+    trashed = trash.throw_away(image=image, user=None)
+    assert trashed is not None
+    task = TaskFactory(project=image.project, target_name=image.repository, target_tag=image.tag)
+    with pytest.raises(ApplicationError) as refused:
+        trash.restore(trashed=trashed, user=None)
+    assert (refused.value.code, refused.value.facts) == ("target_busy", {"task": str(task.pk)})

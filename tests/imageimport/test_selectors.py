@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from imageimport.choices import Status
-from imageimport.selectors import SECRETS, SHOWN_AFTER_SUCCESS, shown_on_project_page
+from imageimport.models.task import SECRETS
+from imageimport.selectors import SHOWN_AFTER_SUCCESS, shown_on_project_page
 from tests.support.factories import ProjectFactory, TaskFactory, ended_task
 
 pytestmark = pytest.mark.django_db

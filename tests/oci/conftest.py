@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
-from oci.copy import announcements
-from oci.registry import listing
+from oci.registry import listing, uploads
+from testbed import copying
+from testbed.scripted_auth import TokenServer
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.oci.copying import MADE
-from tests.support.scripted_auth import TokenServer
-from tests.support.scripted_registry import ScriptedRegistry
 
 
 @pytest.fixture(autouse=True)
 def _close_clients() -> Iterator[None]:
     """And forget what registries lack and hold: the next one may listen on the same port."""
-    listing._lacking.clear()
-    announcements.LOCAL._lists.clear()
+    listing.LACKING.clear()
+    uploads.DISTRIBUTIONS.clear()
+    copying.ANNOUNCEMENTS._lists.clear()
     yield
     while MADE:
         MADE.pop().close()
@@ -52,11 +54,12 @@ def target(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
 
 @pytest.fixture
 def make_tokens() -> Iterator[Callable[..., TokenServer]]:
-    """Starts a token server; takes what :class:`TokenServer` takes."""
+    """Starts a token server; takes what :class:`TokenServer` takes, and what it answers instead of a token."""
     with ExitStack() as stack:
 
-        def make(**options: Any) -> TokenServer:
+        def make(*, answer: Reply | None = None, **options: Any) -> TokenServer:
             server = TokenServer(**options)
+            server.answer = answer
             stack.enter_context(server)
             return server
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from oci.cancel import CancelToken
+from oci.copy.context import CopyOptions
 from oci.copy.image_copier import CopyResult, ImageCopier
 from oci.copy.observer import LayerPlan, LayerState, Params
 from oci.egress.door import Door, EgressPolicy
+from oci.registry.auth.credentials import Credential, Identity
 from oci.registry.client import RegistryClient
-from oci.registry.credentials import Credential
+from oci.registry.faults import Role
+from oci.registry.options import ClientOptions
+from oci.registry.repository import Repository
 from oci.registry.retry import RetryBudget
-from tests.support.scripted_registry import ScriptedRegistry
+from testbed.copying import alone
+from testbed.scripted_registry import ScriptedRegistry
 
 #: All of loopback, plain HTTP too: 127.0.0.1, .2, … are different hosts.
 HOSTS = tuple(f"127.0.0.{number}" for number in range(1, 10))
@@ -38,9 +43,9 @@ class Recorder:
 
     planned: list[LayerPlan] = field(default_factory=list)
     states: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    reused_bytes: int = 0
     waits: list[tuple[str, Params, float | None]] = field(default_factory=list)
     retries: int = 0
+    most_connections: dict[str, int] = field(default_factory=dict)
     #: Set at the first byte of any blob.
     moving: threading.Event = field(default_factory=threading.Event)
 
@@ -52,14 +57,19 @@ class Recorder:
         if state == "copying" and bytes_done:
             self.moving.set()
 
-    def reused(self, count: int) -> None:
-        self.reused_bytes += count
+    def connections(self, digest: str, count: int) -> None:
+        self.most_connections[digest] = max(count, self.most_connections.get(digest, 0))
 
     def waiting(self, template: str, params: Params, until: float | None) -> None:
         self.waits.append((template, params, until))
 
     def retried(self) -> None:
         self.retries += 1
+
+    @property
+    def reused_bytes(self) -> int:
+        """Of blobs that no byte was moved for."""
+        return sum(each.size for each in self.planned if self.last(each.digest) in ("exists", "mounted"))
 
     def last(self, digest: str) -> str:
         """The state that a blob ended in."""
@@ -74,17 +84,21 @@ def quick_budget(**more: Any) -> RetryBudget:
     return RetryBudget(**{"first": 0.01, "most": 0.05, **more})
 
 
-def client(server: Server, **more: Any) -> RegistryClient:
-    """A client of a registry on loopback."""
-    settings: dict[str, Any] = {
-        "registry": server.url.partition("://")[2],
-        "base_url": server.url,
-        "door": DOOR,
-        "budget": quick_budget(),
-        "stall_seconds": 5.0,
-        "headers_seconds": 5.0,
-    }
-    made = RegistryClient(**settings | more)
+def client(server: Server, role: Role = "source", **more: Any) -> RegistryClient:
+    """A client of a registry on loopback.
+
+    :param more: ``registry``, ``door``, ``base_url``, fields of :class:`Identity` and of :class:`ClientOptions`.
+    """
+    identity = {each.name: more.pop(each.name) for each in fields(Identity) if each.name in more}
+    usual: dict[str, Any] = {"budget": quick_budget(), "stall_seconds": 5.0, "headers_seconds": 5.0}
+    made = RegistryClient(
+        more.pop("registry", server.url.partition("://")[2]),
+        more.pop("door", DOOR),
+        role=role,
+        base_url=more.pop("base_url", server.url),
+        identity=Identity(**identity),
+        options=ClientOptions(**usual | more),
+    )
     MADE.append(made)
     return made
 
@@ -103,7 +117,7 @@ def copier(
     target: Any,
     *,
     repository: str = "library/app",
-    wanted: str = "v1",
+    reference: str = "v1",
     to: str = "team/app",
     tag: str = "v1",
     observer: Recorder | None = None,
@@ -112,10 +126,14 @@ def copier(
     target_options: dict[str, Any] | None = None,
     **more: Any,
 ) -> ImageCopier:
-    """A copier between two servers (or clients of one's own), which share a budget and a cancel token."""
+    """A copier between two servers (or clients of one's own), which share a budget and a cancel
+    token.
+
+    :param more: fields of :class:`CopyOptions` and of :class:`CopyContext`, and ``parallel``.
+    """
     cancel = cancel or CancelToken()
     observer = observer or Recorder()
-    shared = {
+    shared: dict[str, Any] = {
         "budget": quick_budget(),
         "cancel": cancel,
         "on_wait": observer.waiting,
@@ -123,18 +141,20 @@ def copier(
     }
     if hasattr(source, "url"):
         source = client(source, **shared | (source_options or {}))
+    if isinstance(source, RegistryClient):
+        source = Repository(source, repository)
     if hasattr(target, "url"):
-        target = client(target, role="target", **shared | (target_options or {}))
+        target = client(target, "target", **shared | (target_options or {}))
+    if isinstance(target, RegistryClient):
+        target = Repository(target, to)
+    options = {each.name: more.pop(each.name) for each in fields(CopyOptions) if each.name in more}
     return ImageCopier(
-        source=source,
-        source_repository=repository,
-        wanted=wanted,
-        target=target,
-        target_repository=to,
-        target_tag=tag,
-        observer=observer,
-        cancel=cancel,
-        **more,
+        source,
+        reference,
+        target,
+        tag,
+        options=CopyOptions(**options),
+        context=alone(observer=observer, cancel=cancel, **more),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.portal import ADMIN, PortalProcess
+from testbed.portal import ADMIN, PortalProcess
 
 #: The contract's names in both languages, and those of a few things that the tests press beside them.
 NAMES = {

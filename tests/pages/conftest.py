@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from playwright.sync_api import Browser, Page
 
 from projects.registry import health
-from scripts.sample_pages import Shot
-from scripts.screenshots import sign_in, site
+from scripts.pictures.sample_pages import Shot
+from scripts.pictures.screenshots import sign_in, site
+from testbed.portal import seed_database
 from tests.support.fresh import fresh_memory
 from tests.support.people import Team
-from tests.support.portal import seed_database
 
 __all__ = ["fresh_memory"]
 
@@ -24,10 +25,10 @@ __all__ = ["fresh_memory"]
 @pytest.fixture(autouse=True)
 def _registry_is_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test of a page waits for a registry that nobody started."""
-    health.forget()
+    caches["local"].clear()
     monkeypatch.setattr(health, "_knock", lambda _url: True)
     yield
-    health.forget()
+    caches["local"].clear()
 
 
 @pytest.fixture
@@ -95,6 +96,8 @@ def look(browser: Browser) -> Iterator[Callable[..., Page]]:
                 permissions=["clipboard-read", "clipboard-write"],
             )
             open_pages[key] = context.new_page()
+        # What a test before held back would be held back from this one, too.
+        open_pages[key].unroute_all(behavior="ignoreErrors")
         return open_pages[key]
 
     yield found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.test import Client
 
-from scripts import sample_pages, sample_rows
+from scripts.pictures import sample_pages, sample_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from django.db import connection
 
 from projects.registry import tag_notices
 from projects.registry.tag_notices import look_due
-from stack.registry_server import Notifications, TokenAuth
-from tests.support.door import Door
+from stack.services.registry_server import Notifications, TokenAuth
+from testbed.services import RegistryServer, start_registry
 from tests.support.fresh import fresh_memory
-from tests.support.services import RegistryServer, start_registry
+from tests.support.services.door import Door
 
 __all__ = ["fresh_memory"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.test import RequestFactory
 
+from accounts.addresses import calling_from
 from accounts.labels import is_label
 from projects import audit
 from projects.models import AuditEvent
@@ -16,10 +16,14 @@ pytestmark = pytest.mark.django_db
 
 def test_an_event_says_who_where_what_and_from_where() -> None:
     team = Team.make()
-    audit.record(
-        action="thing.done", actor=team.users["owner"], project=team.project, subject="thing",
-        detail={"a": 1}, request=RequestFactory().get("/", REMOTE_ADDR="203.0.113.9"),
-    )  # fmt: skip
+    with calling_from("203.0.113.9"):
+        audit.record_event(
+            action="thing.done",
+            actor=team.users["owner"],
+            project=team.project,
+            subject="thing",
+            detail={"a": 1},
+        )
     event = AuditEvent.objects.get()
     assert (event.actor_name, event.project_name, event.subject) == ("team-owner", "team", "thing")
     assert (event.address, event.detail) == ("203.0.113.9", {"a": 1})
@@ -27,7 +31,7 @@ def test_an_event_says_who_where_what_and_from_where() -> None:
 
 def test_names_stay_when_people_and_projects_go() -> None:
     team = Team.make()
-    audit.record(action="thing.done", actor=team.users["owner"], project=team.project)
+    audit.record_event(action="thing.done", actor=team.users["owner"], project=team.project)
     team.users["owner"].delete()
     team.project.delete()
     event = AuditEvent.objects.get()
@@ -36,7 +40,7 @@ def test_names_stay_when_people_and_projects_go() -> None:
 
 
 def test_what_strangers_send_can_be_stored() -> None:
-    audit.record(
+    audit.record_event(
         action="x",
         actor=AnonymousUser(),
         project=None,
@@ -51,10 +55,27 @@ def test_what_strangers_send_can_be_stored() -> None:
 
 def test_no_name_makes_one_line_look_like_two_or_turns_the_text_around_it() -> None:
     forged = "admin\n2026-11-26 registry.granted\u202edetnarg\u2066\x1b[31m\u2028x\x85\r"
-    audit.record(action="x", actor=None, project=None, subject=forged, actor_name=forged)
+    audit.record_event(action="x", actor=None, project=None, subject=forged, actor_name=forged)
     event = AuditEvent.objects.get()
     for text in (event.subject, event.actor_name):
         assert is_label(text)
         assert (
             text == "admin\ufffd2026-11-26 registry.granted\ufffddetnarg\ufffd\ufffd[31m\ufffdx\ufffd\ufffd"
         )
+
+
+def test_a_row_is_named_by_its_own_words_and_its_project() -> None:
+    team = Team.make()
+    member = team.member("viewer")
+    with calling_from("203.0.113.9"):
+        audit.record("member.changed", member, team.users["owner"], before="developer")
+    event = AuditEvent.objects.get()
+    assert (event.project, event.subject) == (team.project, "team-viewer")
+    assert event.detail == {"role": "viewer", "before": "developer"}
+    assert (event.actor_name, event.address) == ("team-owner", "203.0.113.9")
+
+
+def test_what_no_request_has_caused_has_no_address() -> None:
+    team = Team.make()
+    audit.record("project.changed", team.project, None)
+    assert AuditEvent.objects.get().address is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from projects.groups.roles import RANK
 from projects.models import Project, Role
-from projects.permissions import RANK, at_least, can_read, role_of
+from projects.permissions import at_least, can_read, role_of
 from projects.selectors import get_project, visible_projects
 from tests.support.people import ROLES, Team
 

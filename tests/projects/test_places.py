@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
+from accounts.exceptions import ApplicationError
 from oci.errors import OciError
 from projects import places
-from projects.places import AllTaken, asking_others, asking_ours
+from projects.places import asking_others, asking_ours, downloading
 from tests.support.fresh import fresh_memory
 from tests.support.people import make_user
 
@@ -24,6 +26,7 @@ def eight_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_THREADS", "8")
     places._foreign.cache_clear()
     places._own.cache_clear()
+    places._downloads.cache_clear()
 
 
 def users(count: int) -> list[User]:
@@ -35,7 +38,7 @@ def test_a_quarter_of_the_threads_may_ask_foreign_registries() -> None:
     with ExitStack() as stack:
         for user in (first, second):
             stack.enter_context(asking_others(user, seconds=60))
-        with pytest.raises(AllTaken) as refused, asking_others(third, seconds=60):
+        with pytest.raises(ApplicationError) as refused, asking_others(third, seconds=60):
             raise AssertionError("there was a place")
         assert refused.value.retry_after == places.COME_BACK
     with asking_others(third, seconds=60):
@@ -50,7 +53,7 @@ def test_one_person_has_two_places_in_all_processes(monkeypatch: pytest.MonkeyPa
         for _ in range(places.PER_USER):
             stack.enter_context(asking_others(user, seconds=60))
             places._foreign.cache_clear()
-        with pytest.raises(AllTaken), asking_others(user, seconds=60):
+        with pytest.raises(ApplicationError), asking_others(user, seconds=60):
             raise AssertionError("there was a place")
         with asking_others(make_user("other"), seconds=60):
             pass
@@ -73,7 +76,7 @@ def test_a_refused_person_keeps_no_place_of_the_process() -> None:
     for number in range(places.PER_USER):
         cache.add(f"asking:{first.pk}:{number}", "another process", 60)
     for _ in range(10):
-        with pytest.raises(AllTaken), asking_others(first, seconds=60):
+        with pytest.raises(ApplicationError), asking_others(first, seconds=60):
             raise AssertionError("there was a place")
     with asking_others(second, seconds=60):
         pass
@@ -91,5 +94,36 @@ def test_half_of_the_threads_may_wait_for_the_private_registry() -> None:
     with ExitStack() as stack:
         for _ in range(4):
             stack.enter_context(asking_ours())
-        with pytest.raises(AllTaken), asking_ours():
+        with pytest.raises(OciError, match="at once"), asking_ours():
             raise AssertionError("there was a place")
+
+
+def test_a_quarter_of_the_threads_may_serve_downloads_and_one_person_has_two_in_all_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places, "_MOMENT", 0.2)
+    first, second = users(2)
+    with ExitStack() as stack:
+        for user in (first, second):
+            stack.enter_context(downloading(user))
+        with pytest.raises(ApplicationError) as refused, downloading(second):
+            raise AssertionError("there was a place")
+        assert (refused.value.code, refused.value.retry_after) == ("downloads_busy", places.COME_BACK)
+        places._downloads.cache_clear()  # another process
+        stack.enter_context(downloading(first))
+        with pytest.raises(ApplicationError), downloading(first):
+            raise AssertionError("there was a place")
+    with downloading(first) as renew:
+        renew()
+
+
+def test_the_next_download_waits_a_moment_for_the_place_of_the_one_before() -> None:
+    (user,) = users(1)
+    held = [downloading(user) for _ in range(2)]
+    for each in held:
+        each.__enter__()
+    later = threading.Timer(0.2, held[0].__exit__, (None, None, None))
+    later.start()
+    with downloading(user):
+        later.join()
+    held[1].__exit__(None, None, None)

@@ -18,4 +18,4 @@ def test_a_process_that_ends_waits_a_moment_only_for_a_parent_that_reads_no_more
     assert process._ensure_messages_consumed(completed=3)
     began = time.monotonic()
     assert not process._ensure_messages_consumed(completed=4)
-    assert 1 < time.monotonic() - began < 5
+    assert 1 < time.monotonic() - began < 20, "billiard itself waits half a minute"

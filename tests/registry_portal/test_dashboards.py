@@ -50,7 +50,7 @@ def labels() -> dict[str, set[str]]:
     TaskFactory(source_registry="ghcr.io")
     lease = leases.claim(worker="test:1")
     assert lease is not None
-    leases.wait(lease, until=_later(), said=parts("Wait."))
+    leases.wait(lease, until=_later(), message=parts("Wait."))
     TaskFactory(source_registry="ghcr.io")
     lease = leases.claim(worker="test:1")
     assert lease is not None

@@ -12,7 +12,7 @@ _TAKE_AND_FREE = """
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from oci.spec.strict_json import load
-from registry_portal.memory import give_back
+from registry_portal.celery import give_memory_back
 
 def resident():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -26,7 +26,7 @@ def take(number):
     return bool(load(bytes(body) + b'"}'))
 
 if GIVES:
-    give_back()
+    give_memory_back()
 before = resident()
 with ThreadPoolExecutor(4) as pool:
     assert all(pool.map(take, range(12)))

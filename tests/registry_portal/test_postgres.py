@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from stack.paths import BIN, ROOT
-from tests.support.services import PostgresServer
+from testbed.services import PostgresServer
 
 ASK = """
 from django.db import connection

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from scripts import advisories
-from stack.ports import free_port
-from tests.support.scripted_http import Reply, Request, ScriptedServer
+from stack.services.ports import free_port
+from testbed.scripted_http import Reply, Request, ScriptedServer
 
 
 def osv(request: Request) -> Reply:

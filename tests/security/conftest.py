@@ -13,23 +13,25 @@ import pytest
 from imageimport.registries.clients import _door
 from imageimport.worker import dispatch
 from imageimport.worker.transports import registry as registry_transport
-from oci.copy.observer import LocalFlights
 from oci.egress import door
+from oci.registry.connections import LocalConnections
+from testbed.copying import LocalFlights
+from testbed.portal import PortalProcess
+from testbed.scripted_registry import ScriptedRegistry
 from tests.conftest import _portal_factory
 from tests.imageimport.conftest import fresh_memory, source, target, work
-from tests.security import forbidden
-from tests.support.canary import Canary
-from tests.support.portal import PortalProcess
-from tests.support.scripted_registry import ScriptedRegistry
+from tests.support.networks import forbidden
+from tests.support.networks.canary import Canary
 
 __all__ = ["fresh_memory", "source", "target", "work"]
 
 
 @pytest.fixture
 def redis_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither hints nor shared transfers are asked of Redis: a test that watches connections sees those of imports."""
+    """Neither hints nor what imports share are asked of Redis: a test that watches connections sees only imports."""
     monkeypatch.setattr(dispatch, "after_commit", lambda _count=1: None)
     monkeypatch.setattr(registry_transport, "SharedFlights", LocalFlights)
+    monkeypatch.setattr(registry_transport, "SharedConnections", LocalConnections)
 
 
 @pytest.fixture
@@ -97,6 +99,7 @@ STALL = 3
 def siege(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Path]) -> Iterator[Siege]:
     """One for all tests of this room: use names of your own."""
     given = {"SECRET_KEY": "cANARY-secret-key-" + "x" * 50, "METRICS_TOKEN": "cANARY-metrics-token"}
+    of_proxy = "cANARY-proxy-of-env"
     with ExitStack() as stack:
         evil = ScriptedRegistry(host="127.0.0.2")
         stack.enter_context(evil)
@@ -108,6 +111,7 @@ def siege(tmp_path_factory: pytest.TempPathFactory, portal_seed: tuple[Path, Pat
             IMPORT_MAX_RUNNING="8",
             IMPORT_MAX_RUNNING_PER_PROJECT="8",
             LOG_LEVEL="DEBUG",
+            IMPORT_PROXIES=f"env.proxied.example=http://portal:{of_proxy}@127.0.0.1:9",
             **given,
         )
-        yield Siege(portal, evil, given)
+        yield Siege(portal, evil, {**given, "IMPORT_PROXIES": of_proxy})

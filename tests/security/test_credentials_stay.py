@@ -15,16 +15,17 @@ from urllib.parse import quote
 import pytest
 import trustme
 
+from accounts.exceptions import FieldErrors
 from imageimport.choices import Status
-from imageimport.exceptions import FieldErrors
 from imageimport.models import Credential, ImportTask
+from imageimport.sources import services as source_rules
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
-from stack.sample import random_image
+from testbed.images import random_image
+from testbed.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header
+from testbed.scripted_http import Reply, ScriptedServer
+from testbed.scripted_registry import ScriptedRegistry, redirect, unauthorised_once
 from tests.support.factories import CredentialFactory, ProjectFactory
-from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer
-from tests.support.scripted_http import ScriptedServer
-from tests.support.scripted_registry import ScriptedRegistry, redirect, unauthorised_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_free")]
 
@@ -68,9 +69,10 @@ def run(
     source.add_image("ns/app", "1", random_image([4096], seed=1))
 
     def submit(host: str = "", **fields: Any) -> ImportTask:
+        project = fields.pop("project", None) or ProjectFactory()
         given = {"username": USER, "password": SECRET} if "credential" not in fields else {}
         request = ImportRequest(image_url=f"{host or source.server_name}/ns/app:1", **{**given, **fields})
-        services.submit(project=fields.pop("project", ProjectFactory()), user=None, request=request)
+        services.submit(project=project, user=None, request=request)
         return work()[-1]
 
     yield submit
@@ -87,6 +89,19 @@ def test_its_own_registry_sees_it(run: Run, source: ScriptedRegistry) -> None:
 def test_a_registry_that_asks_nobody_is_shown_nothing(run: Run, source: ScriptedRegistry) -> None:
     assert run().status == Status.SUCCESS
     assert not shown_to(source)
+
+
+def test_a_sign_in_serves_the_next_import_of_the_same_project_and_no_other(
+    run: Run, source: ScriptedRegistry
+) -> None:
+    project = ProjectFactory()
+    with TokenServer(accounts={USER: SECRET}, anonymous=False) as tokens:
+        source.sign_in = BearerSignIn(tokens)
+        for tag in ("1", "2"):
+            assert run(project=project, target_tag=tag).status == Status.SUCCESS
+        assert len(tokens.requests) == 1
+        assert run(project=ProjectFactory()).status == Status.SUCCESS
+        assert len(tokens.requests) == 2, "though account and password are the same"
 
 
 def test_a_wrong_password_for_a_public_image_fails_and_is_never_silently_nobodys(
@@ -250,3 +265,38 @@ def test_a_password_in_the_reference_is_refused_and_not_repeated(source: Scripte
     with pytest.raises(FieldErrors) as refused:
         services.prepare(project=ProjectFactory(), user=None, request=ImportRequest(image_url=text))
     assert "s3cret" not in str(refused.value.errors)
+
+
+@pytest.mark.parametrize("by", ["nobody", "redirect", "realm", "fallback"])
+def test_a_mirrors_account_goes_to_that_mirror_only(
+    run: Run, source: ScriptedRegistry, elsewhere: ScriptedRegistry, by: str
+) -> None:
+    """Its own, whatever it answers; the registry's credential of the person goes to the registry only."""
+    account = {"robot": "cANARY-of-the-mirror"}
+    with ScriptedRegistry() as mirror, TokenServer(host="127.0.0.2", accounts=account) as tokens:
+        mirror.add_image("prefix/ns/app", "1", random_image([4096], seed=1))
+        mirror.sign_in = BearerSignIn(tokens) if by == "realm" else BasicSignIn(account)
+        given = {"username": "robot", "password": account["robot"]}
+        source_rules.create(
+            user=None, pattern=source.server_name, mirrors=[{"url": f"{mirror.url}/prefix", **given}]
+        )
+        if by == "redirect":
+            elsewhere.add_image("prefix/ns/app", "1", random_image([4096], seed=1))
+            mirror.rule("GET", "/blobs/", redirect(f"{elsewhere.url}{{path}}"))
+        if by == "fallback":
+            mirror.rule("GET", "/blobs/", Reply(status=404))
+        source.sign_in = BasicSignIn({USER: SECRET})
+        assert run().status == Status.SUCCESS
+        pair = basic_header("robot", account["robot"])
+        told = {
+            name: any(each.authorization == pair for each in server.requests)
+            for name, server in (
+                ("mirror", mirror),
+                ("tokens", tokens),
+                ("source", source),
+                ("other", elsewhere),
+            )
+        }
+        assert told == {"mirror": by != "realm", "tokens": False, "source": False, "other": False}
+        assert not shown_to(mirror)
+        assert not shown_to(tokens)

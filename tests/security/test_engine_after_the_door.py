@@ -1,4 +1,5 @@
-"""The Docker Engine opens connections past our door: it is asked for nothing that the door has not let through."""
+"""The Docker Engine opens connections past our door: it is asked for nothing that the door has not let through, and to
+push over no tag that must stay."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from imageimport.models import ImportTask
+from imageimport.sources import services as source_rules
 from imageimport.worker import leases
 from imageimport.worker.progress import Progress
 from imageimport.worker.transports import docker as docker_transport
@@ -15,9 +17,12 @@ from imageimport.worker.transports.docker import DockerTransport
 from oci.cancel import CancelToken
 from oci.errors import OciError
 from oci.reference.parser import parse_reference
-from stack.sample import random_image
-from tests.support.factories import TaskFactory
-from tests.support.scripted_registry import ScriptedRegistry
+from oci.registry.auth.credentials import Credential
+from projects.models import ProtectedTag
+from testbed.images import random_image
+from testbed.scripted_auth import BasicSignIn
+from testbed.scripted_registry import ScriptedRegistry
+from tests.support.factories import ProjectFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,6 +44,11 @@ class Engine:
     def pulled(self) -> list[tuple[str, str]]:
         return [(arguments[0], more.get("tag", "")) for name, arguments, more in self.asked if name == "pull"]
 
+    @property
+    def shown(self) -> list[dict[str, str]]:
+        """With which accounts it was to pull."""
+        return [more["auth_config"] for name, _, more in self.asked if name == "pull"]
+
 
 @pytest.fixture
 def the_engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
@@ -48,8 +58,8 @@ def the_engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     return made
 
 
-def transport_for(image: str) -> DockerTransport:
-    TaskFactory(image_url=image, source_image=image)
+def transport_for(image: str, credential: Credential | None = None, **values: Any) -> DockerTransport:
+    TaskFactory(image_url=image, source_image=image, **values)
     lease = leases.claim(worker="test:1")
     assert lease is not None
     task = ImportTask.objects.select_related("project", "requested_by").get(pk=lease.task_id)
@@ -57,10 +67,11 @@ def transport_for(image: str) -> DockerTransport:
         Job(
             task=task,
             source=parse_reference(image),
-            credential=None,
+            credential=credential,
             progress=Progress(lease),
             cancel=CancelToken(),
-            before_commit=lambda: None,
+            confirm_lease=lambda: None,
+            judge=lambda _candidate: None,
         )
     )
 
@@ -90,3 +101,93 @@ def test_the_engine_pulls_the_digest_that_our_client_has_read(
     transport.pull()
     transport.cleanup()
     assert the_engine.pulled == [(f"{source.server_name}/team/app", image.digest)]
+
+
+@pytest.mark.parametrize("mirrors_only", [True, False], ids=["mirrors only", "the registry last"])
+@pytest.mark.parametrize("account", [{"username": "robot", "password": "secret-m"}, {}], ids=["own", "none"])
+def test_the_engine_shows_a_mirror_its_own_account_and_never_a_persons(
+    target: ScriptedRegistry, the_engine: Engine, mirrors_only: bool, account: dict[str, str]
+) -> None:
+    image = random_image([4_000], seed=3)
+    with ScriptedRegistry() as mirror:
+        mirror.add_image("team/app", "v1", image)
+        if account:
+            mirror.sign_in = BasicSignIn({account["username"]: account["password"]})
+        source_rules.create(
+            user=None,
+            pattern="registry.example",
+            mirrors=[{"url": mirror.url, **account}],
+            mirrors_only=mirrors_only,
+        )
+        transport = transport_for(
+            "registry.example/team/app:v1", Credential("registry.example", "ada", "secret-p")
+        )
+        transport.login()
+        transport.pull()
+        transport.cleanup()
+        assert the_engine.pulled == [(f"{mirror.server_name}/team/app", image.digest)]
+        assert transport._job.progress.via == mirror.server_name
+    assert the_engine.shown == [account]
+
+
+def test_the_engine_shows_the_registry_the_persons_account(
+    source: ScriptedRegistry, target: ScriptedRegistry, the_engine: Engine
+) -> None:
+    source.add_image("team/app", "v1", random_image([4_000], seed=3))
+    source.sign_in = BasicSignIn({"ada": "secret-p"})
+    with ScriptedRegistry() as mirror:  # It lacks the image.
+        account = {"username": "robot", "password": "secret-m"}
+        source_rules.create(user=None, pattern=source.server_name, mirrors=[{"url": mirror.url, **account}])
+        transport = transport_for(
+            f"{source.server_name}/team/app:v1", Credential(source.server_name, "ada", "secret-p")
+        )
+        transport.login()
+        transport.pull()
+        transport.cleanup()
+    assert the_engine.shown == [{"username": "ada", "password": "secret-p"}]
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "not to overwrite"])
+def test_a_tag_that_must_stay_and_names_the_source_is_not_pushed_over(
+    source: ScriptedRegistry, target: ScriptedRegistry, the_engine: Engine, protected: bool
+) -> None:
+    """What the Engine pushes need not have the digest of what it pulled."""
+    image = random_image([4_000], seed=3)
+    source.add_image("team/app", "v1", image)
+    project = ProjectFactory()
+    target.add_image(f"{project.name}/app", "v1", image)
+    if protected:
+        ProtectedTag.objects.create(project=project, pattern="app:v1")
+    transport = transport_for(
+        f"{source.server_name}/team/app:v1",
+        project=project,
+        target_name="app",
+        target_tag="v1",
+        overwrite=protected,
+    )
+    transport.login()
+    transport.pull()
+    transport.tag()
+    result = transport.push()
+    transport.cleanup()
+    assert not {"tag", "push"} & {name for name, *_ in the_engine.asked}
+    assert result.image.digest == result.source_digest == image.digest
+
+
+def test_a_tag_that_is_protected_after_it_was_looked_at_is_not_pushed_over(
+    source: ScriptedRegistry, target: ScriptedRegistry, the_engine: Engine
+) -> None:
+    project = ProjectFactory()
+    source.add_image("team/app", "v1", random_image([4_000], seed=3))
+    target.add_image(f"{project.name}/app", "v1", random_image([500], seed=4))
+    image = f"{source.server_name}/team/app:v1"
+    transport = transport_for(image, project=project, target_name="app", target_tag="v1", overwrite=True)
+    transport.login()
+    transport.pull()
+    transport.tag()
+    ProtectedTag.objects.create(project=project, pattern="app:v1")
+    with pytest.raises(OciError) as refused:
+        transport.push()
+    transport.cleanup()
+    assert refused.value.code == "tag_protected"
+    assert "push" not in {name for name, *_ in the_engine.asked}

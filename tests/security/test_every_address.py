@@ -13,25 +13,32 @@ from typing import Any, cast
 
 import pytest
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from rest_framework.views import APIView
 
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 from imageimport import restore
+from imageimport.bundles import receipts
+from imageimport.bundles import services as bundles
 from imageimport.credentials import services as credentials
-from imageimport.models import ImportTask
+from imageimport.models import ImportTask, SourceRule
 from imageimport.submission import planning, source_tags
+from oci.copy.image_info import ImageInfo
 from oci.errors import OciError
-from projects.models import Project, Robot, Role
-from projects.permissions import RANK
+from projects.groups.roles import RANK
+from projects.models import Collection, Project, Robot, Role, SavedFilter, Scanner
 from projects.registry import removal
+from projects.retention import trash
 from tests.imageimport.api import test_roles as import_roles
 from tests.projects.api import test_roles as project_roles
 from tests.support.addresses import Address, addresses
-from tests.support.people import CALLERS, Team, bearer
+from tests.support.content.inside import SBOM, OneImage
+from tests.support.people import CALLERS, DIGEST, Team, bearer, read_to_its_end
+from tests.support.shared_rows import undone
+from tests.workloads.api import test_roles as workload_roles
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +48,7 @@ OPEN = {
     "api/docs": "shows that description",
     "service/token": "signs in by itself; nobody gets what is public",
     "service/registry-events": "takes the registry's own token",
+    "service/first-pull/<str:ask>/v2/<path:name>/manifests/<str:reference>": "takes tokens of the registry",
     "accounts/login/": "the sign-in page",
     "accounts/logout/": "ends whatever session there is",
     "accounts/inactive/": "says that an account is switched off",
@@ -56,15 +64,35 @@ OPEN = {
 PERSONAL = {
     *("api/v1", "api/v1/auth/tokens", "api/v1/auth/tokens/<uuid:pk>", "api/v1/projects"),
     *("accounts/", "accounts/tokens/", "accounts/tokens/<uuid:token_id>/revoke/", "accounts/password/"),
-    *("accounts/reauthenticate/", "", "new-project/", "accounts/2fa/", "accounts/2fa/reauthenticate/"),
+    *("", "running/", "import/", "projects/", "search/", "api/v1/search"),
+    *("accounts/reauthenticate/", "new-project/", "accounts/2fa/", "accounts/2fa/reauthenticate/"),
     *("accounts/2fa/totp/activate/", "accounts/2fa/totp/deactivate/", "accounts/2fa/recovery-codes/"),
     *("accounts/2fa/recovery-codes/generate/", "accounts/2fa/recovery-codes/download/"),
+}
+#: What belongs to the whole installation: for superusers.
+OPERATORS = {
+    "status/",
+    *("api/v1/sources", "api/v1/sources/<uuid:source_id>", "api/v1/sources/<uuid:source_id>/test"),
+    *("sources/", "sources/new/", "sources/<uuid:source_id>/edit/", "sources/<uuid:source_id>/delete/"),
+    "sources/<uuid:source_id>/test/",
+    *("api/v1/trust", "api/v1/trust/<uuid:trust_id>"),
+    *("api/v1/scanners", "api/v1/scanners/<uuid:scanner_id>"),
+    *("scanners/", "scanners/new/", "scanners/<uuid:scanner_id>/edit/", "scanners/<uuid:scanner_id>/delete/"),
+    *("trust/", "trust/new/", "trust/<uuid:trust_id>/delete/"),
+    *("maintenance/", "maintenance/collect/"),
+    *("api/v1/maintenance/collect", "api/v1/maintenance/collect/<uuid:collection_id>"),
+    *("api/v1/rules", "api/v1/rules/<uuid:rule_id>", "api/v1/rules/dry-run"),
+    *("rules/", "rules/new/", "rules/<uuid:rule_id>/edit/", "rules/<uuid:rule_id>/delete/"),
+    "rules/<uuid:rule_id>/move/",
 }
 #: Views that look at no session and so need no CSRF token; the API asks for one itself where a session signs in.
 NO_CSRF = {
     *("service/token", "service/registry-events"),
+    "service/first-pull/<str:ask>/v2/<path:name>/manifests/<str:reference>",
     # Leads an API address with a slash at its end to the one without, and does nothing else.
     "^api(?:/(?:.*/)?)?$",
+    # Asks for one inside, once it is said where the form's files go: tests/pages/imports/test_import_files.py.
+    "projects/<str:name>/import/files/",
 }
 
 _V, _D, _M, _O = Role.VIEWER, Role.DEVELOPER, Role.MAINTAINER, Role.OWNER
@@ -73,7 +101,25 @@ PAGES = {
     **dict.fromkeys(
         ("project", "images", "image", "imports", "imports-live", "import-detail", "import-live"), _V
     ),
-    **dict.fromkeys(("batches", "batch", "schedules", "schedule", "settings"), _V),
+    **dict.fromkeys(("images-bulk", "filter-save", "filter-delete"), _V),
+    **dict.fromkeys(("imports-bulk",), _D),
+    **dict.fromkeys(("requests", "batches", "batch", "schedules", "schedule", "settings"), _V),
+    **dict.fromkeys(("bundles", "bundle", "bundle-new"), _V),
+    **dict.fromkeys(
+        (
+            "image-contents",
+            "image-compare",
+            "image-compare-files",
+            "image-sboms",
+            "image-sbom-file",
+            "image-files",
+            "image-file",
+        ),
+        _V,
+    ),
+    "image-vulnerabilities": _V,
+    "image-scan": _D,
+    "bundle-delete": _M,
     **dict.fromkeys(
         (
             "import-new",
@@ -81,21 +127,39 @@ PAGES = {
             "import-reading-many",
             "import-plan",
             "import-tags",
+            "import-offers",
             "import-sign-in",
             "import-cancel",
         ),
         _D,
     ),
-    **dict.fromkeys(("import-retry", "import-dismiss", "batch-cancel", "batch-retry"), _D),
+    **dict.fromkeys(("import-retry", "import-dismiss", "imports-dismiss", "batch-cancel", "batch-retry"), _D),
+    **dict.fromkeys(("import-files", "import-files-plan", "import-files-start", "upload-delete"), _D),
     **dict.fromkeys(("schedule-add", "schedule-edit", "schedule-run", "schedule-delete"), _M),
     **dict.fromkeys(
         ("image-delete", "image-restore", "audit", "member-add", "member-change", "member-remove"), _M
     ),
+    **dict.fromkeys(("group-add", "group-remove"), _M),
     **dict.fromkeys(("credential-add", "credential-edit", "credential-test", "credential-delete"), _M),
-    **dict.fromkeys(("webhook-add", "webhook", "webhook-edit", "webhook-delete", "webhook-redeliver"), _M),
-    **dict.fromkeys(("robot-add", "robot-remove"), _M),
+    **dict.fromkeys(
+        ("webhook-add", "webhook", "webhook-edit", "webhook-delete", "webhook-redeliver", "webhook-test"), _M
+    ),
+    **dict.fromkeys(("trust-add", "trust-delete"), _M),
+    **dict.fromkeys(("rules", "rule-add", "rule-edit", "rule-move", "rule-delete", "project-policy"), _M),
+    **dict.fromkeys(("import-approve", "import-reject"), _M),
+    **dict.fromkeys(("robot-add", "robot-remove", "project-limits", "project-first-pull", "import-now"), _M),
+    **dict.fromkeys(("workloads", "rewrite", "client-config", "cluster", "repositories"), _V),
+    **dict.fromkeys(("cluster-inventory", "cluster-import"), _D),
+    **dict.fromkeys(("cluster-add", "cluster-remove", "full-names"), _M),
+    **dict.fromkeys(("trash", "usage"), _V),
+    **dict.fromkeys(("trash-empty", "trash-restore", "trash-let-go"), _M),
+    **dict.fromkeys(("clean-up", "clean-up-dry-run", "clean-up-run", "clean-up-clock"), _M),
+    **dict.fromkeys(("clean-up-rule-add", "clean-up-rule-edit", "clean-up-rule-delete"), _M),
+    **dict.fromkeys(("clean-up-protect", "clean-up-unprotect"), _M),
     **dict.fromkeys(("project-edit", "project-delete"), _O),
 }
+#: What everyone may read of an open project, they may not make there.
+MEMBERS = {"bundle-new"}
 ALL = addresses()
 OF_PROJECTS = [address for address in ALL if address.is_of_a_project]
 #: Written when somebody only looks.
@@ -109,43 +173,53 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """What registries would say is another test's question."""
     monkeypatch.setattr(removal, "delete_tag", lambda **_: True)
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
+    monkeypatch.setattr(trash, "delete_tag", lambda **_: True)
+    monkeypatch.setattr(trash, "_named_now", lambda *_: DIGEST)
+    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: ImageInfo(trashed.digest))
     monkeypatch.setattr(credentials, "check_sign_in", lambda **_: credentials.Tested(True))
     monkeypatch.setattr(restore, "restore", lambda *, image, **_: image)
 
-    def away(**_: Any) -> Any:
+    def away(*_: Any, **__: Any) -> Any:
         raise OciError("unreachable", "%(host)s", host="x")
 
+    monkeypatch.setattr(bundles, "compose", away)
+    monkeypatch.setattr(receipts, "held_digests", lambda _project: iter(()))
     monkeypatch.setattr(planning, "make_plan", away)
     monkeypatch.setattr(source_tags, "nearest_tags", away)
+    monkeypatch.setattr(source_tags, "offered_tags", away)
+    OneImage.answers(monkeypatch)
 
 
 def values_of(team: Team) -> dict[str, object]:
     """Something of the team's for every argument of every address."""
-    rows = import_roles.rows(team.project)
+    rows = import_roles.rows(team.project) | workload_roles.rows(team.project)
     robot = Robot.objects.create(project=team.project, name="bot", digest="0" * 64)
     token = ApiToken.objects.create(user=team.users["owner"], prefix=uuid.uuid4().hex[:14], digest="0" * 64)
     return {
         "project_id": team.project.pk,
         "name": team.project.name,
+        "number": 1,
+        "ask": "missing",
+        "reference": "1",
+        "digest": SBOM,
         "member_id": team.member("viewer").pk,
         "robot_id": robot.pk,
         "pk": token.pk,
         "token_id": token.pk,
+        "source_id": SourceRule.objects.create(pattern=f"{uuid.uuid4().hex}.example").pk,
+        "scanner_id": Scanner.objects.create(name=uuid.uuid4().hex, url="http://10.0.0.1").pk,
+        "filter_id": SavedFilter.objects.create(
+            project=team.project, user=team.users["owner"], list="images", name="F", query="search=a"
+        ).pk,
+        "collection_id": Collection.objects.create(state=Collection.State.DONE).pk,
+        **{f"{name}_id": row for name, row in project_roles.clean_up_rows(team.project).items()},
         **{f"{name}_id": row.pk for name, row in rows.items()},
     }
 
 
-@contextmanager
-def undone() -> Iterator[None]:
-    """Whatever the block writes is taken back."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 def counted() -> dict[str, int]:
     """How many rows every table of ours has."""
-    ours = ("accounts", "projects", "imageimport", "auth", "mfa")
+    ours = ("accounts", "projects", "imageimport", "workloads", "auth", "mfa")
     models = [model for label in ours for model in apps.get_app_config(label).get_models()]
     return {model._meta.label: model._default_manager.count() for model in models}
 
@@ -169,7 +243,9 @@ def writes() -> Iterator[list[str]]:
 def knock(client: Client, verb: str, path: str, headers: dict[str, str] | None = None) -> HttpResponse:
     kind = "application/json" if path.startswith("/api/") else "application/x-www-form-urlencoded"
     body = b"{}" if kind.endswith("json") else b""
-    return cast(HttpResponse, client.generic(verb, path, body, content_type=kind, headers=headers or {}))
+    answer: Any = client.generic(verb, path, body, content_type=kind, headers=headers or {})
+    read_to_its_end(answer)
+    return cast(HttpResponse, answer)
 
 
 def leads_to_sign_in(answer: HttpResponse) -> bool:
@@ -179,14 +255,15 @@ def leads_to_sign_in(answer: HttpResponse) -> bool:
 def test_every_address_has_its_place_in_a_table() -> None:
     assert not [str(a) for a in PAGES_OF_PROJECTS if a.name not in PAGES]
     rest = {a.route for a in ALL if not (a.is_of_a_project or a.is_admin or a.is_pattern)}
-    assert rest == set(OPEN) | PERSONAL
+    assert rest == set(OPEN) | PERSONAL | OPERATORS
     assert {a.name for a in PAGES_OF_PROJECTS} == set(PAGES)
 
 
 def test_every_verb_of_the_api_is_in_the_tables_of_roles() -> None:
-    cases: list[Any] = [*import_roles.CASES, *project_roles.CASES]
-    tested = {(case.method, re.sub(r"\{\w+\}", "{}", case.route)) for case in cases}
+    cases: list[Any] = [*import_roles.CASES, *project_roles.CASES, *workload_roles.CASES]
+    tested = {(case.method, re.sub(r"\{\w+\}|(?<=/volumes/)1", "{}", case.route)) for case in cases}
     tested |= {("GET", "/audit")}  # tests/projects/api/test_audit.py
+    tested |= {("OPTIONS", "/uploads"), ("OPTIONS", "/uploads/{}")}  # tests/imageimport/api/test_uploads.py
     found = {
         (verb, re.sub(r"<\w+:\w+>", "{}", address.route.partition("<uuid:project_id>")[2]))
         for address in OF_PROJECTS
@@ -269,7 +346,9 @@ def test_each_page_takes_its_role(caller: str, visibility: str) -> None:
                 assert leads_to_sign_in(answer) and not changed, what
             elif role is None:
                 assert answer.status_code == 404 and not changed, what
-            elif RANK[Role(role)] < RANK[PAGES[address.name]]:
+            elif RANK[Role(role)] < RANK[PAGES[address.name]] or (
+                caller == "stranger" and address.name in MEMBERS
+            ):
                 assert answer.status_code == 403 and not changed, what
             else:
                 assert answer.status_code < 400 or answer.status_code in (409, 422), what
@@ -321,6 +400,24 @@ def test_the_admin_is_for_superusers() -> None:
     assert counted() == before
 
 
+@pytest.mark.parametrize("caller", ["stranger", "viewer", "owner"])
+def test_what_belongs_to_the_installation_is_for_superusers(caller: str) -> None:
+    team = Team.make(visibility="public")
+    values = values_of(team)
+    person = Client()
+    person.force_login(team.users[caller])
+    token = bearer(team.users[caller])
+    before = counted()
+    for address in ALL:
+        if address.route not in OPERATORS:
+            continue
+        for verb in sorted(address.tried):
+            client, headers = (Client(), token) if address.is_api else (person, {})
+            answer = knock(client, verb, address.path(values), headers)
+            assert answer.status_code in (403, 405), (verb, str(address), answer.status_code)
+    assert counted() == before
+
+
 def test_a_form_from_elsewhere_changes_nothing() -> None:
     """Every address that takes a POST from a session, without a CSRF token and with one of somebody else."""
     team = Team.make()
@@ -333,7 +430,7 @@ def test_a_form_from_elsewhere_changes_nothing() -> None:
             continue
         if (address.name, address.route) == ("api-token-list", "api/v1/auth/tokens"):
             continue  # takes a password and looks at no session
-        for verb in address.verbs - {"GET"} or {"POST"}:
+        for verb in address.verbs - {"GET", "HEAD", "OPTIONS"} or {"POST"}:
             for headers in ({}, {"X-CSRFToken": "a" * 64}):
                 answer = knock(client, verb, address.path(values), headers)
                 assert answer.status_code in (403, 405), (verb, str(address), answer.status_code)

@@ -19,18 +19,25 @@ from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from imageimport.worker import attempt
 from imageimport.worker.transports.base import Job
-from registry_portal.logs import logging_config
-from stack.sample import random_image
+from registry_portal.observability.logs import logging_config
+from testbed import crawl
+from testbed.images import random_image
+from testbed.portal import ADMIN
+from testbed.scripted_auth import BasicSignIn
+from testbed.scripted_http import Reply, Request
+from testbed.scripted_registry import ScriptedRegistry
 from tests.security.conftest import Siege
-from tests.support import crawl
 from tests.support.factories import ProjectFactory
 from tests.support.invariants import secrets_are_hidden
+from tests.support.networks.operators_ways import (
+    MIRROR,
+    MIRROR_USER,
+    PROXY,
+    PROXY_USER,
+    by_ways_of_the_operator,
+)
 from tests.support.people import make_user
-from tests.support.portal import ADMIN
 from tests.support.rows import rows_of
-from tests.support.scripted_auth import BasicSignIn
-from tests.support.scripted_http import Reply, Request
-from tests.support.scripted_registry import ScriptedRegistry
 
 #: A whole portal, on a machine that may be busy with others.
 pytestmark = pytest.mark.timeout(480)
@@ -53,7 +60,7 @@ def planted(siege: Siege) -> dict[str, str]:
     portal, evil = siege.portal, siege.evil
     project = portal.project("kept")
     base = f"/projects/{project}"
-    evil.sign_in = BasicSignIn({USER: ONE_TIME, "saved": SAVED})
+    evil.sign_in = BasicSignIn({USER: ONE_TIME, "saved": SAVED, MIRROR_USER: MIRROR})
     for number, name in enumerate(("good", "saved", "redirected", "echo", "broken"), start=1):
         evil.add_image(f"kept/{name}", "1", random_image([4096], seed=number))
     evil.rule("GET", "kept/redirected/blobs/", _presigned)
@@ -91,6 +98,7 @@ def planted(siege: Siege) -> dict[str, str]:
     }
     ends = {name: portal.wait(project, task["id"], timeout=150) for name, task in begun.items()}
     _paste(siege, project, at)
+    by_ways_of_the_operator(siege, project)
     evil.sign_in = None
     found = {name: f"{task['status']} {task['error_code']}".strip() for name, task in ends.items()}
     assert found["good"] == found["saved"] == "success", ends
@@ -105,6 +113,8 @@ def planted(siege: Siege) -> dict[str, str]:
         **{f"wrong {n}": form for n, form in enumerate(forms(WRONG))},
         **{f"person {n}": form for n, form in enumerate(forms(PERSON, "person"))},
         **{f"typed {n}": form for n, form in enumerate(forms(TYPED))},
+        **{f"proxy {n}": form for n, form in enumerate(forms(PROXY, PROXY_USER))},
+        **{f"mirror {n}": form for n, form in enumerate(forms(MIRROR, MIRROR_USER))},
         "presigned": PRESIGNED,
         "webhook": HOOK,
         "robot": robot["secret"],
@@ -225,11 +235,16 @@ def test_no_process_has_a_source_secret_in_its_arguments_or_environment(
 
 def test_no_page_shows_a_secret(siege: Siege, planted: dict[str, str]) -> None:
     pages = list(
-        crawl.crawl(siege.portal, "/", "/accounts/", "/projects/kept/settings/", "/admin/", most=140)
+        crawl.crawl(
+            siege.portal, "/", "/sources/", "/accounts/", "/projects/kept/settings/", "/admin/", most=160
+        )
     )
     assert len(pages) > 60
     assert [path for path, answer in pages if answer.status_code not in (200, 403, 404, 405)] == []
     assert any("kept/echo" in answer.text for _path, answer in pages), "the imports were not among them"
+    assert any(f"http://{PROXY_USER}@127.0.0.1" in answer.text for _path, answer in pages), (
+        "nor were the sources"
+    )
     assert found_in(planted, ((path, answer.content) for path, answer in pages)) == set()
 
 
@@ -246,7 +261,7 @@ def test_the_api_shows_no_secret(siege: Siege, planted: dict[str, str]) -> None:
         "/audit",
         "/schedules",
     )
-    paths = [f"{base}{path}" for path in lists] + ["/auth/tokens", "/projects", base]
+    paths = [f"{base}{path}" for path in lists] + ["/auth/tokens", "/projects", "/sources", base]
     rows = portal.call("GET", f"{base}/images/import?page_size=200").json()["results"]
     paths += [f"{base}/images/import/{row['id']}" for row in rows]
     answers = [(path, portal.call("GET", path)) for path in paths]

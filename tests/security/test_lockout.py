@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import caches
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import once, throttling
 from accounts.models import KnownAddress
-from accounts.tokens import create_token
+from accounts.sign_in import throttling
+from accounts.sign_in.tokens import create_token
 from projects.models import AuditEvent
 from projects.services import create_robot
 from tests.security.test_signing_in import Counting
@@ -156,7 +157,7 @@ def test_a_known_address_is_kept_without_name_and_address(settings: Any) -> None
     page("ann", PASSWORD)
     row = KnownAddress.objects.get()
     assert HOME not in str(vars(row)) and "ann" not in str(vars(row))
-    once.forget_all()
+    caches["local"].clear()
     page("ann", PASSWORD)
     assert KnownAddress.objects.count() == 1
     settings.SECRET_KEY = "another one"

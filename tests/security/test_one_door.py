@@ -16,9 +16,9 @@ from imageimport.submission.requests import ImportRequest
 from imageimport.worker import dispatch
 from stack.paths import ROOT
 from stack.sample import sample_image
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import ProjectFactory
 from tests.support.reaching import reaches
-from tests.support.scripted_registry import ScriptedRegistry
 
 #: The product. ``stack``, ``scripts`` and ``bench`` start, watch and measure services of the operator's own machine;
 #: no web request and no import runs their code (import-linter holds that), and no user names what they contact.
@@ -37,14 +37,29 @@ ALLOWED = {
         {"socket.socket()"},
         "asks the system whether an address is this machine's: binds, and looks up the route; sends nothing",
     ),
-    "imageimport/registries/single_flight.py": ({"redis"}, "REDIS_URL"),
-    "registry_portal/cache.py": ({"redis"}, "REDIS_URL"),
-    "registry_portal/webworker.py": (
+    "imageimport/registries/shared_redis.py": ({"redis"}, "REDIS_URL"),
+    "imageimport/registries/source_connections.py": (
+        {"redis"},
+        "REDIS_URL; counts by a script that runs there",
+    ),
+    "accounts/redis/pools.py": (
+        {
+            "redis",
+            "redis.backoff.NoBackoff",
+            "redis.connection.ConnectionPool",
+            "redis.retry.Retry",
+            "redis.sentinel.Sentinel",
+        },
+        "REDIS_URL, and the Sentinels that it names",
+    ),
+    "accounts/breaker.py": ({"redis"}, "knows the errors of whoever asks REDIS_URL; opens nothing"),
+    "registry_portal/web/webworker.py": (
         {"selectors"},
         "waits for connections that people have opened to the web server",
     ),
-    "registry_portal/memory.py": ({"ctypes"}, "calls one function of the C library, which opens nothing"),
-    "registry_portal/health.py": ({"redis"}, "REDIS_URL"),
+    "registry_portal/celery.py": ({"ctypes"}, "calls one function of the C library, which opens nothing"),
+    "registry_portal/home/status.py": ({"redis", "kombu.exceptions.OperationalError"}, "REDIS_URL"),
+    "registry_portal/observability/health.py": ({"redis"}, "REDIS_URL"),
     "imageimport/worker/transports/docker.py": (
         {"docker", "requests", "docker.errors.DockerException", "docker.errors.ImageNotFound"},
         "DOCKER_HOST; what the Engine is told to pull was resolved and judged by our own client first",
@@ -53,7 +68,7 @@ ALLOWED = {
         {"docker", "requests", "docker.errors.DockerException"},
         "reads the stream of DOCKER_HOST",
     ),
-    "registry_portal/observability.py": (
+    "registry_portal/observability/exporters.py": (
         {
             "importlib.util",
             "sentry_sdk",
@@ -68,7 +83,7 @@ ALLOWED = {
         },
         "SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT, where the operator configured them",
     ),
-    "registry_portal/spans.py": (
+    "registry_portal/observability/spans.py": (
         {
             "opentelemetry.sdk.trace.Event",
             "opentelemetry.sdk.trace.ReadableSpan",
@@ -79,9 +94,36 @@ ALLOWED = {
         },
         "what is sent to OTEL_EXPORTER_OTLP_ENDPOINT, scrubbed first",
     ),
-    "accounts/adapters.py": (
+    "imageimport/webhooks/mail.py": (
+        {
+            "django.core.mail.EmailMessage",
+            "django.core.mail.get_connection",
+            "django.core.mail.message.sanitize_address",
+        },
+        "EMAIL_URL: Django writes to the operator's mail server",
+    ),
+    "imageimport/webhooks/smtp.py": (
+        {
+            "smtplib",
+            "django.core.mail.EmailMessage",
+            "django.core.mail.backends.smtp.EmailBackend",
+        },
+        "EMAIL_URL: the same, and cuts what takes too long",
+    ),
+    "accounts/sign_in/adapters.py": (
         {"allauth.socialaccount.adapter.DefaultSocialAccountAdapter"},
         "OIDC_SERVER_URL: allauth asks the operator's identity provider",
+    ),
+    "accounts/sign_in/way_out.py": (
+        {
+            "requests.ConnectionError",
+            "requests.PreparedRequest",
+            "requests.Response",
+            "requests.adapters.BaseAdapter",
+            "requests.structures.CaseInsensitiveDict",
+            "requests.utils.get_encoding_from_headers",
+        },
+        "types of requests: what allauth asks of OIDC_SERVER_URL goes through the door",
     ),
 }
 
@@ -192,7 +234,7 @@ def test_every_connection_of_an_import_is_opened_by_the_door(
     source.add_image("ns/app", "1", sample_image())
     request = ImportRequest(image_url=f"{source.server_name}/ns/app:1")
     services.submit(project=ProjectFactory(), user=None, request=request)
-    dispatch._hinter.flush(10)  # its way to Redis is allowed, and not what is watched here
+    dispatch._notifier.flush(10)  # its way to Redis is allowed, and not what is watched here
     with connections() as found:
         (task,) = work()
     assert task.status == "success", task.error

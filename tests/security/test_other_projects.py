@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from accounts.exceptions import FieldErrors
 from imageimport.models import BlobOrigin, ImportTask
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from projects import services as project_services
 from projects.models import AuditEvent, Membership, Project, Role
 from projects.registry import removal
-from stack.sample import Image, random_image
+from stack.sample import Image
+from testbed.images import random_image
+from testbed.scripted_auth import BasicSignIn
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import MembershipFactory, ProjectFactory, UserFactory
 from tests.support.people import Team, bearer, call
-from tests.support.scripted_auth import BasicSignIn
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_free")]
 
@@ -234,7 +236,7 @@ def test_the_name_of_a_deleted_project_goes_to_nobody_else(monkeypatch: pytest.M
         answer = call("POST", "/projects", {"name": "gone"}, bearer(who))
         assert answer.status_code == status, answer.content
     removal.delete_project(project=Project.objects.get(name="gone"), user=team.users["owner"])
-    with pytest.raises(project_services.HeldBack):
+    with pytest.raises(FieldErrors, match="was deleted"):
         project_services.create_project(user=other.users["owner"], name="gone")
     assert project_services.create_project(user=other.users["superuser"], name="gone")
 

@@ -1,4 +1,4 @@
-"""The running portal's own Redis, registry and web: no goal for anything that a user or a registry names."""
+"""The running portal's own Redis, registry and web: no target for anything that a user or a registry names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stack.sample import random_image
+from testbed.images import random_image
+from testbed.scripted_registry import redirect, unauthorised_once
 from tests.security.conftest import Siege
-from tests.support.canary import Canary
-from tests.support.scripted_registry import redirect, unauthorised_once
+from tests.support.networks.canary import Canary
 
 #: A whole portal, on a machine that may be busy with others.
 pytestmark = pytest.mark.timeout(480)
@@ -27,9 +27,9 @@ def test_nothing_leads_to_a_service_of_the_portal_or_to_its_neighbours(siege: Si
     project = portal.project("own-services")
     begun: dict[tuple[str, str], str] = {}
     with Canary() as canary:
-        goals = {**own_ports(siege), "neighbour": canary.port}
-        assert len(goals) == 4
-        for name, port in goals.items():
+        targets = {**own_ports(siege), "neighbour": canary.port}
+        assert len(targets) == 4
+        for name, port in targets.items():
             for host in ("127.0.0.1", "localhost", "[::1]", "127.0.0.2"):
                 url = f"http://{host}:{port}/v2/"
                 for trick, act in (

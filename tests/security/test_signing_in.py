@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from accounts import throttling
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in import throttling
+from accounts.sign_in.tokens import create_token
 from tests.support.people import PASSWORD, Team, bearer, call, make_user
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_guesses_at_one_door_count_at_all(door: Door, other: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "goal",
+    "target",
     [
         *(
             "https://evil.example/",
@@ -118,17 +118,17 @@ def test_guesses_at_one_door_count_at_all(door: Door, other: Door) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["/accounts/login/", "/admin/login/"])
-def test_signing_in_leads_to_no_other_site(where: str, goal: str) -> None:
+def test_signing_in_leads_to_no_other_site(where: str, target: str) -> None:
     make_user("ann", superuser=True)
     client = Client()
-    answer = client.get(where, {"next": goal}, follow=True)
+    answer = client.get(where, {"next": target}, follow=True)
     at = answer.redirect_chain[-1][0] if answer.redirect_chain else f"{where}?next="
     assert "evil.example" not in at.partition("?")[0]
-    form = {"username": "ann", "password": PASSWORD, "next": goal}
+    form = {"username": "ann", "password": PASSWORD, "next": target}
     landed = client.post("/accounts/login/", form)
     assert landed.status_code == 302
     assert landed["Location"] == "/"
-    again = client.get("/accounts/login/", {"next": goal})
+    again = client.get("/accounts/login/", {"next": target})
     assert "evil" not in again["Location"] and not again["Location"].startswith("javascript")
 
 
@@ -196,7 +196,7 @@ def test_nothing_is_set_that_is_not_the_callers_to_set() -> None:
         "is_staff": True,
         "digest_of": "x",
         "prefix": "rpt_mine",
-        "committing": True,
+        "publishing": True,
         "next_run_at": "2000-01-01T00:00:00Z",
         "last_run_at": "2000-01-01T00:00:00Z",
         "retry_of": None,

@@ -15,7 +15,7 @@ import yaml
 from stack import compose, state
 from stack.paths import BIN, ROOT
 from stack.pgpass import split
-from tests.support.portal import PortalProcess
+from testbed.portal import PortalProcess
 
 
 def open_to_others(directory: Path) -> list[str]:
@@ -89,7 +89,7 @@ def test_each_service_of_compose_mounts_its_own_secrets_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path / "data"))
-    for name in ("config", "config-database", "config-redis", "config-registry"):
+    for name in ("config", "config-database", "config-redis", "config-registry", "config-front"):
         (tmp_path / name).mkdir()
     assert compose.main(str(tmp_path / "config")) == 0
     written = {path.name: sorted(file.name for file in path.iterdir()) for path in tmp_path.glob("config*")}
@@ -98,6 +98,7 @@ def test_each_service_of_compose_mounts_its_own_secrets_only(
         "config-database": ["database_password"],
         "config-redis": ["redis.conf"],
         "config-registry": ["registry.yml", "token_service.crt"],
+        "config-front": ["nginx.conf"],
     }
     services: Any = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     mounted = {
@@ -109,7 +110,8 @@ def test_each_service_of_compose_mounts_its_own_secrets_only(
         "database": ["config-database:/config:ro"],
         "redis": ["config-redis:/config:ro"],
         "registry": ["config-registry:/config:ro"],
-        **{name: ["config:/config:ro"] for name in ("bootstrap", "web", "worker", "beat")},
+        "front": ["config-front:/config:ro"],
+        **{name: ["config:/config:ro"] for name in ("bootstrap", "web", "worker", "collector", "beat")},
     }
     assert {f"{name}:/{name}" for name in written} <= set(services["prepare"]["volumes"])
 

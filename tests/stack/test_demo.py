@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stack.paths import ROOT
 from stack.sample import sample_image
-from tests.support.portal import FOREIGN, PortalProcess, descendants
+from testbed.portal import FOREIGN, PortalProcess, descendants
 
 
 def test_the_demo_succeeds_says_the_digest_and_leaves_nothing(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_the_demo_succeeds_says_the_digest_and_leaves_nothing(tmp_path: Path) ->
     # A folder of its own: other tests' portals may be importing their sample at this moment.
     env |= {"TMPDIR": str(tmp_path)}
     done = subprocess.run(
-        ["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=170, check=False
+        ["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=380, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert sample_image().digest in done.stdout

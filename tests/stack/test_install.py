@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stack.catalogues import compile_catalogues
-from stack.install_system import NEEDS_TO_RUN, InstallError, Need, install_system_packages
-from stack.install_venv import LOCKS, install_locked
+from stack.install.catalogues import compile_catalogues
+from stack.install.system import NEEDS_TO_RUN, InstallError, Need, install_system_packages
+from stack.install.venv import LOCKS, install_locked
 from stack.paths import ROOT
 
 
@@ -25,7 +25,7 @@ def test_what_cannot_be_installed_is_said_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     missing = Need("a Redis server", lambda: False, ["redis-server"])
-    monkeypatch.setattr("stack.install_system.NEEDS_TO_RUN", (missing,))
+    monkeypatch.setattr("stack.install.system.NEEDS_TO_RUN", (missing,))
     monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get here
     with pytest.raises(InstallError) as raised:
         install_system_packages("run")
@@ -47,9 +47,9 @@ def test_a_package_that_this_release_lacks_does_not_hold_up_the_others(
         program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("stack.install_system.POLICY", tmp_path)  # there is one: nothing to write
+    monkeypatch.setattr("stack.install.system.POLICY", tmp_path)  # there is one: nothing to write
     client = Need("the Docker client", asked.exists, ["docker-cli", "docker.io"])
-    monkeypatch.setattr("stack.install_system.NEEDS_TO_RUN", (client,))
+    monkeypatch.setattr("stack.install.system.NEEDS_TO_RUN", (client,))
     install_system_packages("run")
     (install,) = [line for line in asked.read_text(encoding="utf-8").splitlines() if " install " in line]
     assert install.endswith("--no-install-recommends docker.io")
@@ -72,7 +72,7 @@ def test_the_catalogues_are_compiled_from_their_sources(tmp_path: Path) -> None:
 
 def test_a_configured_service_is_not_needed_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     need = next(need for need in NEEDS_TO_RUN if "Redis" in need.what)
-    monkeypatch.setattr("stack.install_system.search_path", lambda: str(tmp_path))
+    monkeypatch.setattr("stack.install.system.search_path", lambda: str(tmp_path))
     monkeypatch.delenv("REDIS_URL", raising=False)
     monkeypatch.delenv("REDIS_URL_FILE", raising=False)
     assert not need.present()
@@ -95,7 +95,7 @@ def test_a_broken_environment_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_an_old_python_is_told_what_is_needed() -> None:
-    source = (ROOT / "stack" / "install.py").read_text(encoding="utf-8")
+    source = (ROOT / "stack" / "install" / "__main__.py").read_text(encoding="utf-8")
     assert source.index("sys.version_info") < source.index("import fcntl")
     for old in _older_pythons():
         done = subprocess.run(

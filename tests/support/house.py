@@ -8,23 +8,25 @@ import signal
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import redis
 import requests
 
+from oci.limits import RANGED_BYTES
 from stack.reader import Reader, ReadError
-from stack.sample import Image, random_image
+from stack.sample import Image
+from testbed.images import random_image
+from testbed.portal import PortalProcess, parent_of
+from testbed.scripted_registry import ScriptedRegistry
+from testbed.services import RegistryServer
+from testbed.throttle import Throttle
 from tests.support import invariants
 from tests.support.footprint import upload_sessions
-from tests.support.portal import PortalProcess, parent_of
 from tests.support.rows import ENDED, Rows, Task
-from tests.support.scripted_registry import ScriptedRegistry
-from tests.support.services import RegistryServer
-from tests.support.throttle import Throttle
 from tests.support.watching import Watch
 
 #: So long a worker believes what it read of a registry's limits (imageimport.registries.rate_limits). Seconds.
@@ -42,6 +44,13 @@ QUICK: Final[Mapping[str, str]] = {
 }
 KIB: Final = 1024
 MIB: Final = 1024 * 1024
+#: So long a test waits for what takes seconds on a machine of its own: it fails by what happens, not by when.
+WAIT: Final = 120.0
+#: What a layer drips with while a test does something to its import, bytes a second: the second layer of
+#: :meth:`House.caught_in_a_layer` lasts twenty seconds.
+SLOW: Final = 75 * KIB
+#: States of a layer that no later attempt reads again.
+FINISHED: Final = frozenset({"done", "exists", "mounted"})
 WORKER: Final = "registry_portal worker"
 BEAT: Final = "registry_portal beat"
 WEB: Final = "gunicorn"
@@ -104,15 +113,16 @@ class House:
         return str(task["id"])
 
     def forget_rate_limits(self) -> None:
-        """What the source said about its limits is forgotten, so that the next import need not wait."""
+        """What the source said about its limits is forgotten: the next import need not wait, and may have parts."""
         found = self.portal.env.get("REDIS_URL") or self.portal.services["redis_url"]
         with redis.Redis.from_url(found) as client:
-            for key in client.scan_iter("*ratelimit*"):
-                client.delete(key)
+            for pattern in ("*ratelimit*", "portal:connections-refused:*"):
+                for key in client.scan_iter(pattern):
+                    client.delete(key)
         time.sleep(BELIEVED + 0.2)
 
     def until(
-        self, identifier: str, holds: Callable[[Task], bool], *, timeout: float = 30.0, what: str = ""
+        self, identifier: str, holds: Callable[[Task], bool], *, timeout: float = WAIT, what: str = ""
     ) -> Task:
         """The row once ``holds`` is true of it."""
         deadline = time.monotonic() + timeout
@@ -122,25 +132,50 @@ class House:
             time.sleep(0.05)
         return task
 
-    def until_moving(self, identifier: str, *, least: int = 1, timeout: float = 30.0) -> Task:
+    def until_moving(self, identifier: str, *, least: int = 1, timeout: float = WAIT) -> Task:
         """The row once it runs and at least so many bytes are at the target."""
         return self.until(
             identifier, lambda task: task.status == "running" and task.bytes_done >= least, timeout=timeout
         )
 
-    def until_ended(self, identifier: str, *, timeout: float = 45.0) -> Task:
+    @contextmanager
+    def caught_in_a_layer(self, name: str, *, first: int = 256 * KIB, rate: int = SLOW) -> Iterator[str]:
+        """An import of a new image that has brought its configuration and its first layer, and is in the middle of its
+        second, which comes with ``rate`` bytes a second while this lasts.
+        """
+        # Small enough for one connection: on a busy machine this source is far, and a larger layer comes in parts.
+        image = self.image(name, [first, RANGED_BYTES - 512 * KIB])
+        *brought, last = image.blobs
+        slow = self.slow(last.digest, rate)
+        task = self.submit(name)
+
+        def is_there(row: Task) -> bool:
+            layers = self.rows.layers(task)
+            if row.status != "running" or not {blob.digest for blob in image.blobs} <= layers.keys():
+                return False
+            # Sizes alone would not say it: bytes of what is not finished yet count, too, and are lost with the worker.
+            is_brought = all(layers[blob.digest].state in FINISHED for blob in brought)
+            return is_brought and layers[last.digest].bytes_done >= rate // 2
+
+        self.until(task, is_there)
+        try:
+            yield task
+        finally:
+            slow.release()
+
+    def until_ended(self, identifier: str, *, timeout: float = WAIT) -> Task:
         return self.until(
             identifier, lambda task: task.status in ENDED, timeout=timeout, what="has not ended"
         )
 
-    def succeed(self, identifier: str, *, timeout: float = 45.0) -> Task:
+    def succeed(self, identifier: str, *, timeout: float = WAIT) -> Task:
         """The row once it has succeeded and the target has it whole."""
         task = self.until_ended(identifier, timeout=timeout)
         assert task.status == "success", f"{task}\n{self.said()}"
         assert self.verify(task.repository, task.target_tag) == task.digest
         return task
 
-    def fail(self, identifier: str, code: str, *, timeout: float = 60.0) -> Task:
+    def fail(self, identifier: str, code: str, *, timeout: float = WAIT) -> Task:
         """The row once it has failed with this code."""
         task = self.until_ended(identifier, timeout=timeout)
         assert (task.status, task.error_code) == ("failed", code), f"{task}\n{self.said()}"
@@ -156,7 +191,7 @@ class House:
         """The worker's parent process."""
         return self.portal.main_pid(WORKER)
 
-    def until_worker(self, *, other_than: int = 0, timeout: float = 30.0) -> int:
+    def until_worker(self, *, other_than: int = 0, timeout: float = WAIT) -> int:
         """The worker's parent process, once there is one (another one)."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -176,7 +211,7 @@ class House:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def until_web(self, *, timeout: float = 30.0) -> None:
+    def until_web(self, *, timeout: float = WAIT) -> None:
         """Until the web process answers (again)."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -186,14 +221,14 @@ class House:
             time.sleep(0.2)
         raise AssertionError(f"the web process does not answer\n{self.said()}")
 
-    def until_answers(self, path: str, *, timeout: float = 30.0) -> None:
+    def until_answers(self, path: str, *, timeout: float = WAIT) -> None:
         """Until the API answers 200 there (again)."""
         deadline = time.monotonic() + timeout
         while (answer := self.portal.call("GET", path)).status_code != 200:
             assert time.monotonic() < deadline, f"{answer.status_code} {answer.text}\n{self.said()}"
             time.sleep(0.2)
 
-    def until_counts(self, *, timeout: float = 30.0, **wanted: int) -> None:
+    def until_counts(self, *, timeout: float = WAIT, **wanted: int) -> None:
         """Until so many imports are in these states."""
         deadline = time.monotonic() + timeout
         while True:

@@ -16,8 +16,8 @@ from typing import Final
 import redis
 
 from stack.reader import Reader, ReadError
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.rows import ENDED, OCCUPYING, Attempt, Rows, Task
-from tests.support.scripted_registry import ScriptedRegistry
 
 #: A target: repository in the private registry and tag.
 Target = tuple[str, str]
@@ -55,6 +55,8 @@ _RAW: Final = re.compile(
 #: The engine's tries of one request, and the bytes after which a cut counts as the first again (ENGINE.md).
 _TRIES: Final = 5
 _FORGIVING: Final = 8 * 1024 * 1024
+#: The smallest part of a layer that several connections ask for, each by itself.
+_PIECE: Final = 1024 * 1024
 #: Clocks are one machine's; rows are written with microseconds. Seconds.
 _SLACK: Final = 0.001
 
@@ -97,16 +99,21 @@ def _last_attempt_fits(task: Task, history: Sequence[Attempt]) -> list[str]:
 
 
 def limits_were_held(rows: Rows, *, most: int, most_of_project: int) -> list[str]:
-    """Never more attempts between ``started_at`` and ``ended_at`` than allowed, nor tasks by their own times."""
+    """Never more attempts between ``started_at`` and ``ended_at`` than allowed, nor tasks by their own times.
+
+    The times of a task with several attempts hold the waits between them: on a busy machine an attempt may be handed
+    back.
+    """
     tasks = rows.tasks()
     spans: dict[str, list[tuple[float, float]]] = {"attempts": [], "tasks": []}
+    times = Counter(attempt.task for attempt in rows.attempts())
     for attempt in rows.attempts():
         if attempt.ended_at is not None:
             spans["attempts"].append((attempt.started_at, attempt.ended_at))
             name = f"attempts of {tasks[attempt.task].project}"
             spans.setdefault(name, []).append((attempt.started_at, attempt.ended_at))
     for task in tasks.values():
-        if task.started_at is not None and task.completed_at is not None:
+        if task.started_at is not None and task.completed_at is not None and times[task.id] < 2:
             spans["tasks"].append((task.started_at, task.completed_at))
     return [
         f"{_most_at_once(found)} {name} at once"
@@ -205,7 +212,8 @@ def source_was_spared(source: ScriptedRegistry, rows: Rows) -> list[str]:
     for (method, path), count in asked.items():
         if path == "/v2/" or "/token" in path:
             continue
-        allowed = claims * _TRIES * (1 + _blob_size(source, path) // _FORGIVING)
+        size = _blob_size(source, path)
+        allowed = claims * (_TRIES * (1 + size // _FORGIVING) + size // _PIECE)
         if count > allowed:
             wrong.append(f"{method} {path} came {count} times; {claims} claims allow {allowed}")
     return wrong

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
 
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 from projects.models import Image, Membership, Project, Role
 
 PASSWORD = "correct horse battery staple"
@@ -64,6 +65,13 @@ def call(method: str, path: str, body: object = None, headers: dict[str, str] | 
     client = Client(raise_request_exception=True)
     options = {} if body is None else {"data": body, "content_type": "application/json"}
     return getattr(client, method.lower())(f"/api/v1{path}", headers=headers or {}, **options)
+
+
+def read_to_its_end(answer: Any) -> None:
+    """What streams is closed at its end, with the file that it comes from and the place that it holds."""
+    if answer.streaming:
+        for _part in answer.streaming_content:
+            pass
 
 
 def owner_of(project: Project) -> set[str]:

@@ -159,7 +159,13 @@ def _is_in(char: str, part: tuple[Any, Any]) -> bool:
 def uses(place: str) -> set[str]:
     """The methods that the product calls of the expression that stands at ``place``; all where that can't be told."""
     variable = place.rpartition(".")[2].partition("[")[0]
-    found = set()
+    return _calls().get(variable) or {"fullmatch", "sub"}
+
+
+@cache
+def _calls() -> dict[str, set[str]]:
+    """What the product calls of anything of a name, by that name, in one walk over all of it."""
+    found: dict[str, set[str]] = {}
     for tree in _files().values():
         for node in ast.walk(tree):
             if (
@@ -168,9 +174,9 @@ def uses(place: str) -> set[str]:
                 and node.func.attr in _METHODS
             ):
                 owner = node.func.value
-                if variable in (getattr(owner, "id", ""), getattr(owner, "attr", "")):
-                    found.add(_METHODS[node.func.attr])
-    return found or {"fullmatch", "sub"}
+                for name in {getattr(owner, "id", ""), getattr(owner, "attr", "")}:
+                    found.setdefault(name, set()).add(_METHODS[node.func.attr])
+    return found
 
 
 #: Methods of an expression, and which of them shows the worst that it can do: replacing goes over the whole text.
@@ -181,7 +187,7 @@ _METHODS: Final = {
 }
 #: What can't be imported here: needs a package that is not always installed, or runs when imported. Uses no ``re``,
 #: which :func:`loose_expressions` holds.
-_NOT_IMPORTED: Final = ("registry_portal.spans", "stack.__main__")
+_NOT_IMPORTED: Final = ("registry_portal.observability.spans", "stack.__main__")
 
 
 #: Functions of ``re`` that take an expression as text.

@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
-from tests.support.portal import PortalProcess
+from testbed.portal import PortalProcess
 
 _MAKE = """
 from django.contrib.auth.models import User
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 print("token", create_token(user=User.objects.create_user("{name}"), scope="admin")[1])
 """
 

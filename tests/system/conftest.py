@@ -10,9 +10,9 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+from testbed.portal import PortalProcess
+from testbed.services import PostgresServer, RegistryServer, start_registry
 from tests.support.house import QUICK, House, open_house, watch
-from tests.support.portal import PortalProcess
-from tests.support.services import PostgresServer, RegistryServer, start_registry
 
 MakeHouse = Callable[..., House]
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -32,10 +32,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def new_database(postgres: PostgresServer) -> str:
-    """The URL of an empty database of one's own."""
+    """The URL of a database of one's own with all tables; of a server that began as ``postgres_seed``."""
     name = f"faults_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE tables'.encode())
     return postgres.url(name)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from stack.sample import random_image
-from tests.support.portal import PortalProcess
-from tests.support.scripted_http import Reply, ScriptedServer
-from tests.support.services import RegistryServer
+from testbed.images import random_image
+from testbed.portal import PortalProcess
+from testbed.scripted_http import Reply, ScriptedServer
+from testbed.services import RegistryServer
 
 SECRET = "webhook-canary"
 
@@ -58,7 +58,14 @@ def test_many_images_a_schedule_and_whoever_wants_to_hear_of_it(
     assert made.status_code == 202, made.text
     where = f"{base}/images/import/batches/{made.json()['id']}"
     done = until(lambda: (found := portal.call("GET", where).json())["completed_at"] and found)
-    assert done["counts"] == {"pending": 0, "running": 0, "success": 2, "failed": 1, "canceled": 0}
+    assert done["counts"] == {
+        "requested": 0,
+        "pending": 0,
+        "running": 0,
+        "success": 2,
+        "failed": 1,
+        "canceled": 0,
+    }
     assert done["progress"] == 100
     assert portal.verify("beyond/beyond/app", "1.1").digest == digests[1]
 

@@ -18,8 +18,9 @@ import requests
 
 from scripts.check_observability import Collector
 from stack.paths import BIN, ROOT
-from tests.support.compose import SERVICES, Compose, until
-from tests.support.engine import DockerEngine
+from stack.reader import ReadError
+from testbed.engine import DockerEngine
+from tests.support.services.compose import SERVICES, Compose, until
 
 pytestmark = pytest.mark.compose
 
@@ -62,6 +63,20 @@ def test_an_image_is_imported_and_arrives_intact(stack: Compose) -> None:
     task = stack.wait(project, stack.submit(project, "source:5000/team/app:1"))
     assert (task["status"], task["digest"]) == ("success", digest), task
     assert stack.verify("library/team/app", "1") == digest
+
+
+def test_a_pull_through_the_front_brings_what_is_missing_and_says_what_can_not_come(stack: Compose) -> None:
+    digest = stack.push_source("team/pulled", "1", 1_000_000)
+    changed = stack.call("PATCH", f"/projects/{stack.project()}", {"first_pull": "viewer"})
+    assert changed.status_code == 200, changed.text
+    # By tag, and by digest; every layer is read from the front, which sends it itself.
+    assert stack.verify("library/source__5000/team/pulled", "1") == digest
+    assert stack.verify("library/source__5000/team/pulled", digest) == digest
+    rows = stack.call("GET", f"/projects/{stack.project()}/images/import").json()["results"]
+    (task,) = [row for row in rows if "team/pulled" in row["source_image"]]
+    assert (task["target_tag"], task["status"], task["requested_by"]) == ("1", "success", "admin")
+    with pytest.raises(ReadError, match="404"):
+        stack.verify("library/source__5000/team/none", "1")
 
 
 def test_no_container_is_root_and_every_file_system_is_read_only(stack: Compose) -> None:
@@ -180,13 +195,42 @@ def test_the_guides_backup_rotation_garbage_collection_restore_and_upgrade_work_
     until(lambda: set(stack.health().values()) == {"healthy"})
 
 
+def test_a_collection_that_is_asked_for_by_the_api_frees_what_was_given_up_while_people_pull(
+    stack: Compose,
+) -> None:
+    """The collector's container carries out the row; web, which answers, sees none of the registry's files."""
+    project = stack.project()
+    kept = stack.push_source("team/stays", "1", 1_000_000)
+    stack.push_source("team/goes", "1", 4_000_000)
+    for name in ("stays", "goes"):
+        task = stack.wait(project, stack.submit(project, f"source:5000/team/{name}:1"))
+        assert task["status"] == "success", task
+    (image,) = stack.call("GET", f"/projects/{project}/images?repository=team/goes").json()["results"]
+    assert stack.call("DELETE", f"/projects/{project}/images/{image['id']}").status_code == 204
+    (trashed,) = stack.call("GET", f"/projects/{project}/trash").json()["results"]
+    assert stack.call("DELETE", f"/projects/{project}/trash/{trashed['id']}").status_code == 204
+    answer = stack.call("POST", "/maintenance/collect")
+    assert answer.status_code == 202, answer.text
+
+    def is_over() -> bool:
+        assert stack.verify("library/team/stays", "1") == kept
+        found: str = stack.call("GET", f"/maintenance/collect/{answer.json()['id']}").json()["state"]
+        return found not in ("waiting", "running")
+
+    until(is_over, seconds=600)  # the last token to push runs out first
+    found = stack.call("GET", f"/maintenance/collect/{answer.json()['id']}").json()
+    assert (found["state"], found["error"]) == ("done", ""), found
+    assert found["freed_bytes"] > 6_000_000
+    assert stack.verify("library/team/stays", "1") == kept
+
+
 #: What a container does with its own settings and packages: an error in the log, which is a report.
 REPORT = """
 import logging
-from registry_portal import observability
-observability.start()
+from registry_portal.observability import exporters
+exporters.start()
 logging.getLogger("check").error("said in the container")
-observability.flush()
+exporters.flush()
 """
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from stack.sample import image_of, index_of, random_layer
-from tests.support.engine import DockerEngine
-from tests.support.portal import PortalProcess
-from tests.support.services import RegistryServer
+from stack.sample import image_of, index_of
+from testbed.engine import DockerEngine
+from testbed.images import random_layer
+from testbed.portal import PortalProcess
+from testbed.services import RegistryServer
 
 
 @pytest.fixture(scope="module")

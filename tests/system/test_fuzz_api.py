@@ -20,16 +20,16 @@ import pytest
 from django.contrib.auth.models import User
 
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 from imageimport.registries.clients import _door
 from oci.egress import dial as dialing
 from oci.egress import door
 from oci.egress.hosts import IpAddress
 from projects.models import Membership, Project, Role
 from stack.paths import BIN
+from testbed.services import RegistryServer
 from tests.support.fresh import fresh_memory
 from tests.support.people import make_user
-from tests.support.services import RegistryServer
 
 __all__ = ["fresh_memory"]
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from stack.ports import free_port
-from stack.sample import image_of, random_layer, sample_image
-from tests.support.portal import PortalProcess
-from tests.support.services import RegistryServer, start_registry
+from stack.sample import image_of, sample_image
+from stack.services.ports import free_port
+from testbed.images import random_layer
+from testbed.portal import PortalProcess
+from testbed.services import RegistryServer, start_registry
 
 #: References that the report and the issue name, and the repository in which a mirror holds each.
 REFERENCES = {

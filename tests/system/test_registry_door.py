@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from stack.push import basic, push_image
-from stack.sample import random_image, sample_image
-from tests.support.engine import DockerEngine
-from tests.support.portal import ADMIN, PortalProcess
-from tests.support.services import RegistryServer
+from stack.sample import sample_image
+from testbed.engine import DockerEngine
+from testbed.images import random_image
+from testbed.portal import ADMIN, PortalProcess
+from testbed.services import RegistryServer
 
 pytestmark = pytest.mark.timeout(300)
 
-#: A push shows on the page within this time, seconds.
-SHOWN = 5.0
+#: A push shows on the page within this time on a busy machine, seconds; the rounds that look for what no report
+#: named take longer.
+SHOWN = 120.0
 
 
 def skopeo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,18 +49,18 @@ def test_a_robot_pushes_and_the_page_shows_it_and_strangers_are_refused(
     creds = f"{robot['username']}:{robot['secret']}"
     registry.push("door/app", "1", sample_image())
     source = f"docker://{registry.host}/door/app:1"
-    goal = f"docker://{portal.registry_host}/door-robots/app:1"
+    target = f"docker://{portal.registry_host}/door-robots/app:1"
     plain = ("--src-tls-verify=false", "--dest-tls-verify=false", "--all")
-    assert skopeo("copy", *plain, "--dest-no-creds", source, goal).returncode != 0
-    pushed = skopeo("copy", *plain, f"--dest-creds={creds}", source, goal)
+    assert skopeo("copy", *plain, "--dest-no-creds", source, target).returncode != 0
+    pushed = skopeo("copy", *plain, f"--dest-creds={creds}", source, target)
     assert pushed.returncode == 0, pushed.stderr
     shown_after(lambda: rows(portal, project))
     row = rows(portal, project)["app:1"]
     assert row["digest"] == sample_image().digest
     assert row["platforms"] == ["linux/amd64", "linux/arm64"]
-    assert skopeo("inspect", "--tls-verify=false", "--no-creds", goal).returncode != 0
+    assert skopeo("inspect", "--tls-verify=false", "--no-creds", target).returncode != 0
     assert portal.call("PATCH", f"/projects/{project}", {"visibility": "public"}).status_code == 200
-    assert skopeo("inspect", "--tls-verify=false", "--no-creds", goal).returncode == 0
+    assert skopeo("inspect", "--tls-verify=false", "--no-creds", target).returncode == 0
 
 
 def test_docker_pushes_and_pulls_and_both_are_seen(

@@ -33,7 +33,7 @@ def links(page: str, within: str = "main") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "goal"),
+    ("path", "target"),
     [
         ("/api", "/api/v1"),
         ("/api/", "/api/v1"),
@@ -45,9 +45,9 @@ def links(page: str, within: str = "main") -> list[str]:
         ("/api/v1/projects/?search=a%20b&cursor=%2F", "/api/v1/projects?search=a%20b&cursor=%2F"),
     ],
 )
-def test_an_address_with_a_slash_leads_to_the_one_without(path: str, goal: str) -> None:
+def test_an_address_with_a_slash_leads_to_the_one_without(path: str, target: str) -> None:
     answer = Client().get(path)
-    assert (answer.status_code, answer["Location"]) == (308, goal)
+    assert (answer.status_code, answer["Location"]) == (308, target)
 
 
 def test_what_is_sent_to_an_address_with_a_slash_arrives(team: Team) -> None:
@@ -72,7 +72,7 @@ def test_what_is_no_address_stays_one(path: str, verb: str) -> None:
 def test_every_step_on_the_way_up_is_an_address(reader: Client, team: Team) -> None:
     deep = f"/api/v1/projects/{team.project.pk}/images/import"
     page = reader.get(deep).content.decode()
-    crumbs = links(page, 'nav aria-label="Addresses above"')
+    crumbs = links(page, 'nav aria-label="Parent resources"')
     project = f"/api/v1/projects/{team.project.pk}"
     assert crumbs == ["/api/v1", "/api/v1/projects", project, f"{project}/images", deep]
     for url in crumbs:

@@ -43,6 +43,13 @@ def test_whoever_asks_however_often_it_is_made_once(made: list[int]) -> None:
     assert json.loads(answers.pop())["paths"]["/api/v1/projects"]
 
 
+def test_its_json_is_no_longer_than_it_must_be() -> None:
+    """A browser takes longest with it, and on a busy machine half a minute, when most of it is blanks."""
+    content = ask().content.decode()
+    least = json.dumps(json.loads(content), ensure_ascii=False, separators=(",", ":"))
+    assert len(content) == len(least)
+
+
 def test_invented_languages_and_media_types_make_no_more_of_it(made: list[int]) -> None:
     for number in range(20):
         ask(lang=f"x{number}", version=f"{number}")

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from accounts.api.pagination import CursorPages
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 from tests.support.people import bearer, call, make_user
 
 pytestmark = pytest.mark.django_db

@@ -56,7 +56,14 @@ def test_a_batch_of_texts_and_bodies_answers_202_with_its_imports(api: APIClient
     body = answer.json()
     assert FIELDS | {"tasks"} <= set(body)
     assert (body["name"], body["total"], body["progress"], body["completed_at"]) == ("nightly", 2, 0, None)
-    assert body["counts"] == {"pending": 2, "running": 0, "success": 0, "failed": 0, "canceled": 0}
+    assert body["counts"] == {
+        "requested": 0,
+        "pending": 2,
+        "running": 0,
+        "success": 0,
+        "failed": 0,
+        "canceled": 0,
+    }
     assert [task["target_name"] for task in body["tasks"]] == ["nginx", "mine"]
     assert {task["batch"] for task in body["tasks"]} == {body["id"]}
     detail = api.get(answer["Location"]).json()
@@ -147,7 +154,14 @@ def test_cancel_and_retry_answer_with_the_batch(api: APIClient, project: Project
     assert (again.status_code, again.json()["code"]) == (409, "not_cancelable")
     retried = api.post(path(project, batch["id"], "retry"))
     assert (retried.status_code, retried.json()["total"]) == (202, 2)
-    assert retried.json()["counts"] == {"pending": 1, "running": 0, "success": 0, "failed": 0, "canceled": 1}
+    assert retried.json()["counts"] == {
+        "requested": 0,
+        "pending": 1,
+        "running": 0,
+        "success": 0,
+        "failed": 0,
+        "canceled": 1,
+    }
     nothing = api.post(path(project, batch["id"], "retry"))
     assert (nothing.status_code, nothing.json()["code"]) == (409, "not_retryable")
 
@@ -181,7 +195,7 @@ def test_a_pasted_text_is_read_without_importing(api: APIClient, project: Projec
     good, bad = answer.json()["entries"]
     assert (good["line"], good["reference"], good["also"]) == (1, "docker.io/library/nginx:1", [3])
     assert (bad["line"], bad["reference"]) == (2, "")
-    assert "not the name" in bad["error"]
+    assert "not a valid image name" in bad["error"]
     nothing = api.post(path(project, "read"), {"text": "# nothing"})
     assert (nothing.status_code, list(nothing.json())) == (400, ["text"])
     assert not ImportTask.objects.exists()

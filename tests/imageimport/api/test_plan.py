@@ -9,10 +9,10 @@ from rest_framework.test import APIClient
 
 from imageimport.models import ImportTask
 from projects.models import Project, Role
-from stack.sample import random_image
+from testbed.images import random_image
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import member
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

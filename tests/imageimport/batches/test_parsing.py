@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from imageimport.batches.parsing import MAX_CHARS, Entry, ListError, read_list
+from accounts.exceptions import ApplicationError
+from imageimport.batches.parsing import MAX_CHARS, Entry, read_list
 from imageimport.messages import parts, shown
 
 
@@ -70,7 +71,7 @@ def test_a_bad_line_is_an_entry_with_its_reason() -> None:
     assert good.error is None
     assert bad.line == 2
     assert bad.error is not None
-    assert "not the name of an image" in bad.error[0]
+    assert "not a valid image name" in bad.error[0]
 
 
 def test_a_compose_file_gives_its_images_and_the_defaults_of_its_variables() -> None:
@@ -174,17 +175,17 @@ def test_aliases_are_not_followed() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# nothing\n", "services: {}\n", "kind: Pod\n"])
 def test_a_text_without_an_image_is_refused(text: str) -> None:
-    with pytest.raises(ListError, match="No image"):
+    with pytest.raises(ApplicationError, match="No image"):
         read_list(text)
 
 
 def test_a_text_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ListError, match="characters"):
+    with pytest.raises(ApplicationError, match="characters"):
         read_list("a" * (MAX_CHARS + 1))
 
 
 def test_more_images_than_anyone_means_are_refused() -> None:
-    with pytest.raises(ListError, match="images"):
+    with pytest.raises(ApplicationError, match="images"):
         read_list("\n".join(f"app{n}" for n in range(5001)))
 
 
@@ -205,7 +206,7 @@ def test_more_images_than_anyone_means_are_refused() -> None:
 )
 def test_hostile_text_takes_no_more_than_its_length(text: str) -> None:
     began = time.process_time()
-    with contextlib.suppress(ListError):
+    with contextlib.suppress(ApplicationError):
         read_list(text)
     assert time.process_time() - began < 3
 

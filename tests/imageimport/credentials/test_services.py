@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.choices import Status
 from imageimport.credentials import services as credentials
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import Credential
 from projects.models import AuditEvent, Role
+from testbed.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import CredentialFactory, TaskFactory, ended_task, member
-from tests.support.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +97,7 @@ def test_another_spelling_of_the_same_registry_keeps_the_password() -> None:
 def test_a_credential_that_is_needed_stays() -> None:
     saved = save()
     TaskFactory(project=saved.project, credential=saved, credential_required=True)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         credentials.delete(credential=saved, user=saved.created_by)
     assert refused.value.code == "credential_in_use"
     assert Credential.objects.filter(pk=saved.pk).exists()
@@ -160,10 +161,10 @@ def test_a_foreign_token_server_never_sees_the_secret(source: ScriptedRegistry, 
     assert all(not request.authorization for request in foreign.requests)
 
 
-def test_a_registry_that_asks_nobody_says_so(source: ScriptedRegistry) -> None:
+def test_a_registry_without_signing_in_says_so(source: ScriptedRegistry) -> None:
     tested = credentials.test(credential=at(source))
     assert tested.ok
-    assert "nobody" in tested.detail
+    assert tested.detail == "This registry doesn't require signing in."
     assert all(not request.authorization for request in source.requests)
 
 
@@ -195,3 +196,20 @@ def test_a_registry_that_is_reached_through_mirrors_only_is_not_asked(
 def test_an_address_inside_is_not_contacted() -> None:
     tested = credentials.test(credential=CredentialFactory(registry="10.0.0.1:5000"))
     assert (tested.ok, tested.code) == (False, "blocked_address")
+
+
+def test_a_key_file_of_many_lines_is_kept_in_one() -> None:
+    key = '{\n  "type": "service_account",\n  "private_key": "-----BEGIN\\nAAAA\\n"\n}\n'
+    saved = save(registry="europe-docker.pkg.dev", password=key)
+    kept = saved.password.reveal()
+    assert "\n" not in kept and json.loads(kept) == json.loads(key)
+    credentials.update(credential=saved, user=saved.created_by, changes={"password": "{no JSON"})
+    assert saved.password.reveal() == "{no JSON"
+
+
+def test_a_password_that_is_json_in_one_line_is_kept_as_it_was_typed() -> None:
+    typed = '{"a":  1, "a": 2}'
+    saved = save(password=typed)
+    assert saved.password.reveal() == typed
+    credentials.update(credential=saved, user=saved.created_by, changes={"password": f"{typed} "})
+    assert saved.password.reveal() == f"{typed} "

@@ -16,7 +16,7 @@ from imageimport.messages import parts
 from imageimport.metrics import collector, counters
 from imageimport.models import ImportTask, MetricCount
 from imageimport.worker import completion, housekeeping, leases
-from oci.errors import ERROR_CODES
+from oci.errors import ERROR_CODES, OciError
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -38,9 +38,8 @@ def ended(status: Status, *, code: str = "", **values: Any) -> ImportTask:
     lease = leases.claim(worker="test:1")
     assert lease is not None
     ImportTask.objects.filter(pk=task.pk).update(bytes_done=1000, bytes_reused=400)
-    assert completion.end(
-        task.pk, fence=lease.fence, status=status, code=code, said=parts("It.") if code else None
-    )
+    error = OciError(code, "It.") if code else None
+    assert completion.end(task.pk, fence=lease.fence, status=status, error=error)
     return task
 
 
@@ -61,7 +60,7 @@ def test_each_end_is_counted_once_by_state_error_code_and_transport() -> None:
 
 def test_an_end_that_was_not_this_attempts_is_not_counted() -> None:
     task = ended(Status.SUCCESS)
-    assert not completion.end(task.pk, fence=1, status=Status.FAILED, code="not_found")
+    assert not completion.end(task.pk, fence=1, status=Status.FAILED, error=OciError("not_found", "Gone."))
     found = numbers()
     assert (
         found["portal_imports_ended_total", "error_code=not_found", "status=failed", "transport=registry"]
@@ -107,7 +106,7 @@ def test_a_lost_worker_and_a_stated_wait_are_counted(settings: Any) -> None:
     TaskFactory(source_registry="quay.io")
     lease = leases.claim(worker="test:1")
     assert lease is not None
-    leases.wait(lease, until=timezone.now() + dt.timedelta(hours=1), said=parts("Rate limit."))
+    leases.wait(lease, until=timezone.now() + dt.timedelta(hours=1), message=parts("Rate limit."))
     TaskFactory()
     assert leases.claim(worker="test:1")
     ImportTask.objects.filter(status=Status.RUNNING).update(

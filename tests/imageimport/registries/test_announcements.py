@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from imageimport.models import ReferrerAnnouncement
 from imageimport.registries.announcements import ENTRY_CHARS, SharedAnnouncements
-from imageimport.worker.pruning import prune
-from oci.copy.announcements import REMEMBERED_SECONDS
+from imageimport.worker.housekeeping import prune
+from oci.copy.observer import REMEMBERED_SECONDS
 
 pytestmark = pytest.mark.django_db
 

@@ -57,6 +57,16 @@ def test_ones_own_come_first_and_need_no_question(proven: ProvenMounts, access: 
     assert access == {"team/one": "pull", "other/app": "pull"}
 
 
+def test_what_the_target_has_lost_is_no_candidate_for_anyone_anymore(proven: ProvenMounts) -> None:
+    other = "sha256:" + "b" * 64
+    origin("team/emptied")
+    origin("team/emptied", digest=other)
+    origin("other/app")
+    proven.refused(DIGEST, "team/emptied")
+    assert proven.candidates(DIGEST) == [MountCandidate("other/app", needs_source_check=True)]
+    assert proven.candidates(other) == [MountCandidate("team/emptied", needs_source_check=False)]
+
+
 def test_another_projects_from_another_source_is_no_candidate(proven: ProvenMounts) -> None:
     origin("other/app", registry="ghcr.io")
     origin("teammates/app", registry="ghcr.io")
@@ -70,7 +80,7 @@ def test_what_an_earlier_project_of_the_same_name_held_is_not_this_ones(proven: 
 
 
 def test_of_many_the_best_are_found(proven: ProvenMounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts, "ENOUGH", 5)
+    monkeypatch.setattr(mounts, "MAX_ROWS", 5)
     origin("team/one")
     for number in range(9):
         origin(f"other/app-{number}", registry="ghcr.io")
@@ -92,7 +102,7 @@ def test_a_proof_that_cannot_be_written_keeps_no_flight_in_the_air(
     monkeypatch.setattr(BlobOrigin.objects, "bulk_create", fail)
     landed = threading.Event()
     proven.copied(DIGEST, 7, landed.set)
-    assert landed.wait(10)
+    assert landed.wait(60)
 
 
 def test_what_is_looked_up_ahead_holds_until_there_is_news(proven: ProvenMounts) -> None:
@@ -100,20 +110,20 @@ def test_what_is_looked_up_ahead_holds_until_there_is_news(proven: ProvenMounts)
     origin("team/one")
     proven.look_ahead([DIGEST, other])
     origin("team/two", digest=other)
-    assert proven.candidates(DIGEST, anew=False) == [MountCandidate("team/one", needs_source_check=False)]
-    assert proven.candidates(other, anew=False) == []
+    assert proven.candidates(DIGEST, refresh=False) == [MountCandidate("team/one", needs_source_check=False)]
+    assert proven.candidates(other, refresh=False) == []
     assert proven.candidates(other) == [MountCandidate("team/two", needs_source_check=False)]
 
 
 def test_where_too_much_is_known_each_blob_is_looked_up_by_itself(
     proven: ProvenMounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mounts, "ENOUGH", 3)
+    monkeypatch.setattr(mounts, "MAX_ROWS", 3)
     for number in range(3):
         origin(f"team/app-{number}")
     proven.look_ahead([DIGEST])
     origin("team/newest")
-    assert proven.candidates(DIGEST, anew=False)[0].repository == "team/newest"
+    assert proven.candidates(DIGEST, refresh=False)[0].repository == "team/newest"
 
 
 def test_what_was_copied_is_a_candidate_for_others(proven: ProvenMounts) -> None:

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from imageimport.registries import single_flight
+from imageimport.registries import shared_redis, single_flight
 from imageimport.registries.single_flight import SharedFlights
-from tests.support.services import RedisServer
+from testbed.services import RedisServer
 
 
 @pytest.fixture(autouse=True)
 def redis_url(redis_server: RedisServer, settings: Any) -> Iterator[None]:
     settings.REDIS_URL = redis_server.url
-    single_flight._redis.cache_clear()
+    shared_redis.client.cache_clear()
     yield
-    single_flight._redis.cache_clear()
+    shared_redis.client.cache_clear()
 
 
 def test_of_two_one_moves_and_the_other_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single_flight, "TELL", 0)
+    monkeypatch.setattr(single_flight, "TELL_SECONDS", 0)
     one, other = SharedFlights(), SharedFlights()
     flight = one.begin("r/one")
     assert flight is not None
@@ -41,11 +41,11 @@ def test_only_a_flight_that_landed_is_news(ok: bool) -> None:
     key = f"r/landed-{ok}"
     first = SharedFlights().begin(key)
     assert first is not None
-    assert not first.news
+    assert not first.stale
     first.end(ok)
     second = SharedFlights().begin(key)
     assert second is not None
-    assert second.news is ok
+    assert second.stale is ok
 
 
 def test_who_lost_the_right_ends_no_other_flight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,10 +62,10 @@ def test_who_lost_the_right_ends_no_other_flight(monkeypatch: pytest.MonkeyPatch
 
 def test_without_redis_everyone_flies_and_looks_anew(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    single_flight._redis.cache_clear()
+    shared_redis.client.cache_clear()
     shared = SharedFlights()
     one, other = shared.begin("r/away"), shared.begin("r/away")
     assert one is not None
     assert other is not None
-    assert one.news
+    assert one.stale
     one.end(True)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imageimport.exceptions import FieldErrors
+from accounts.exceptions import FieldErrors
 from imageimport.models import Schedule, ScheduleRun
 from imageimport.schedules import runner
 from imageimport.schedules import services as schedules
@@ -41,7 +41,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(project: Project, **values: Any) -> Schedule:
     fields = {"image_url": "quay.io/a/b", "tags": ["1.*"], "cron": "0 3 * * *", **values}
-    return schedules.create(project=project, user=project.created_by, **fields)
+    return schedules.create(project=project, user=project.created_by, wanted=schedules.NewSchedule(**fields))
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,7 @@ def test_a_tag_in_the_reference_is_the_rule_where_there_are_none(project: Projec
     [
         {"image_url": "quay.io/a/b", "tags": ["1.2"]},
         {"image_url": "quay.io/a/b", "tags": ["*"], "cron": "0 4 * * *"},
+        {"image_url": "Quay.IO/a/b", "tags": ["1.2"]},
         {"image_url": "ghcr.io/c/d", "tags": ["2.*"]},
         {"image_url": "ghcr.io/c/d", "tags": ["*"], "exclude_tags": ["1.*"]},
         {"image_url": "ghcr.io/c/d", "tags": ["1.*"], "target_name": "other"},

@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from imageimport.exceptions import FieldErrors
+from accounts.exceptions import FieldErrors
 from imageimport.models import ImportTask
 from imageimport.submission import planning, services
 from imageimport.submission.planning import Planned, make_plan
 from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
 from projects.models import Project, Role
-from stack.sample import Image, index_of, random_image
+from stack.sample import Image, index_of
+from testbed.images import random_image
+from testbed.scripted_auth import BasicSignIn
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.support.factories import MembershipFactory, ProjectFactory, TaskFactory, member
-from tests.support.scripted_auth import BasicSignIn
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Work = Callable[[], list[ImportTask]]
@@ -48,14 +49,18 @@ def test_it_says_what_would_come_and_writes_nothing(
     images = [random_image([3000, 500], seed=1), random_image([2000], seed=2, platform="linux/arm64")]
     digest = source.add_image("app/web", "1", index_of(images))
     found = look(team, f"{source.server_name}/app/web:1")
-    assert found.source_digest == digest
+    assert found.plan.source_digest == digest
     assert found.source_image == f"{source.server_name}/app/web:1"
     assert found.target_image == f"{target.server_name}/{team[1].name}/app/web:1"
-    assert found.target_digest is None
-    assert [platform.platform for platform in found.platforms] == ["linux/amd64", "linux/arm64"]
-    assert [platform.digest for platform in found.platforms] == [image.digest for image in images]
-    assert found.bytes_total == found.bytes_to_transfer == sum(platform.size for platform in found.platforms)
-    assert found.bytes_present == 0
+    assert found.plan.target_digest is None
+    assert [platform.platform for platform in found.plan.platforms] == ["linux/amd64", "linux/arm64"]
+    assert [platform.digest for platform in found.plan.platforms] == [image.digest for image in images]
+    assert (
+        found.plan.bytes_total
+        == found.plan.bytes_to_transfer
+        == sum(platform.size for platform in found.plan.platforms)
+    )
+    assert found.plan.bytes_present == 0
     assert not layers_read(source, *images)
     assert {request.method for request in target.requests} <= {"GET", "HEAD"}
     assert not ImportTask.objects.exists()
@@ -68,8 +73,8 @@ def test_what_is_here_already_need_not_come(
     url = f"{source.server_name}/app/web:1"
     do(team, work, url)
     found = look(team, url)
-    assert (found.bytes_to_transfer, found.bytes_present) == (0, found.bytes_total)
-    assert found.target_digest == found.source_digest
+    assert (found.plan.bytes_to_transfer, found.plan.bytes_present) == (0, found.plan.bytes_total)
+    assert found.plan.target_digest == found.plan.source_digest
     assert any("already" in warning for warning in found.warnings)
 
 
@@ -79,13 +84,13 @@ def test_another_projects_copy_counts_where_it_may_be_mounted_and_not_elsewhere(
     image = random_image([3000], seed=1)
     source.add_image("app/web", "1", image)
     do(member(Role.DEVELOPER), work, f"{source.server_name}/app/web:1")
-    assert look(team, f"{source.server_name}/app/web:1").bytes_to_transfer == 0
+    assert look(team, f"{source.server_name}/app/web:1").plan.bytes_to_transfer == 0
     with ScriptedRegistry(host="127.0.0.2") as crafted:
         assert isinstance(crafted, ScriptedRegistry)
         crafted.add_image("evil/web", "1", image)
         settings.IMPORT_PRIVATE_SOURCES += [crafted.server_name]
         settings.IMPORT_INSECURE_SOURCES += [crafted.server_name]
-        assert look(team, f"{crafted.server_name}/evil/web:1").bytes_present == 0
+        assert look(team, f"{crafted.server_name}/evil/web:1").plan.bytes_present == 0
 
 
 def test_a_source_that_can_not_be_read_is_the_imports_error(
@@ -100,7 +105,7 @@ def test_a_source_that_can_not_be_read_is_the_imports_error(
         look(team, f"{source.server_name}/app/web:1", username="me", password="wrong-canary")
     assert refused.value.code == "unauthorized"
     assert "canary" not in str(refused.value)
-    assert look(team, f"{source.server_name}/app/web:1", username="me", password="right").bytes_total
+    assert look(team, f"{source.server_name}/app/web:1", username="me", password="right").plan.bytes_total
 
 
 def test_a_registry_that_hangs_is_given_up(
@@ -136,7 +141,7 @@ def test_the_portals_own_registry_is_read_by_the_callers_rights(
         look(team, url)
     assert hidden.value.code == "not_found"
     MembershipFactory(project=theirs, user=team[0], role=Role.VIEWER)
-    assert look(team, url).bytes_total
+    assert look(team, url).plan.bytes_total
 
 
 def layers_read(source: ScriptedRegistry, *images: Image) -> list[str]:
@@ -158,8 +163,8 @@ def test_a_tag_may_move_and_a_digest_may_not(
     team: tuple[User, Project], source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
     digest = source.add_image("app/web", "1", random_image([10], seed=1))
-    assert "may move" in warnings(team, f"{source.server_name}/app/web:1")
-    assert "may move" not in warnings(team, f"{source.server_name}/app/web@{digest}")
+    assert "can change" in warnings(team, f"{source.server_name}/app/web:1")
+    assert "can change" not in warnings(team, f"{source.server_name}/app/web@{digest}")
 
 
 def test_an_image_without_signature_and_one_for_another_architecture_is_said(
@@ -168,8 +173,8 @@ def test_an_image_without_signature_and_one_for_another_architecture_is_said(
     images = [random_image([10], seed=n, platform=f"linux/{a}") for n, a in enumerate(["arm64", "s390x"])]
     source.add_image("app/web", "1", index_of(images))
     said = warnings(team, f"{source.server_name}/app/web:1")
-    assert "No signature" in said
-    assert "only for linux/arm64, linux/s390x" in said
+    assert "No signatures" in said
+    assert "only linux/arm64, linux/s390x" in said
     assert "only for" not in warnings(team, f"{source.server_name}/app/web:1", platforms=["linux/arm64"])
 
 
@@ -181,11 +186,11 @@ def test_what_would_be_overwritten_or_stand_in_the_way_is_said(
     source.add_image("other/web", "1", random_image([20], seed=2))
     other = {"url": f"{source.server_name}/other/web:1", "target_name": "app/web"}
     said = warnings(team, **other)
-    assert "would be overwritten" in said
-    assert f"already holds images from {source.server_name}/app/web" in said
+    assert "will be replaced" in said
+    assert f"already contains images from {source.server_name}/app/web" in said
     assert "would fail" in warnings(team, **other, overwrite=False)
     TaskFactory(project=team[1], target_name="app/web", target_tag="1")
-    assert "under way" in warnings(team, **other)
+    assert "in progress" in warnings(team, **other)
 
 
 def test_a_quota_that_would_be_exceeded_is_said(

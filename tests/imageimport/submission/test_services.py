@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.choices import Status
-from imageimport.exceptions import FieldErrors, Refused
 from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.services import ImportRequest
@@ -130,17 +130,17 @@ def test_a_saved_credential_is_for_its_own_registry_and_project(someone: tuple[U
 
 def test_one_writer_a_target(someone: tuple[User, Project]) -> None:
     first = submit(someone)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ApplicationError) as caught:
         submit(someone)
-    assert (caught.value.code, caught.value.status) == ("target_busy", 409)
-    assert caught.value.extra == {"task": str(first.pk)}
+    assert caught.value.code == "target_busy"
+    assert caught.value.facts == {"task": str(first.pk)}
     services.cancel(task=first, user=someone[0])
     assert submit(someone).pk != first.pk
 
 
 def test_an_existing_tag_is_kept_where_its_digest_is_known(someone: tuple[User, Project]) -> None:
     ImageFactory(project=someone[1], repository="nginx", tag="latest", digest="sha256:" + "b" * 64)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ApplicationError) as caught:
         submit(someone, f"nginx@{DIGEST}", overwrite=False)
     assert caught.value.code == "tag_exists"
     assert submit(someone, f"nginx@{DIGEST}", overwrite=True)
@@ -149,9 +149,9 @@ def test_an_existing_tag_is_kept_where_its_digest_is_known(someone: tuple[User, 
 def test_a_full_queue_says_when_to_come_back(someone: tuple[User, Project], settings: Any) -> None:
     settings.IMPORT_MAX_QUEUED_PER_PROJECT = 1
     submit(someone)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ApplicationError) as caught:
         submit(someone, "redis")
-    assert (caught.value.code, caught.value.status) == ("queue_full", 429)
+    assert caught.value.code == "queue_full"
     assert caught.value.retry_after
 
 
@@ -171,7 +171,7 @@ def test_canceling_what_runs_asks_the_worker(someone: tuple[User, Project]) -> N
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED, Status.CANCELED])
 def test_what_has_ended_can_not_be_canceled(status: Status) -> None:
     task = ended_task(status)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ApplicationError) as caught:
         services.cancel(task=task, user=None)
     assert caught.value.code == "not_cancelable"
 
@@ -201,7 +201,7 @@ def test_a_retry_is_a_new_task_that_names_the_old_and_keeps_what_was_asked(
 def test_only_what_failed_or_was_canceled_can_be_retried(
     someone: tuple[User, Project], status: Status
 ) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ApplicationError) as caught:
         services.retry(task=TaskFactory(project=someone[1], status=status), user=someone[0])
     assert caught.value.code == "not_retryable"
 

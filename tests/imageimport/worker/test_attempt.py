@@ -15,7 +15,9 @@ from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.worker import attempt as pipeline
 from imageimport.worker import leases, shutdown
-from imageimport.worker.transports.base import Arrived, Job
+from imageimport.worker.transports.base import Job
+from oci.copy.image_copier import CopyResult
+from oci.copy.image_info import ImageInfo
 from oci.errors import OciError
 from projects.models import Image
 from tests.support.factories import TaskFactory
@@ -41,10 +43,11 @@ class Scripted:
     def tag(self) -> None:
         self.act("tag", self.job)
 
-    def push(self) -> Arrived:
+    def push(self) -> CopyResult:
         self.act("push", self.job)
-        self.job.before_commit()
-        return Arrived(DIGEST, DIGEST, "application/vnd.oci.image.manifest.v1+json", 10, ("linux/amd64",))
+        self.job.confirm_lease()
+        image = ImageInfo(DIGEST, "application/vnd.oci.image.manifest.v1+json", 10, ("linux/amd64",))
+        return CopyResult(image, DIGEST)
 
     def cleanup(self) -> None:
         self.cleaned += 1
@@ -157,7 +160,7 @@ def test_a_cancel_is_seen_inside_a_stage(attempt: Callable[..., ImportTask]) -> 
     def act(stage: str, job: Job) -> None:
         if stage == "pull":
             services.cancel(task=job.task, user=None)
-            job.cancel.wait(5)
+            job.cancel.wait(60)
             raise AssertionError("not canceled in time")
 
     assert attempt(act).status == "canceled"
@@ -167,7 +170,7 @@ def test_a_stopping_worker_hands_back(attempt: Callable[..., ImportTask]) -> Non
     def act(stage: str, job: Job) -> None:
         if stage == "pull":
             shutdown.stop()
-            job.cancel.wait(5)
+            job.cancel.wait(60)
             raise AssertionError("not stopped in time")
 
     try:
@@ -195,7 +198,7 @@ def test_the_hard_limit_ends_it(attempt: Callable[..., ImportTask], settings: An
     settings.IMPORT_TIMEOUT_SECONDS = 1
 
     def act(stage: str, job: Job) -> None:
-        job.cancel.wait(10)
+        job.cancel.wait(60)
 
     task = attempt(act)
     assert (task.status, task.error_code) == ("failed", "timeout")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from imageimport.choices import Status
-from imageimport.messages import parts
 from imageimport.models import ImportLayer, ImportTask
 from imageimport.worker import completion, leases
+from oci.errors import OciError
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def test_success_and_cancel_erase_the_credentials(status: Status) -> None:
 
 def test_a_failure_keeps_them_for_a_retry() -> None:
     task, lease = running(username="me", password="hunter22")
-    completion.end(task.pk, fence=lease.fence, status=Status.FAILED, code="not_found", said=parts("Gone."))
+    completion.end(task.pk, fence=lease.fence, status=Status.FAILED, error=OciError("not_found", "Gone."))
     task.refresh_from_db()
     assert task.password.reveal() == "hunter22"
     assert (task.error_code, task.error) == ("not_found", "Gone.")
@@ -43,7 +43,7 @@ def test_a_failure_keeps_them_for_a_retry() -> None:
 def test_without_retention_a_failure_erases_them_too(settings: Any) -> None:
     settings.CREDENTIAL_RETENTION_HOURS = 0
     task, lease = running(username="me", password="hunter22")
-    completion.end(task.pk, fence=lease.fence, status=Status.FAILED, code="not_found", said=parts("Gone."))
+    completion.end(task.pk, fence=lease.fence, status=Status.FAILED, error=OciError("not_found", "Gone."))
     task.refresh_from_db()
     assert not task.password
 
@@ -52,7 +52,7 @@ def test_an_ended_state_never_changes() -> None:
     task, lease = running()
     assert completion.end(task.pk, fence=lease.fence, status=Status.SUCCESS)
     assert not completion.end(
-        task.pk, fence=lease.fence, status=Status.FAILED, code="timeout", said=parts("Late.")
+        task.pk, fence=lease.fence, status=Status.FAILED, error=OciError("timeout", "Late.")
     )
     task.refresh_from_db()
     assert (task.status, task.error_code, task.progress) == ("success", "", 100)
@@ -70,7 +70,7 @@ def test_the_history_is_closed_and_no_layer_goes_on_copying() -> None:
     task, lease = running()
     ImportLayer.objects.create(task=task, position=0, digest="sha256:a", state="copying")
     completion.end(
-        task.pk, fence=lease.fence, status=Status.FAILED, code="source_error", said=parts("It broke.")
+        task.pk, fence=lease.fence, status=Status.FAILED, error=OciError("source_error", "It broke.")
     )
     attempt = task.history.get()
     assert (attempt.outcome, attempt.error_code, attempt.error) == ("failed", "source_error", "It broke.")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -13,9 +16,11 @@ from django.utils import timezone
 from imageimport.choices import OCCUPYING, Outcome, Priority, Status
 from imageimport.messages import parts
 from imageimport.models import ImportTask
-from imageimport.worker import leases
-from imageimport.worker.leases import Lease, LeaseLost
-from tests.support.factories import ProjectFactory, TaskFactory
+from imageimport.worker import completion, leases
+from imageimport.worker.leases import Lease
+from oci.errors import OciError
+from projects.locking import LeaseLost
+from tests.support.factories import ProjectFactory, TaskFactory, end_by_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -85,7 +90,7 @@ def test_interactive_goes_before_scheduled_and_the_older_first() -> None:
     for _ in range(3):
         lease = claim()
         order.append(lease.task_id)
-        ImportTask.objects.filter(pk=lease.task_id).update(status=Status.SUCCESS)
+        end_by_hand(lease.task_id)
     assert order == [first.pk, second.pk, scheduled.pk]
 
 
@@ -96,7 +101,7 @@ def test_a_single_import_does_not_wait_behind_anothers_hundred(settings: Any) ->
     for n in range(100):
         TaskFactory(project=big, created_at=now - dt.timedelta(minutes=100 - n))
     first = claim()
-    ImportTask.objects.filter(pk=first.task_id).update(status=Status.SUCCESS)
+    end_by_hand(first.task_id)
     single = TaskFactory(project=small)
     assert claim().task_id == single.pk
 
@@ -134,6 +139,44 @@ def test_many_workers_at_once_never_exceed_the_limits_and_take_each_task_once(se
     assert len({lease.task_id for lease in taken}) == 5
     running = ImportTask.objects.filter(status__in=OCCUPYING)
     assert all(running.filter(project=project).count() <= 2 for project in projects)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fleet_drains_a_queue_each_import_once_and_never_more_at_a_time_than_may_run(settings: Any) -> None:
+    """`bench.fleet` has the numbers of a large one."""
+    settings.IMPORT_MAX_RUNNING, settings.IMPORT_MAX_RUNNING_PER_PROJECT = 4, 2
+    queued = {TaskFactory(project=project).pk for project in [ProjectFactory() for _ in range(4)] * 4}
+    lock, running, most = Lock(), 0, 0
+    done: list[UUID] = []
+    until = time.monotonic() + 60
+
+    def work(number: int) -> None:
+        nonlocal running, most
+        try:
+            while len(done) < len(queued) and time.monotonic() < until:
+                lease = leases.claim(worker=f"test:{number}")
+                if lease is None:
+                    time.sleep(0.05)
+                    continue
+                with lock:
+                    running += 1
+                    most = max(most, running)
+                time.sleep(0.01)
+                with lock:
+                    running -= 1
+                assert completion.end(lease.task_id, fence=lease.fence, status=Status.SUCCESS)
+                with lock:
+                    done.append(lease.task_id)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for each in [pool.submit(work, number) for number in range(8)]:
+            each.result()
+    assert len(done) == len(queued)
+    assert set(done) == queued
+    assert most <= 4
+    assert not ImportTask.objects.exclude(status=Status.SUCCESS, attempts=1).exists()
 
 
 def test_a_heartbeat_extends_the_lease_and_tells_of_a_cancel() -> None:
@@ -207,7 +250,7 @@ def test_handing_back_a_canceled_import_ends_it() -> None:
 def test_waiting_says_for_what_and_until_when_and_burns_no_attempt() -> None:
     task = TaskFactory()
     until = timezone.now() + dt.timedelta(minutes=10)
-    leases.wait(claim(), until=until, said=parts("%(host)s asks to wait.", {"host": "docker.io"}))
+    leases.wait(claim(), until=until, message=parts("%(host)s asks to wait.", {"host": "docker.io"}))
     task.refresh_from_db()
     assert (task.status, task.not_before, task.attempts) == ("pending", until, 0)
     assert task.message == "docker.io asks to wait."
@@ -216,7 +259,7 @@ def test_waiting_says_for_what_and_until_when_and_burns_no_attempt() -> None:
 
 def test_a_failed_attempt_counts_and_pauses() -> None:
     task = TaskFactory()
-    leases.try_again(claim(), pause=10, code="source_error", said=parts("It broke."))
+    leases.try_again(claim(), pause=10, error=OciError("source_error", "It broke."))
     task.refresh_from_db()
     assert (task.status, task.attempts) == ("pending", 1)
     assert task.not_before is not None

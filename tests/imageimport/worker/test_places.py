@@ -9,15 +9,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from imageimport.choices import Outcome, Priority, Status
-from imageimport.exceptions import Refused
-from imageimport.messages import parts
+from accounts.exceptions import ApplicationError
+from imageimport.choices import Outcome, Priority
 from imageimport.models import AccountTurn, ImportTask
 from imageimport.submission.services import check_room
 from imageimport.worker import leases, places
 from imageimport.worker.leases import Lease
 from imageimport.worker.pace import Pace
-from tests.support.factories import ProjectFactory, TaskFactory, UserFactory
+from oci.errors import OciError
+from tests.support.factories import ProjectFactory, TaskFactory, UserFactory, end_by_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def claimed() -> ImportTask:
 
 
 def end(task: ImportTask) -> None:
-    ImportTask.objects.filter(pk=task.pk).update(status=Status.SUCCESS)
+    end_by_hand(task.pk)
 
 
 def flood(user: User, *, projects: int, each: int = 2, **values: Any) -> list[ImportTask]:
@@ -126,6 +126,16 @@ def test_without_an_account_a_project_takes_its_own_turns(settings: Any) -> None
     assert all(claim() for _ in range(4)), "nobody is counted"
 
 
+def test_a_members_imports_do_not_put_those_without_an_account_last_in_line_again(settings: Any) -> None:
+    settings.IMPORT_MAX_RUNNING = 1
+    bob, alice, project = UserFactory(), UserFactory(), ProjectFactory()
+    long_ago = timezone.now() - dt.timedelta(seconds=places.PASSED_OVER_SECONDS + 1)
+    ownerless = TaskFactory(project=project, requested_by=None, priority=Priority.BATCH, created_at=long_ago)
+    places.note_turn(TaskFactory(project=project, requested_by=alice), timezone.now())
+    TaskFactory(requested_by=bob)
+    assert claimed() == ownerless, "the turn of the project is not theirs"
+
+
 # --- giving way -----------------------------------------------------------------------------------------
 
 
@@ -177,7 +187,7 @@ def test_what_gives_way_is_the_last_in_line_burns_no_attempt_and_says_why(settin
     assert lease is not None
     hers = flood(alice, projects=1)
     AccountTurn.objects.create(kind="import", account=f"user:{alice.pk}", served_at=timezone.now())
-    leases.give_way(lease, said=parts("Others wait."))
+    leases.give_way(lease, error=OciError("stalled", "Others wait."))
     slow.refresh_from_db()
     assert (slow.status, slow.attempts, slow.message) == ("pending", 0, "Others wait.")
     assert list(slow.history.values_list("outcome", "error_code")) == [(Outcome.HANDED_BACK, "stalled")]
@@ -231,9 +241,9 @@ def test_one_account_has_so_many_waiting_in_all_its_projects(settings: Any) -> N
     settings.IMPORT_MAX_QUEUED_PER_USER = 4
     bob = UserFactory()
     flood(bob, projects=2)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApplicationError) as refused:
         check_room(ProjectFactory(), 1, user=bob)
-    assert (refused.value.code, refused.value.status) == ("queue_full", 429)
+    assert refused.value.code == "queue_full"
     check_room(ProjectFactory(), 1, user=UserFactory())
     bob.is_superuser = True
     check_room(ProjectFactory(), 1, user=bob)

@@ -10,8 +10,9 @@ import pytest
 from imageimport.choices import Stage
 from imageimport.models import ImportTask
 from imageimport.worker import leases
-from imageimport.worker.leases import LeaseLost
 from imageimport.worker.progress import Progress
+from oci.errors import OciError
+from projects.locking import LeaseLost
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +137,7 @@ def test_the_percent_holds_over_attempts(progress: Progress, monkeypatch: pytest
     progress.write()
     seen = [row().progress]
     lease = progress._lease
-    leases.try_again(lease, pause=0, code="unreachable", said={"template": "It is away.", "params": {}})
+    leases.try_again(lease, pause=0, error=OciError("unreachable", "It is away."))
     seen.append(row().progress)
     again = leases.claim(worker="test:2")
     assert again is not None

@@ -10,14 +10,14 @@ import pytest
 
 from oci import limits
 from oci.copy.blob_sums import blob_sums
-from oci.copy.image_copier import _children
+from oci.copy.image_info import _children
 from oci.copy.manifest_tree import Tree, collect_blobs, everything, read_tree
 from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError
-from oci.spec.chosen import PlatformChoice
 from oci.spec.manifest import Manifest
 from oci.spec.platform import Platform
-from tests.support.bombs import cubic, image, index, layer, layered
+from oci.spec.selection import PlatformChoice
+from tests.support.content.bombs import cubic, image, index, layer, layered
 
 #: Of the processor, seconds. Step by step each of these takes half a minute and more.
 CHEAP = 3.0
@@ -53,7 +53,7 @@ def test_an_image_without_blobs_has_none_to_sum() -> None:
 def test_what_names_itself_a_billion_times_is_summed_in_no_time(shape: object) -> None:
     tree = tree_of(shape())  # type: ignore[operator]
     began = time.process_time()
-    children = _children(tree.root, tree)
+    children = _children(tree, tree.root)
     assert time.process_time() - began < CHEAP
     assert len(children) == len({child.digest for child in tree.root.manifests})
     assert children[0].size == summed_by_hand(tree, tree.manifests[children[0].digest])

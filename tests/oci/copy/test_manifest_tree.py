@@ -8,10 +8,11 @@ import pytest
 
 from oci.errors import OciError
 from oci.memory import MemoryBudget
-from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
+from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
 from tests.oci.attachments import EMPTY, index
 from tests.oci.copying import copier, run
-from tests.support.scripted_registry import ScriptedRegistry
 
 IMAGE = random_image([4_096], seed=95)
 
@@ -25,7 +26,7 @@ def _nested(depth: int) -> Image:
 
 def test_four_indexes_deep_is_fine(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     source.add_image("library/app", "v1", _nested(4))
-    assert run(copier(source, target)).digest == _nested(4).digest
+    assert run(copier(source, target)).image.digest == _nested(4).digest
 
 
 def test_five_are_beyond_the_limit(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
@@ -53,7 +54,7 @@ def test_a_child_named_many_times_is_read_and_pushed_once(
 ) -> None:
     image = index([(IMAGE, {})] * 300)
     source.add_image("library/app", "v1", image)
-    assert run(copier(source, target)).digest == image.digest
+    assert run(copier(source, target)).image.digest == image.digest
     assert len(source.seen("GET", f"/manifests/{IMAGE.digest}")) == 1
     assert len(target.seen("PUT", f"/manifests/{IMAGE.digest}")) == 1
 

@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from oci.copy.observer import MountCandidate, NoMounts
+from oci.copy.context import CopyOptions
+from oci.copy.observer import MountCandidate
 from oci.copy.plan import ImportPlan, make_plan
 from oci.errors import OciError
 from oci.registry.rate_limit import RateLimit
-from stack.sample import index_of, random_image
+from oci.registry.repository import Repository
+from stack.sample import index_of
+from testbed.copying import NoMounts
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
 from tests.oci.attachments import artifact, cosign_tag
 from tests.oci.copying import client, copier, run
-from tests.support.scripted_registry import ScriptedRegistry
 
 AMD = random_image([40_000, 4_096], seed=121)
 ARM = random_image([30_000], seed=122, platform="linux/arm64/v8")
@@ -22,15 +26,15 @@ TOTAL = sum(blob.size for blob in INDEX.all_blobs())
 
 
 def _plan(source: ScriptedRegistry, target: ScriptedRegistry, **more: Any) -> ImportPlan:
-    settings: dict[str, Any] = {
-        "source": client(source),
-        "source_repository": "library/app",
-        "wanted": "v1",
-        "target": client(target, role="target"),
-        "target_repository": "team/app",
-        "target_tag": "v1",
-    }
-    return make_plan(**settings | more)
+    mounts = more.pop("mounts", None) or NoMounts()
+    return make_plan(
+        Repository(client(source), "library/app"),
+        "v1",
+        Repository(client(target, "target"), "team/app"),
+        "v1",
+        options=CopyOptions(**more),
+        mounts=mounts,
+    )
 
 
 def test_everything_is_told_and_nothing_is_written(
@@ -84,7 +88,7 @@ def test_what_could_be_mounted_counts_only_by_the_imports_own_rights(
         del source.repository("library/app").blobs[layer.digest]
 
     class Proof(NoMounts):
-        def candidates(self, digest: str, *, anew: bool = True) -> list[MountCandidate]:
+        def candidates(self, digest: str, *, refresh: bool = True) -> list[MountCandidate]:
             return [MountCandidate("other/base", needs_source_check=True)]
 
     assert _plan(source, target, mounts=Proof()).bytes_present == present

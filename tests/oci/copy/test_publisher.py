@@ -9,10 +9,10 @@ import pytest
 
 from oci.cancel import CancelToken
 from oci.errors import Canceled, OciError
-from stack.sample import random_image
+from testbed.images import random_image
+from testbed.scripted_http import Hangup, Reply, Request
+from testbed.scripted_registry import ScriptedRegistry, refuse
 from tests.oci.copying import copier, run
-from tests.support.scripted_http import Hangup, Reply, Request
-from tests.support.scripted_registry import ScriptedRegistry, refuse
 
 IMAGE = random_image([300_000, 5_000], seed=141)
 OLD = random_image([2_048], seed=142)
@@ -81,7 +81,7 @@ def test_a_cancel_after_the_tag_began_to_move_comes_too_late(
         return proceed()
 
     target.rule("PUT", "/manifests/v1", cancel_meanwhile)
-    assert run(copier(source, target, cancel=cancel)).digest == IMAGE.digest
+    assert run(copier(source, target, cancel=cancel)).image.digest == IMAGE.digest
     assert _tag(target) == IMAGE.manifest.data
 
 
@@ -109,7 +109,7 @@ def test_who_is_canceled_as_he_asks_for_the_right_puts_no_tag(
         cancel.check()
 
     with pytest.raises(Canceled):
-        run(copier(source, target, cancel=cancel, confirm=confirm))
+        run(copier(source, target, cancel=cancel, confirm_lease=confirm))
     assert _tag(target) == OLD.manifest.data
     assert target.seen("PUT", "/manifests/v1") == []
 
@@ -122,7 +122,7 @@ def test_a_lost_answer_to_the_tag_does_not_make_a_failure_of_a_success(
         raise Hangup
 
     target.rule("PUT", "/manifests/v1", put_and_hang_up)
-    assert run(copier(source, target)).digest == IMAGE.digest
+    assert run(copier(source, target)).image.digest == IMAGE.digest
 
 
 def test_the_right_to_the_tag_is_asked_for_before_each_try(
@@ -137,7 +137,7 @@ def test_the_right_to_the_tag_is_asked_for_before_each_try(
 
     target.rule("PUT", "/manifests/v1", refuse(503, "UNAVAILABLE"))
     with pytest.raises(OciError) as caught:
-        run(copier(source, target, confirm=confirm))
+        run(copier(source, target, confirm_lease=confirm))
     assert caught.value.code == "worker_lost"
     assert asked == [0, 1]
     assert _tag(target) == OLD.manifest.data
@@ -148,7 +148,7 @@ def test_a_tag_that_shows_something_else_is_no_success(
 ) -> None:
     monkeypatch.setattr("oci.copy.publisher.READ_BACK_SECONDS", 0.7)
     target.rule("GET", "/manifests/v1", lambda _request, _proceed: Reply(body=OLD.manifest.data))
-    with pytest.raises(OciError, match="does not show the tag") as caught:
+    with pytest.raises(OciError, match="is not what was pushed") as caught:
         run(copier(source, target))
     assert caught.value.code == "target_error"
 
@@ -172,7 +172,7 @@ def test_a_target_that_lets_us_push_blobs_but_no_manifests_says_so(
     source: ScriptedRegistry, target: ScriptedRegistry, status: int
 ) -> None:
     target.rule("PUT", "/manifests/", refuse(status, "DENIED", "read only"))
-    with pytest.raises(OciError, match="sign-in") as caught:
+    with pytest.raises(OciError, match="rejected the portal's credentials") as caught:
         run(copier(source, target))
     assert caught.value.code == "target_error"
     assert not caught.value.retryable

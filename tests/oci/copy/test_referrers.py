@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
+from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
-from stack.sample import index_of, random_image
+from oci.registry.repository import Repository
+from stack.sample import index_of
+from testbed.images import random_image
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry, refuse, too_many
 from tests.oci.attachments import artifact, cosign_tag
-from tests.oci.copying import copier, run
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry, refuse, too_many
+from tests.oci.copying import Recorder, client, copier, run
 
 CHILD = random_image([4_096], seed=81)
 INDEX = index_of([CHILD, random_image([4_096], seed=82, platform="linux/arm64")])
@@ -22,6 +25,7 @@ SIGNATURE = artifact(
 )
 SIGNED_SBOM = artifact(b"signature of the sbom", of=SBOM)
 COSIGN = artifact(b"cosign's signature")
+HEX = "a" * 64
 Make = Callable[..., ScriptedRegistry]
 
 
@@ -38,9 +42,10 @@ def _tags(registry: ScriptedRegistry) -> set[str]:
 def test_between_registries_with_the_referrers_api(make_scripted: Make) -> None:
     source, target = make_scripted(referrers_api=True), make_scripted(referrers_api=True)
     _fill(source)
-    result = run(copier(source, target))
+    observer = Recorder()
+    result = run(copier(source, target, observer=observer))
     assert result.referrers == 3
-    assert result.bytes_total > result.size
+    assert sum(each.size for each in observer.planned) > result.image.size
     there = target.repository("team/app")
     for each in (SBOM, SIGNATURE, SIGNED_SBOM):
         assert there.manifests[each.digest][1] == each.manifest.data
@@ -115,7 +120,7 @@ def test_the_api_is_probed_once(
     make_scripted: Make, source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
     _fill(source)
-    run(copier(source, target, parallel_blobs=1))
+    run(copier(source, target, parallel=1))
     assert len(source.seen("GET", "/referrers/")) == 1
 
 
@@ -146,10 +151,11 @@ def test_an_attachment_that_cannot_be_read_is_left_out_with_a_note(
     source = make_scripted(referrers_api=True)
     _fill(source)
     source.rule("GET", f"/manifests/{SBOM.digest}", refuse(404, "MANIFEST_UNKNOWN"))
-    result = run(copier(source, target))
-    assert result.digest == INDEX.digest
+    origin = Repository(client(source), "library/app")
+    result = run(copier(origin, target))
+    assert result.image.digest == INDEX.digest
     assert SBOM.digest not in target.repository("team/app").manifests
-    assert any("left out" in template for template, _ in result.notes)
+    assert any("was not imported" in template for template, _ in origin.notes)
 
 
 def test_a_passing_fault_does_not_lose_them(make_scripted: Make, target: ScriptedRegistry) -> None:
@@ -182,3 +188,17 @@ def test_what_a_registry_says_of_one_repository_holds_for_no_other(
 ) -> None:
     unknown = Reply(404, [("Content-Type", "application/json")], b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
     assert _asked_for_referrers(source, target, unknown) == 2
+
+
+@pytest.mark.parametrize(
+    "tag", [f"sha256-{HEX}", f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom"]
+)
+def test_cosigns_tags_and_the_stand_in_for_referrers_are_attachments(tag: str) -> None:
+    assert is_attachment_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["latest", "sha256", f"sha256-{HEX[:-1]}", f"sha256-{HEX}.tar", f"v-sha256-{HEX}", ""]
+)
+def test_everything_else_is_an_images_tag(tag: str) -> None:
+    assert not is_attachment_tag(tag)

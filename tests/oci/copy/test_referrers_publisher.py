@@ -10,11 +10,12 @@ import pytest
 
 from oci import limits
 from oci.errors import OciError
-from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image, random_image
+from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image
+from testbed.images import random_image
+from testbed.scripted_http import Reply, Request
+from testbed.scripted_registry import ScriptedRegistry, refuse, too_many
 from tests.oci.attachments import artifact, cosign_tag
 from tests.oci.copying import copier, run
-from tests.support.scripted_http import Reply, Request
-from tests.support.scripted_registry import ScriptedRegistry, refuse, too_many
 
 IMAGE = random_image([4_096], seed=91)
 LIST = cosign_tag(IMAGE, "")
@@ -279,7 +280,7 @@ def test_what_a_tag_of_signatures_names_stays_and_is_noted_where_nothing_is_over
     target.add_image("team/app", SIG, signature("company"))
     result = run(copier(source, target, overwrite=False))
     assert _named(target) == signature("company").manifest.data
-    assert [params for template, params in result.attaching_notes if "stays" in template] == [{"tag": SIG}]
+    assert [params for template, params in result.notes if "was not changed" in template] == [{"tag": SIG}]
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
@@ -290,7 +291,7 @@ def test_a_tag_of_signatures_that_is_free_is_put_whatever_may_be_overwritten(
     for _ in range(2):
         result = run(copier(source, target, overwrite=overwrite))
         assert _named(target) == signature("upstream").manifest.data
-        assert result.attaching_notes == ()
+        assert result.notes == ()
 
 
 def test_the_projects_own_signatures_stay_beside_those_that_come(
@@ -303,7 +304,7 @@ def test_the_projects_own_signatures_stay_beside_those_that_come(
     manifest = json.loads(_named(target))
     config = json.loads(target.repository("team/app").blobs[manifest["config"]["digest"]])
     assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
-    assert result.attaching_notes == ()
+    assert result.notes == ()
     before = _named(target)
     run(copier(source, target))
     assert _named(target) == before, "a repetition changes nothing"
@@ -348,7 +349,7 @@ def test_of_sboms_the_newer_counts_and_the_older_is_named(
     target.add_image("team/app", tag, signature("company"))
     result = run(copier(source, target))
     assert _named(target, tag) == signature("upstream").manifest.data
-    assert result.attaching_notes[0][1] == {"tag": tag, "digest": signature("company").digest}
+    assert result.notes[0][1] == {"tag": tag, "digest": signature("company").digest}
 
 
 def test_signatures_whose_payload_the_target_lost_do_not_fail_the_import(
@@ -360,4 +361,4 @@ def test_signatures_whose_payload_the_target_lost_do_not_fail_the_import(
     del target.repository("team/app").blobs[broken.blobs[1].digest]
     result = run(copier(source, target))
     assert _payloads(target) == ["upstream"]
-    assert result.attaching_notes[0][1]["digest"] == broken.digest
+    assert result.notes[0][1]["digest"] == broken.digest

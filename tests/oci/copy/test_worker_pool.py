@@ -46,7 +46,7 @@ def test_a_failure_stops_what_runs_and_what_has_not_begun_never_begins() -> None
         begun.append(n)
         if n == 0:
             raise ValueError
-        assert failed.wait(10)
+        assert failed.wait(60)
         return n
 
     with closing(WorkerPool(2)) as workers:

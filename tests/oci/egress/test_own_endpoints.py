@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_this_machine_by_its_address_on_the_network(monkeypatch: pytest.MonkeyPa
 def test_a_service_whose_name_is_away_is_remembered_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"redis": "10.9.9.9"}
     clock = [0.0]
-    monkeypatch.setattr("oci.egress.own_endpoints.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("oci.expiring.time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     def look_up(host: str) -> Sequence[IpAddress]:
         return resolving(**names)(host)

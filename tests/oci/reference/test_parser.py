@@ -19,7 +19,6 @@ from oci.reference.parser import (
     parse_reference,
     valid_repository,
     valid_tag,
-    valid_target_name,
 )
 
 VECTORS: list[dict[str, Any]] = json.loads(
@@ -68,28 +67,28 @@ def test_parts(text: str, parts: tuple[str, str, str | None, str | None]) -> Non
     ("text", "sentence"),
     [
         ("", "Enter an image reference"),
-        ("foo_bar.com/app", "foo_bar.com is not the address of a registry"),
+        ("foo_bar.com/app", "foo_bar.com is not a registry address"),
         ("a" * 64, "image ID"),
         (SHA256, "digest without a name"),
         ("host:0/app", "between 1 and 65535"),
         ("host:65536/app", "between 1 and 65535"),
         ("host:" + "9" * 600 + "/app", "between 1 and 65535"),
-        ("host:port/app", "not the address of a registry"),
-        ("user:secret@ghcr.io/app", "Leave the username and password out"),
-        ("ghcr.io/Owner/app", "lower case: owner/app"),
+        ("host:port/app", "not a registry address"),
+        ("user:secret@ghcr.io/app", "Don't put a username and password"),
+        ("ghcr.io/Owner/app", "lowercase: owner/app"),
         ("ghcr.io/", "missing after the registry"),
         ("nginx:", "tag after the colon is missing"),
-        ("nginx:-x", "-x is not a tag"),
+        ("nginx:-x", "-x is not a valid tag"),
         ("nginx@latest", "must be a digest"),
         ("nginx@sha384:" + "a" * 96, "must be a digest"),
-        ("nginx@sha256:" + "A" * 64, "lower-case hexadecimal"),
+        ("nginx@sha256:" + "A" * 64, "lowercase hexadecimal"),
         ("nginx 1", "contains spaces"),
         ("a/" * 600, "at most 1024 characters"),
         ("ghcr.io/" + "a" * 256, "at most 255 characters"),
         (".".join(["a" * 60] * 5) + "/x", "at most 253 characters"),
-        ("[:::]/a", "not the address of a registry"),
-        ("[1:2:3:4:5:6:7:8:9]/a", "not the address of a registry"),
-        ("[2001:db8:3:4::192.0.2.33]:5000/debian", "not the address of a registry"),
+        ("[:::]/a", "not a registry address"),
+        ("[1:2:3:4:5:6:7:8:9]/a", "not a registry address"),
+        ("[2001:db8:3:4::192.0.2.33]:5000/debian", "not a registry address"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:
@@ -132,22 +131,6 @@ def test_matching_is_whole_and_ascii_only(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "familiar"),
-    [
-        ("docker.io/library/nginx:latest", "nginx:latest"),
-        (f"nginx@{SHA256}", f"nginx@{SHA256}"),
-        ("docker.io/user/app:1", "user/app:1"),
-        ("docker.io/library/foo/bar", "library/foo/bar:latest"),
-        ("ghcr.io/a/b", "ghcr.io/a/b:latest"),
-        ("docker.io/foo.bar/app:1", "docker.io/foo.bar/app:1"),
-        ("docker.io/localhost/app:1", "docker.io/localhost/app:1"),
-    ],
-)
-def test_the_familiar_form(text: str, familiar: str) -> None:
-    assert parse_reference(text).familiar == familiar
-
-
-@pytest.mark.parametrize(
     ("text", "name", "tag"),
     [
         ("docker.io/library/nginx:1.27", "nginx", "1.27"),
@@ -164,8 +147,8 @@ def test_the_target_that_is_meant_when_none_is_given(text: str, name: str, tag: 
 
 
 def test_a_digest_is_asked_for_before_a_tag() -> None:
-    assert parse_reference("nginx:1").wanted == "1"
-    assert parse_reference(f"nginx:1@{SHA256}").wanted == SHA256
+    assert parse_reference("nginx:1").identifier == "1"
+    assert parse_reference(f"nginx:1@{SHA256}").identifier == SHA256
 
 
 def test_docker_hub_is_contacted_where_its_registry_is() -> None:
@@ -184,7 +167,6 @@ def test_an_error_of_a_reference_is_an_error_of_the_engine() -> None:
 @pytest.mark.parametrize("name", ["a", "a/b", "a__b", "a--b", "a.b/c_d", "0", "a" * 255])
 def test_good_names(name: str) -> None:
     assert valid_repository(name)
-    assert valid_target_name(name)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +193,6 @@ def test_good_names(name: str) -> None:
 )
 def test_bad_names(name: object) -> None:
     assert not valid_repository(name)
-    assert not valid_target_name(name)
 
 
 @pytest.mark.parametrize("tag", ["a", "_", "A.b-c_d", "1" * 128])
@@ -252,10 +233,9 @@ _reference = st.builds(
 @example("docker.io/library/" + "a" * 64)
 @example("docker.io/library/" + "a" * 64 + f"@{SHA256}")
 @example("docker.io/x.y/z")
-def test_full_and_familiar_form_parse_to_the_same_again(text: str) -> None:
+def test_the_full_form_parses_to_the_same_again(text: str) -> None:
     ref = parse_reference(text)
     assert parse_reference(str(ref)) == ref
-    assert parse_reference(ref.familiar) == ref
 
 
 @given(st.text(max_size=80) | st.from_regex(r"[a-zA-Z0-9._:/@\[\]-]{1,40}", fullmatch=True))
@@ -272,3 +252,52 @@ def test_any_text_is_a_whole_reference_or_refused(text: str) -> None:
     assert ref.tag is None or valid_tag(ref.tag)
     assert ref.tag or ref.digest
     assert parse_reference(str(ref)) == ref
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "target"),
+    [
+        (
+            "helm+https://charts.example.com/Stable/podinfo:6.5.0+build.1",
+            "helm+https://charts.example.com/Stable/podinfo:6.5.0_build.1",
+            "charts.example.com/stable/podinfo",
+        ),
+        (
+            "HELM+HTTP://Charts:8080/api/v4/projects/a%2Fb/podinfo:v1",
+            "helm+https://charts:8080/api/v4/projects/a%2Fb/podinfo:v1",
+            "charts__8080/api/v4/projects/a%2fb/podinfo",
+        ),
+        ("helm+https://docker.io/nginx", "helm+https://docker.io/nginx:latest", "docker.io/nginx"),
+    ],
+)
+def test_a_chart_of_a_helm_repository(text: str, full: str, target: str) -> None:
+    found = parse_reference(text)
+    assert (str(found), found.is_chart, found.full_target_name) == (full, True, target)
+    assert parse_reference(full) == found
+    assert found.default_target_name == found.repository.rpartition("/")[2]
+    assert str(found.with_tag("2.0.0")) == f"{found.name}:2.0.0"
+    plain = parse_reference("charts.example.com/stable/podinfo:6.5.0")
+    assert not plain.is_chart and plain != found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("helm+https://charts.example.com", "image name is missing"),
+        ("helm+https://charts.example.com/", "image name is missing"),
+        ("helm+https://charts.example.com/a//b:1", "not the path of a chart repository"),
+        ("helm+https://charts.example.com/../b:1", "not the path of a chart repository"),
+        ("helm+https://charts.example.com/./b:1", "not the path of a chart repository"),
+        ("helm+https://charts.example.com/a?b/c:1", "not the path of a chart repository"),
+        ("helm+https://charts.example.com/a+b/c:1", "not the path of a chart repository"),
+        ("helm+https://charts.example.com/Podinfo:1", "lowercase: podinfo"),
+        ("helm+https://charts.example.com/a:>=1", "not a valid tag"),
+        ("helm+https:///a:1", "not a registry address"),
+        ("helm+https://ada:secret@charts.example.com/a:1", "username and password"),
+    ],
+)
+def test_what_names_no_chart_says_why(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidReference) as refused:
+        parse_reference(text)
+    assert sentence in str(refused.value)
+    assert "secret" not in str(refused.value)

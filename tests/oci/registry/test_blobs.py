@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from oci.errors import OciError
-from stack.sample import random_image
+from oci.registry.repository import Repository
+from testbed.images import random_image
+from testbed.scripted_http import Reply, Request
+from testbed.scripted_registry import ScriptedRegistry, digest_of, redirect, refuse
 from tests.oci.copying import client, copier, run
-from tests.support.scripted_http import Reply, Request
-from tests.support.scripted_registry import ScriptedRegistry, digest_of, redirect, refuse
 
 DATA = b"some bytes of a layer"
 DIGEST = digest_of(DATA)
@@ -19,8 +20,8 @@ Make = Callable[..., ScriptedRegistry]
 
 def test_a_blob_that_is_there_tells_its_size(source: ScriptedRegistry) -> None:
     source.add_blob("library/app", DATA)
-    assert client(source).head_blob("library/app", DIGEST) == len(DATA)
-    assert client(source).head_blob("library/app", digest_of(b"other")) is None
+    assert Repository(client(source), "library/app").head_blob(DIGEST) == len(DATA)
+    assert Repository(client(source), "library/app").head_blob(digest_of(b"other")) is None
 
 
 def test_storage_that_signs_for_get_only_is_asked_for_one_byte(
@@ -30,41 +31,41 @@ def test_storage_that_signs_for_get_only_is_asked_for_one_byte(
     storage.add_blob("library/app", DATA)
     storage.rule("HEAD", "/blobs/", Reply(403))
     source.rule("", "/blobs/", redirect(storage.url + "{path}?signature=1"))
-    assert client(source).head_blob("library/app", DIGEST) == len(DATA)
+    assert Repository(client(source), "library/app").head_blob(DIGEST) == len(DATA)
     assert storage.seen("GET")[0].headers["range"] == "bytes=0-0"
 
 
 def test_a_403_of_the_registry_itself_is_a_refusal(source: ScriptedRegistry) -> None:
     source.rule("HEAD", "/blobs/", refuse(403, "DENIED"))
     with pytest.raises(OciError) as caught:
-        client(source).head_blob("library/app", DIGEST)
+        Repository(client(source), "library/app").head_blob(DIGEST)
     assert caught.value.code == "forbidden"
 
 
 def test_a_blob_that_the_registry_remembers_and_cannot_read_is_not_intact(source: ScriptedRegistry) -> None:
     source.add_blob("library/app", DATA)
     reader = client(source)
-    assert reader.is_intact("library/app", DIGEST, len(DATA))
-    assert not reader.is_intact("library/app", DIGEST, len(DATA) + 1)
+    assert Repository(reader, "library/app").is_intact(DIGEST, len(DATA))
+    assert not Repository(reader, "library/app").is_intact(DIGEST, len(DATA) + 1)
     source.rule(
         "GET",
         "/blobs/",
         Reply(206, [("Content-Range", f"bytes 20-20/{len(DATA)}")], b"", length=1, close=True),
     )
-    assert not reader.is_intact("library/app", DIGEST, len(DATA))
+    assert not Repository(reader, "library/app").is_intact(DIGEST, len(DATA))
 
 
 def test_an_empty_blob_can_be_intact(source: ScriptedRegistry) -> None:
     digest = source.add_blob("library/app", b"")
-    assert client(source).is_intact("library/app", digest, 0)
+    assert Repository(client(source), "library/app").is_intact(digest, 0)
 
 
 def test_a_small_blob_is_read_whole_and_checked(source: ScriptedRegistry) -> None:
     source.add_blob("library/app", DATA)
-    assert client(source).read_blob("library/app", DIGEST, len(DATA)) == DATA
+    assert Repository(client(source), "library/app").read_blob(DIGEST, len(DATA)) == DATA
     source.rule("GET", "/blobs/", Reply(body=DATA[::-1]))
     with pytest.raises(OciError) as caught:
-        client(source).read_blob("library/app", DIGEST, len(DATA))
+        Repository(client(source), "library/app").read_blob(DIGEST, len(DATA))
     assert caught.value.code == "digest_mismatch"
 
 

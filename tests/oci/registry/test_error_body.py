@@ -11,16 +11,17 @@ from oci.errors import OciError
 from oci.limits import ERROR_TEXT_BYTES
 from oci.redaction import remember
 from oci.registry.error_body import clean
-from stack.sample import random_image
+from oci.registry.repository import Repository
+from testbed.images import random_image
+from testbed.scripted_http import Reply
+from testbed.scripted_registry import ScriptedRegistry
 from tests.oci.copying import client
-from tests.support.scripted_http import Reply
-from tests.support.scripted_registry import ScriptedRegistry
 
 
 def _told(source: ScriptedRegistry, body: bytes, status: int = 403) -> str:
     source.rule("GET", "/manifests/", Reply(status, body=body))
     with pytest.raises(OciError) as caught:
-        client(source).get_manifest("library/app", "v1")
+        Repository(client(source), "library/app").get_manifest("v1")
     source.rules.clear()
     return str(caught.value)
 
@@ -115,7 +116,7 @@ def test_no_headers_and_body_take_long_to_tell(source: ScriptedRegistry, poison:
     source.add_image("library/app", "v1", random_image([10]))
     reader = client(source)
     began = time.process_time()
-    assert reader.get_manifest("library/app", "v1")
+    assert Repository(reader, "library/app").get_manifest("v1")
     assert time.process_time() - began < MAX_SECONDS
     began = time.process_time()
     assert len(_told(source, poison.encode() * (60_000 // len(poison)))) < ERROR_TEXT_BYTES + 500
@@ -129,6 +130,6 @@ def test_a_warning_is_told_without_our_secrets_even_where_it_is_cut(source: Scri
     source.add_image("library/app", "v1", random_image([10]))
     reader = client(source)
     with remember("hunter2-hunter2"):
-        reader.get_manifest("library/app", "v1")
+        Repository(reader, "library/app").get_manifest("v1")
     (note,) = reader.notes
     assert "hunter2" not in str(note)

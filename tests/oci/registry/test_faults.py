@@ -70,10 +70,10 @@ def test_a_refusal_by_role_and_status(
             "Repository not found: team/app doesn't exist on registry.test",
         ),
         ("team/app", (), "Repository not found: team/app doesn't exist on registry.test"),
-        ("/v2/", (), "registry.test has no /v2/"),
-        ("_catalog", (), "registry.test has no _catalog"),
-        ("sha256:" + "0" * 64, (), "registry.test has no sha256:" + "0" * 64),
-        ("a token", (), "registry.test has no a token"),
+        ("/v2/", (), "registry.test doesn't have /v2/"),
+        ("_catalog", (), "registry.test doesn't have _catalog"),
+        ("sha256:" + "0" * 64, (), "registry.test doesn't have sha256:" + "0" * 64),
+        ("a token", (), "registry.test doesn't have a token"),
     ],
 )
 def test_what_is_not_found_is_named_as_what_it_is(what: str, codes: tuple[str, ...], sentence: str) -> None:

@@ -64,12 +64,12 @@ def test_a_platform_that_is_not_there_is_named_with_what_is() -> None:
     with pytest.raises(OciError) as refused:
         choose(MULTI, wishes("linux/amd64", "linux/s390x"))
     assert refused.value.code == "not_found"
-    assert "no platform linux/s390x" in str(refused.value)
+    assert "not available for linux/s390x" in str(refused.value)
     assert "linux/amd64, linux/arm64/v8, linux/arm/v6, linux/arm/v7." in str(refused.value)
 
 
 def test_an_index_that_names_no_platform_says_so() -> None:
-    with pytest.raises(OciError, match="names none"):
+    with pytest.raises(OciError, match="declares no platforms"):
         choose(parsed(child("a")), wishes("linux/amd64"))
 
 
@@ -93,7 +93,7 @@ def test_children_that_name_no_platform_are_chosen_by_what_is_known_of_them() ->
 
 
 def test_an_attestation_is_no_platform_of_its_own() -> None:
-    with pytest.raises(OciError, match="no platform unknown/unknown"):
+    with pytest.raises(OciError, match="not available for unknown/unknown"):
         choose(MULTI, wishes("unknown/unknown"))
 
 
@@ -107,6 +107,14 @@ def test_choosing_everything_leaves_the_index_as_it_is() -> None:
 def test_a_digest_that_two_entries_name_is_kept_for_both() -> None:
     manifest = parsed(child("a", "linux/arm/v7"), child("a", "linux/arm64"), child("b", "linux/amd64"))
     assert chosen(manifest, "linux/arm64") == "aa"
+
+
+def test_an_annotation_makes_no_attestation_of_an_image_with_a_platform() -> None:
+    claims = attestation("b", of="a") | {"platform": {"os": "linux", "architecture": "arm64"}}
+    manifest = parsed(child("a", "linux/amd64"), claims)
+    assert platform_names(manifest.manifests) == ("linux/amd64", "linux/arm64")
+    assert chosen(manifest, "linux/amd64") == "a"
+    assert chosen(manifest, "linux/arm64") == "b"
 
 
 def test_platforms_are_listed_once_and_without_attestations() -> None:

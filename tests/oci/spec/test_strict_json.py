@@ -38,9 +38,9 @@ def refusal(body: bytes) -> str:
         (b'{"a":1,"a":2}', "same key twice"),
         (b'{"a":1,"\\u0061":2}', "same key twice"),
         (b'{"b":{"a":1,"a":1}}', "same key twice"),
-        (b'{"a":' + b"9" * 5000 + b"}", "number in it is too long"),
-        (b'{"a":-' + b"9" * 40 + b"}", "number in it is too long"),
-        (b'{"a":0.' + b"9" * 5000 + b"}", "number in it is too long"),
+        (b'{"a":' + b"9" * 5000 + b"}", "number is too long"),
+        (b'{"a":-' + b"9" * 40 + b"}", "number is too long"),
+        (b'{"a":0.' + b"9" * 5000 + b"}", "number is too long"),
         (b'{"a":"\\ud800"}', "surrogate"),
         (b'{"a":"\\udc00\\ud800"}', "surrogate"),
         (b'{"\\ud800":1}', "surrogate"),
@@ -100,12 +100,12 @@ def test_the_worst_body_costs_little_time_and_memory() -> None:
     half = limits.MANIFEST_BYTES // 2
     worst = [b'"' + b"\\\\" * half, b'"' + b'\\"' * half, b"[]," * half, b'"' * half]
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.thread_time()
     for body in worst:
         refusal(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.monotonic() - began < 10
+    assert time.thread_time() - began < 10
     assert peak < 32 * limits.MIB
 
 

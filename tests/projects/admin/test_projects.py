@@ -8,13 +8,14 @@ import pytest
 from django.test import Client
 
 from accounts.models import Profile
-from accounts.tokens import create_token
+from accounts.sign_in.tokens import create_token
 from oci.errors import OciError
-from projects import audit
+from projects import audit, protection
 from projects.admin.lists import EstimatedPaginator
 from projects.admin.projects import ImageAdmin
-from projects.models import AuditEvent, Image, Membership, Project, Robot
+from projects.models import AuditEvent, Collection, Image, Membership, Project, Robot
 from projects.registry import removal
+from projects.retention import trash
 from projects.services import create_robot
 from tests.support.factories import ImageFactory, ProjectFactory
 from tests.support.people import Team
@@ -30,7 +31,7 @@ def team() -> Team:
     create_robot(project=team.project, by=team.users["owner"], name="ci")
     create_token(user=team.users["owner"], name="laptop")
     Profile.objects.create(user=team.users["owner"])
-    audit.record(action="test.happened", actor=team.users["owner"], project=team.project)
+    audit.record_event(action="test.happened", actor=team.users["owner"], project=team.project)
     return team
 
 
@@ -105,8 +106,10 @@ def test_images_and_projects_go_by_way_of_the_registry(
     client: Client, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[dict[str, Any]] = []
-    monkeypatch.setattr(removal, "delete_tag", lambda **what: removed.append(what))
     row = Image.objects.get()
+    for module in (removal, trash):
+        monkeypatch.setattr(module, "delete_tag", lambda **what: removed.append(what))
+    monkeypatch.setattr(trash, "_named_now", lambda *_: row.digest)
     client.post(f"/admin/projects/image/{row.pk}/delete/", {"post": "yes"})
     assert removed == [{"repository": "team/app", "tag": "1"}]
     assert not Image.objects.exists()
@@ -124,10 +127,26 @@ def test_what_the_registry_keeps_stays_and_the_admin_says_so(
     def refuse(**_: object) -> None:
         raise OciError("target_error", "%(host)s is away.", host="registry.test")
 
-    monkeypatch.setattr(removal, "delete_tag", refuse)
     row = Image.objects.get()
+    monkeypatch.setattr(trash, "_named_now", lambda *_: row.digest)
+    monkeypatch.setattr(trash, "delete_tag", refuse)
     answer = client.post(f"/admin/projects/image/{row.pk}/delete/", {"post": "yes"}, follow=True)
     assert "registry.test is away." in answer.content.decode()
+    assert Image.objects.filter(pk=row.pk).exists()
+
+
+def test_what_may_not_be_deleted_stays_and_the_admin_says_why(client: Client, team: Team) -> None:
+    row = Image.objects.get()
+    pages = [f"/admin/projects/image/{row.pk}/delete/", f"/admin/projects/project/{team.project.pk}/delete/"]
+    pattern = protection.add(project=team.project, user=None, pattern="*")
+    for page in pages:
+        answer = client.post(page, {"post": "yes"}, follow=True)
+        assert answer.status_code == 200 and "is protected by *" in answer.content.decode()
+    protection.remove(protected=pattern, user=None)
+    Collection.objects.create()
+    for page in pages:
+        answer = client.post(page, {"post": "yes"}, follow=True)
+        assert answer.status_code == 200 and "is being cleaned up" in answer.content.decode()
     assert Image.objects.filter(pk=row.pk).exists()
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from projects import audit
+from projects.api.audit import AuditViewSet
 from projects.api.tables import neutral
 from projects.models import Role
 from tests.accounts.api.test_pagination import NOWHERE
@@ -22,16 +23,20 @@ pytestmark = pytest.mark.django_db
 def team() -> Team:
     made = Team.make()
     for subject in ("one", "two", "=cmd|' /C calc'!A0"):
-        audit.record(
+        audit.record_event(
             action="import.created",
             actor=made.users["developer"],
             project=made.project,
             subject=subject,
             detail={"target": "x"},
         )
-    audit.record(action="member.added", actor=made.users["owner"], project=made.project, subject="someone")
+    audit.record_event(
+        action="member.added", actor=made.users["owner"], project=made.project, subject="someone"
+    )
     other = Team.make("other")
-    audit.record(action="import.created", actor=other.users["owner"], project=other.project, subject="theirs")
+    audit.record_event(
+        action="import.created", actor=other.users["owner"], project=other.project, subject="theirs"
+    )
     return made
 
 
@@ -82,6 +87,18 @@ def test_as_csv_it_is_whole_and_without_formulas(team: Team) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     assert [row["subject"] for row in rows] == ["someone", "'=cmd|' /C calc'!A0", "two", "one"]
     assert rows[1]["detail"] == '{"target": "x"}'
+
+
+def test_a_list_that_is_too_long_for_a_file_is_refused_and_not_cut(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, headers = f"/projects/{team.project.pk}/audit?format=csv", team.bearer("owner")
+    monkeypatch.setattr(AuditViewSet, "csv_rows", 4)
+    assert len(call("GET", where, None, headers).content.splitlines()) == 1 + 4
+    monkeypatch.setattr(AuditViewSet, "csv_rows", 3)
+    answer = call("GET", where, None, headers)
+    assert answer.status_code == 422 and "too_many_rows" in answer.content.decode()
+    assert "more than 3 rows" in answer.content.decode()
 
 
 def test_an_error_asked_for_as_csv_is_still_an_error(team: Team) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from oci.errors import OciError
 from projects.models import Image
-from projects.registry import removal
 from projects.registry.catalog import tags_of
 from projects.registry.reconcile import reconcile
+from projects.retention import trash
 from stack.sample import sample_image
+from testbed.services import RegistryServer
 from tests.support.people import DIGEST, Team, call
-from tests.support.services import RegistryServer
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +54,9 @@ def test_a_row_says_all_that_is_known(settings: Any) -> None:
         ("search=sha256:bbb", {"app:2"}),
         ("repository=app", {"app:1", "app:2"}),
         ("repository=ap", set()),
+        ("repository=", set()),
+        ("tag=", set()),
+        ("digest=", set()),
         ("tag=1", {"app:1", "tools/cli:1"}),
         ("search=nothing", set()),
     ],
@@ -108,7 +111,8 @@ def test_a_tag_that_the_registry_keeps_stays_in_the_list(monkeypatch: pytest.Mon
     def refuse(**_: object) -> None:
         raise OciError("target_error", "%(host)s says no.", host="registry.test")
 
-    monkeypatch.setattr(removal, "delete_tag", refuse)
+    monkeypatch.setattr(trash, "_named_now", lambda *_: DIGEST)
+    monkeypatch.setattr(trash, "delete_tag", refuse)
     answer = call("DELETE", f"{images(team)}/{row.pk}", headers=team.bearer("maintainer"))
     assert answer.status_code == 502
     assert answer.json()["code"] == "target_error"

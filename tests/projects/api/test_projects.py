@@ -24,7 +24,29 @@ def test_whoever_makes_a_project_owns_it() -> None:
     )
     assert answer.status_code == 201
     body = answer.json()
-    assert body.keys() == {"id", "name", "description", "visibility", "role", "image_count", "created_at"}
+    assert body.keys() == {
+        *(
+            "id",
+            "name",
+            "description",
+            "visibility",
+            "bandwidth",
+            "window",
+            "naming",
+            "platforms",
+            "retention_cron",
+            "trash_days",
+            "default_action",
+            "requests_from",
+            "request_days",
+            "four_eyes",
+            "first_pull",
+            "first_pull_fresh_seconds",
+            "role",
+            "image_count",
+            "created_at",
+        )
+    }
     assert (body["role"], body["image_count"], body["visibility"]) == ("owner", 0, "public")
     assert body["created_at"].endswith("Z")
     assert Membership.objects.get().user == user
@@ -50,7 +72,7 @@ def test_the_page_says_so_too(settings: Any) -> None:
     client.force_login(make_user("ann"))
     answer = client.post("/new-project/", {"name": "web", "visibility": "private"})
     assert (answer.status_code, Project.objects.count()) == (422, 0)
-    assert "You have made 0 projects" in answer.content.decode()
+    assert "You have created 0 projects" in answer.content.decode()
 
 
 def test_a_project_is_private_unless_said_otherwise() -> None:
@@ -145,7 +167,14 @@ def test_a_blocked_member_sees_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("query", "names"),
-    [("search=eb", {"web"}), ("search=shop", {"web"}), ("name=api", {"api"}), ("visibility=public", {"api"})],
+    [
+        ("search=eb", {"web"}),
+        ("search=shop", {"web"}),
+        ("name=api", {"api"}),
+        ("visibility=public", {"api"}),
+        ("name=", set()),
+        ("search=", {"api", "web"}),
+    ],
 )
 def test_the_list_is_filtered(query: str, names: set[str]) -> None:
     user = make_user("ann")
@@ -205,3 +234,24 @@ def test_a_project_that_is_gone_leaves_its_journal(monkeypatch: pytest.MonkeyPat
     assert call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner")).status_code == 204
     assert call("GET", f"/projects/{team.project.pk}", headers=team.bearer("superuser")).status_code == 404
     assert AuditEvent.objects.get(action="project.deleted").subject == "team"
+
+
+def test_maintainers_say_how_fast_and_when_and_owners_all_else() -> None:
+    team = Team.make()
+    path, headers = f"/projects/{team.project.pk}", team.bearer("maintainer")
+    answer = call("PATCH", path, {"bandwidth": 20_000_000, "window": "22:00-06:00 Asia/Shanghai"}, headers)
+    assert answer.status_code == 200, answer.content
+    assert (answer.json()["bandwidth"], answer.json()["window"]) == (20_000_000, "22:00-06:00 Asia/Shanghai")
+    assert AuditEvent.objects.get(action="project.changed").detail["bandwidth"] == 20_000_000
+    for body in ({"description": "d"}, {"bandwidth": None, "visibility": "public"}):
+        assert call("PATCH", path, body, headers).status_code == 403
+    assert call("PATCH", path, {"bandwidth": None, "window": ""}, headers).json()["bandwidth"] is None
+    assert call("PATCH", path, {"bandwidth": 5000}, team.bearer("developer")).status_code == 403
+    for wrong in (
+        {"bandwidth": 0},
+        {"bandwidth": "x"},
+        {"window": "at night"},
+        {"window": "10:00-11:00 Mars"},
+    ):
+        refused = call("PATCH", path, wrong, headers)
+        assert (refused.status_code, list(refused.json())) == (400, list(wrong))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oci.copy.image_info import ImageInfo
 from oci.errors import OciError
 from projects.models import Image, TagNotice
 from projects.registry.client import DELETE, token_provider
 from projects.registry.index import bring_up_to_date
 from projects.registry.notifications import Event, take_in
 from projects.registry.tag_notices import look_due
+from projects.retention import cleanup, rules
 from projects.services import record_image
-from stack.sample import random_image
-from tests.support.door import Door, soon
+from projects.token_service.tokens import SCANNER
+from testbed.images import random_image
 from tests.support.people import DIGEST, Team
+from tests.support.services.door import Door, soon
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -79,9 +84,12 @@ def test_an_import_of_the_portals_own_is_completed_with_its_platforms(door: Door
     row = soon(lambda: Image.objects.get(project=team.project))
     assert row.digest == digest
     record_image(
-        project=team.project, repository="app", tag="1", digest=digest, media_type=INDEX, size=row.size,
-        platforms=["linux/amd64", "linux/arm64"], source_image="docker.io/library/app:1",
-    )  # fmt: skip
+        project=team.project,
+        repository="app",
+        tag="1",
+        image=ImageInfo(digest, INDEX, row.size, ("linux/amd64", "linux/arm64")),
+        source_image="docker.io/library/app:1",
+    )
     row.refresh_from_db()
     assert [child["platform"] for child in row.children] == ["linux/amd64", "linux/arm64"]
     assert all(child["size"] > 0 and child["digest"].startswith("sha256:") for child in row.children)
@@ -97,8 +105,7 @@ def test_a_tag_that_moves_loses_its_source(door: Door) -> None:
         project=team.project,
         repository="app",
         tag="1",
-        digest=row.digest,
-        size=1,
+        image=ImageInfo(row.digest, size=1),
         source_image="docker.io/x:1",
     )
     moved = door.put(f"{team.project.name}/app", "1", random_image([3000], seed=5))
@@ -148,15 +155,19 @@ def test_a_registry_that_is_away_leaves_every_row(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_pulls_are_counted_once_each_and_the_portals_own_are_not() -> None:
+def test_pulls_are_counted_once_each_and_those_of_the_portal_and_its_scanners_are_not() -> None:
     team = Team.make()
     row = team.image()
     pull = event("pull", "team/app", tag="1", digest=DIGEST)
     ours = event("pull", "team/app", tag="1", digest=DIGEST, actor="portal$")
+    scan = event("pull", "team/app", digest=DIGEST, actor=SCANNER)
     head = event("pull", "team/app", tag="1", digest=DIGEST, method="HEAD")
     layer = event("pull", "team/app", digest="sha256:" + "b" * 64)
+    assert post({"events": [ours, scan]}).status_code == 200
+    row.refresh_from_db()
+    assert (row.pull_count, row.last_pulled_at) == (0, None)
     for _ in range(2):
-        assert post({"events": [pull, ours, head, layer]}).status_code == 200
+        assert post({"events": [pull, ours, scan, head, layer]}).status_code == 200
     row.refresh_from_db()
     assert row.pull_count == 1
     assert row.last_pulled_at is not None
@@ -172,6 +183,47 @@ def test_a_pull_by_digest_counts_for_the_tag_that_was_asked_for_before() -> None
     old.refresh_from_db()
     assert old.pull_count == 1
     assert sum(Image.objects.values_list("pull_count", flat=True)) == 1
+
+
+@pytest.mark.django_db
+def test_an_image_that_nodes_only_ask_about_is_in_use_and_clean_up_keeps_it() -> None:
+    """With ``imagePullPolicy: Always`` and the image on the node, nothing but a HEAD comes, by tag or by digest."""
+    team = Team.make()
+    by_tag, by_digest, by_child, unused = (
+        team.image(tag=tag, digest=f"sha256:{letter * 64}", children=children)
+        for tag, letter, children in (
+            ("tag", "1", []),
+            ("digest", "2", []),
+            ("child", "3", [{"platform": "linux/amd64", "digest": CHILD, "size": 1}]),
+            ("unused", "4", []),
+        )
+    )
+    Image.objects.update(
+        updated_at=timezone.now() - dt.timedelta(days=90),
+        last_pulled_at=timezone.now() - dt.timedelta(days=89),
+    )
+    rules.create(project=team.project, user=None, values={"keep_pulled_days": 30})
+    assert len(cleanup.plan(team.project).remove) == 4
+    told(
+        event("pull", "team/app", tag="tag", digest=by_tag.digest, method="HEAD"),
+        event("pull", "team/app", digest=by_digest.digest, method="HEAD"),
+        event("pull", "team/app", digest=CHILD, method="HEAD"),
+        event("pull", "team/app", tag="unused", digest=unused.digest, method="HEAD", actor="portal$"),
+    )
+    found = cleanup.plan(team.project)
+    assert {verdict.tag.id for verdict in found.keep} == {by_tag.pk, by_digest.pk, by_child.pk}
+    assert [verdict.tag.id for verdict in found.remove] == [unused.pk]
+    assert set(Image.objects.values_list("pull_count", flat=True)) == {0}
+
+
+@pytest.mark.django_db
+def test_who_asks_about_an_index_and_then_pulls_a_platform_of_it_is_counted() -> None:
+    """Only an index that was pulled, and not one that was asked about, counts for the platform's pull as well."""
+    team = Team.make()
+    row = with_child(team, "1")
+    told(event("pull", "team/app", digest=DIGEST, method="HEAD"), event("pull", "team/app", digest=CHILD))
+    row.refresh_from_db()
+    assert row.pull_count == 1
 
 
 CHILD = "sha256:" + "c" * 64

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from oci.copy.image_info import ImageInfo
+from oci.registry.options import ClientOptions
 from projects.models import Image
 from projects.registry import reconcile as module
+from projects.registry.client import opened
 from projects.registry.reconcile import reconcile
-from stack.sample import OCI_MANIFEST, Blob, random_image, sample_image
+from stack.sample import OCI_MANIFEST, Blob, sample_image
 from stack.sample import Image as Image_
-from tests.support.bombs import CONFIG, LAYER
+from testbed.images import random_image
+from testbed.services import RegistryServer
+from tests.support.content.bombs import CONFIG, LAYER
 from tests.support.people import DIGEST, Team
-from tests.support.services import RegistryServer
 
 pytestmark = pytest.mark.django_db
 
@@ -71,14 +75,12 @@ def test_a_repository_that_is_gone_as_a_whole_takes_its_rows(own: RegistryServer
 def test_a_registry_that_is_away_deletes_nothing(
     url: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.support.services import silent_port
+    from testbed.services import silent_port
 
     team = Team.make()
     team.image()
-    opened = module.opened  # type: ignore[attr-defined]
-    monkeypatch.setattr(
-        "projects.registry.catalog.opened", lambda **kw: opened(**kw, tries=1, headers_seconds=1.0)
-    )
+    hasty = ClientOptions(tries=1, headers_seconds=1.0)
+    monkeypatch.setattr("projects.registry.catalog.opened", lambda **kw: opened(**kw, options=hasty))
     with silent_port() as port:
         settings.REGISTRY_URL, settings.REGISTRY_AUTH = url.format(silent=port), "none"
         report = reconcile()
@@ -97,6 +99,21 @@ def test_a_registry_that_forbids_the_list_deletes_nothing(
     assert Image.objects.count() == 1
 
 
+def test_a_signature_that_was_imported_by_its_tag_is_listed_until_it_is_gone(own: RegistryServer) -> None:
+    team = Team.make()
+    there, gone, unknown = (f"sha256-{letter * 64}.sig" for letter in "abc")
+    for tag in (there, unknown):
+        own.push("team/app", tag, sample_image())
+    for tag in (there, gone):
+        team.image(tag=tag)
+    report = reconcile()
+    assert [row.tag for row in Image.objects.all()] == [there]
+    assert (report.removed, report.found, report.errors) == (1, 0, [])
+    # It is compared in its turn, and does not fill every run.
+    assert Image.objects.get().checked_at is not None
+    assert reconcile().removed == 0
+
+
 def test_a_row_written_meanwhile_is_not_overwritten(
     own: RegistryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +127,8 @@ def test_a_row_written_meanwhile_is_not_overwritten(
 
     def slow_look(*arguments: Any) -> Any:
         found = look(*arguments)
-        record_image(project=team.project, repository="app", tag="1", digest=DIGEST, size=9, source_image="x")
+        written = ImageInfo(DIGEST, size=9)
+        record_image(project=team.project, repository="app", tag="1", image=written, source_image="x")
         return found
 
     monkeypatch.setattr(indexing, "inspect", slow_look)
@@ -121,9 +139,9 @@ def test_a_row_written_meanwhile_is_not_overwritten(
 
 
 def own_client(repository: str) -> Any:
-    from projects.registry.client import PULL, opened
+    from projects.registry.client import PULL, opened_repository
 
-    return opened(access={repository: PULL})
+    return opened_repository(repository, PULL)
 
 
 def test_a_second_run_asks_little_and_changes_nothing(own: RegistryServer) -> None:
@@ -203,7 +221,7 @@ def test_what_breaks_with_one_tag_is_told_and_the_others_are_compared(
 
 def test_a_chart_that_was_not_known_as_one_is_known_without_being_newer(own: RegistryServer) -> None:
     """Imports of earlier releases told of no artifact what it is."""
-    from tests.support.artifacts import HELM, chart
+    from tests.support.content.artifacts import HELM, chart
 
     team = Team.make()
     own.push("team/podinfo", "6.5.0", chart())

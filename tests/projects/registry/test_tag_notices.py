@@ -11,14 +11,16 @@ import pytest
 from django.utils import timezone
 
 from oci.errors import OciError
+from projects import protection
 from projects.models import Image, TagNotice
 from projects.registry import notifications, reconcile, tag_notices
 from projects.registry.tag_notices import Noted, look_due, note
 from tests.projects.registry.test_notifications import event, post
-from tests.support.bombs import CONFIG, cubic, pushable
-from tests.support.door import Door, soon
+from tests.support.content.bombs import CONFIG, cubic, pushable
 from tests.support.people import DIGEST, Team
+from tests.support.services.door import Door, soon
 
+OTHER = "sha256:" + "b" * 64
 AWAY = OciError("unreachable", "The registry is away.", retryable=True)
 
 
@@ -96,11 +98,62 @@ def test_projects_take_turns(seen: list[str]) -> None:
 @pytest.mark.django_db
 def test_a_project_has_so_many_waiting_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     Team.make("one"), Team.make("two")
-    monkeypatch.setattr(tag_notices, "MOST_WAITING", 3)
+    monkeypatch.setattr(tag_notices, "MAX_WAITING", 3)
     for number in range(5):
         post({"events": [push("one/app", str(number))]})
     post({"events": [push("two/app")]})
     assert sorted(TagNotice.objects.values_list("project__name", flat=True)) == ["one", "one", "one", "two"]
+
+
+@pytest.fixture
+def flooded(monkeypatch: pytest.MonkeyPatch) -> Team:
+    """A project with a protected tag, in which as much waits as may."""
+    team = Team.make()
+    team.image("app", "v1")
+    protection.add(project=team.project, user=None, pattern="app:v*")
+    monkeypatch.setattr(tag_notices, "MAX_WAITING", 3)
+    post({"events": [push("team/app", str(number)) for number in range(3)]})
+    return team
+
+
+@pytest.mark.django_db
+def test_a_protected_tag_is_put_back_before_everything_else_however_much_that_is(
+    flooded: Team, seen: list[str]
+) -> None:
+    post({"events": [push("team/app", "v1"), push("team/app", "v2", OTHER), push("team/app", "more")]})
+    # It names what it should, is new, or is not protected: nothing is to be put back, and the bound holds.
+    assert set(TagNotice.objects.values_list("tag", flat=True)) == {"0", "1", "2"}
+    post({"events": [push("team/app", "v1", OTHER)]})
+    assert look_due() == 4
+    assert seen[0] == "team/app:v1"
+    seen.clear()
+    post({"events": [push("team/app", str(number)) for number in range(3)]})
+    post({"events": [event("delete", "team/app", digest=DIGEST)]})
+    assert look_due() == 4
+    assert seen[0] == "team/app:v1"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pause", [0.0, 60.0])
+def test_a_protected_tag_that_can_not_be_put_back_waits_and_then_goes_first_again(
+    flooded: Team, seen: list[str], monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    monkeypatch.setattr(tag_notices, "RETRY_PAUSES", (pause,))
+    really = vars(tag_notices)["bring_up_to_date"]  # that of `seen`
+
+    def look(*where: Any) -> Any:
+        found = really(*where)
+        if seen == ["team/app:v1"]:
+            raise AWAY
+        return found
+
+    monkeypatch.setattr(tag_notices, "bring_up_to_date", look)
+    post({"events": [push("team/app", "v1", OTHER)]})
+    assert look_due() == (5 if pause == 0 else 4)
+    assert [name == "team/app:v1" for name in dict.fromkeys(seen)] == [True, False, False, False]
+    again = seen[1] == "team/app:v1"
+    assert again == (pause == 0)
+    assert TagNotice.objects.filter(tag="v1", tries=1).exists() != again
 
 
 @pytest.mark.django_db

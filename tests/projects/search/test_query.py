@@ -51,11 +51,11 @@ def test_two_letters_are_sought_in_the_index_whatever_they_and_their_neighbours_
     for pair in ("we", "eb", "b/", "/a", "i_", "_v", "v2", "1.", "7-", "-b", "12"):
         assert [image.pk] == found_by_index(pair, project), pair
     assert found_by_index("zq", project) == found_by_index("2b", project) == []
-    assert query.rare(IMAGES, [["镜像"]], project_id=project.pk) is None
+    assert query.matching_ids(IMAGES, [["镜像"]], project_id=project.pk) is None
 
 
 def found_by_index(text: str, project: Project) -> list[UUID]:
-    wanted = query.rare(IMAGES, [[text]], project_id=project.pk)
+    wanted = query.matching_ids(IMAGES, [[text]], project_id=project.pk)
     assert wanted is not None
     return list(Image.objects.filter(pk__in=wanted).values_list("pk", flat=True))
 

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import throttling
+from accounts.sign_in import throttling
 from imageimport.metrics.collector import registry
-from imageimport.worker.pruning import prune
+from imageimport.worker.housekeeping import prune
 from projects import audit
 from projects.models import AuditEvent, RefusalCount
 from projects.token_service import refusals, views
@@ -71,10 +71,10 @@ def test_who_is_signed_in_has_a_few_refusals_written_and_the_rest_counted() -> N
     headers = basic("other-owner", PASSWORD)
     ask(*many("team", 100), headers=headers)
     written = AuditEvent.objects.filter(action="registry.refused", project_name="team")
-    assert written.count() == views.MOST_LINES
+    assert written.count() == views.MAX_LINES
     for number in range(views.WRITTEN_REFUSALS + 10):
         ask(*many("team", 1, 1000 + number), headers=headers)
-    assert written.count() < views.MOST_LINES + views.WRITTEN_REFUSALS
+    assert written.count() < views.MAX_LINES + views.WRITTEN_REFUSALS
     assert refusals.lately("team") > 1
 
 
@@ -82,9 +82,9 @@ def test_no_grant_hides_behind_others() -> None:
     Team.make()
     ask(*many("team", 30), headers=basic("team-developer", PASSWORD))
     events = AuditEvent.objects.filter(action="registry.granted", project_name="team")
-    assert events.count() == views.MOST_LINES + 1
+    assert events.count() == views.MAX_LINES + 1
     (shared,) = events.exclude(detail={})
-    assert shared.detail == {"scopes": 30 - views.MOST_LINES}
+    assert shared.detail == {"scopes": 30 - views.MAX_LINES}
     assert "repository:team/app9:pull,push" in shared.subject
 
 
@@ -96,7 +96,7 @@ def test_maintainers_see_how_much_was_refused() -> None:
     for _ in range(3):
         ask("repository:team/app:pull")
     page = client.get("/projects/team/settings/journal/").content.decode()
-    assert "In the last 24 hours, 3 requests without a sign-in were refused at the registry." in page
+    assert "In the last 24 hours, the registry denied 3 requests without a sign-in." in page
 
 
 def test_old_counts_become_one_and_old_refusals_go(settings: Any) -> None:
@@ -107,7 +107,7 @@ def test_old_counts_become_one_and_old_refusals_go(settings: Any) -> None:
     for action, days in (
         ("registry.refused", 6), ("registry.refused", 8), ("registry.sign_in_failed", 8), ("registry.granted", 800),
     ):  # fmt: skip
-        audit.record(action=action, actor=None, project=team.project, subject=f"{days}")
+        audit.record_event(action=action, actor=None, project=team.project, subject=f"{days}")
         AuditEvent.objects.filter(subject=f"{days}", action=action).update(at=now - dt.timedelta(days=days))
     before = metric()
     assert prune(now)["refusals"] == 2 + 2

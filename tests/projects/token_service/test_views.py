@@ -12,9 +12,9 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 from django.utils import timezone
 
-from accounts import throttling
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.sign_in import throttling
+from accounts.sign_in.tokens import create_token
 from projects.models import AuditEvent, Image, Project, Robot
 from projects.services import create_robot
 from tests.support.people import PASSWORD, Team, make_user
@@ -267,3 +267,10 @@ def test_a_narrow_token_narrows_a_superuser() -> None:
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_verbs_are_refused(method: str) -> None:
     assert getattr(Client(), method)("/service/token").status_code == 405
+
+
+def test_a_portal_without_a_key_says_that_it_issues_no_tokens(client: Client, settings: Any) -> None:
+    settings.TOKEN_SERVICE_KEY = ""
+    answer = client.get("/service/token")
+    assert answer.status_code == 404
+    assert answer.json()["errors"][0]["message"] == "This portal issues no tokens for its registry."

@@ -16,21 +16,25 @@ EVERYTHING: Final = (*WCAG, "best-practice")
 COLOURS: Final = ("color-contrast", "link-in-text-block")
 #: Colours on their way from one look to the next are those of neither. No rule that runs here needs style sheets and
 #: media fetched once more, which is half of the time.
-_RUN: Final = """([without, only]) => {
+_RUN: Final = """([without, only, left]) => {
     document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish());
     const where = {include: [['html']], exclude: without.map(which => [which])};
-    return axe.run(where, {runOnly: only, preload: false, resultTypes: ['violations']}) }"""
+    const rules = Object.fromEntries(left.map(rule => [rule, {enabled: false}]));
+    return axe.run(where, {runOnly: only, rules, preload: false, resultTypes: ['violations']}) }"""
 
 
-def faults(page: Page, rules: Sequence[str] = EVERYTHING, *, without: Sequence[str] = ()) -> list[str]:
+def faults(
+    page: Page, rules: Sequence[str] = EVERYTHING, *, but: Sequence[str] = (), without: Sequence[str] = ()
+) -> list[str]:
     """What axe finds in the page as it stands, a line a node.
 
     :param rules: tags of rules, or rules themselves (all of one kind).
+    :param but: rules that are left out.
     :param without: selectors of parts that are not ours.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_SOURCE)
-    found = page.evaluate(_RUN, [list(without), list(rules)])
+    found = page.evaluate(_RUN, [list(without), list(rules), list(but)])
     return [
         f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
         for fault in found["violations"]

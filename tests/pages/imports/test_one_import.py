@@ -1,0 +1,173 @@
+"""One import: its page, and what can be done with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.test import Client
+from django.utils import timezone
+
+from imageimport.choices import Outcome, Status
+from imageimport.messages import DONE, english, parts
+from imageimport.models import ImportAttempt, ImportLayer, ImportTask
+from oci.copy.late_mirror import LATE
+from tests.pages.conftest import htmx
+from tests.support.factories import TaskFactory, ended_task
+from tests.support.people import Team
+
+As = Callable[..., Client]
+
+
+def address(task: ImportTask, rest: str = "") -> str:
+    return f"/projects/team/imports/{task.pk}/{rest}"
+
+
+def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
+    for position, state in enumerate(("waiting", "exists", "mounted", "copying", "done", "failed")):
+        ImportLayer.objects.create(
+            task=task,
+            position=position,
+            digest=f"sha256:{position:064}",
+            size=100,
+            bytes_done=43,
+            state=state,
+        )
+    now = timezone.now()
+    ImportAttempt.objects.create(
+        task=task, attempt=1, fence=1, outcome=Outcome.LOST, started_at=now, ended_at=now, error="Gone."
+    )
+    ImportAttempt.objects.create(task=task, attempt=2, fence=2, started_at=now)
+    page = as_("viewer").get(address(task)).content.decode()
+    for words in (
+        "Waiting",
+        "Already here",
+        "Mounted",
+        "Copying",
+        "43 B of 100 B",
+        "Attempt 1",
+        "Worker lost",
+        "Gone.",
+    ):
+        assert words in page, words
+    assert 'aria-current="step"' in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+def test_what_is_no_layer_of_files_is_called_what_it_is(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
+    kinds = {
+        "application/vnd.oci.image.config.v1+json": "Configuration",
+        "application/vnd.oci.image.layer.v1.tar+gzip": "",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip": "",
+        "application/vnd.dev.cosign.simplesigning.v1+json": "Signature",
+        "application/vnd.dev.sigstore.bundle.v0.3+json": "Signature",
+        "application/vnd.in-toto+json": "Attestation",
+        "application/spdx+json": "SBOM",
+        "": "",
+    }
+    for position, media_type in enumerate(kinds):
+        digest = f"sha256:{position:064}"
+        ImportLayer.objects.create(task=task, position=position, digest=digest, size=1, media_type=media_type)
+    page = as_("viewer").get(address(task)).content.decode()
+    rows = re.findall(r"<tr>\s*<td>(.*?)</td>", page, re.DOTALL)
+    told = [re.findall(r'<span class="fine quiet">(\w+)</span>', row) for row in rows]
+    assert told == [[kind] if kind else [] for kind in kinds.values()]
+
+
+def test_a_layer_says_over_how_many_connections_it_comes(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
+    for position, count in enumerate((8, 1)):
+        digest = f"sha256:{position:064}"
+        ImportLayer.objects.create(
+            task=task, position=position, digest=digest, size=100, state="copying", connections=count
+        )
+    page = as_("viewer").get(address(task)).content.decode()
+    assert "over 8 connections" in page
+    assert "over 1 connection" not in page
+    page = as_("viewer").get(address(task), headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert "8 个连接" in page
+
+
+def test_an_ended_import_does_not_poll_and_says_its_digest(as_: As, team: Team) -> None:
+    task = ended_task(Status.SUCCESS, project=team.project, digest="sha256:" + "c" * 64)
+    page = as_("viewer").get(address(task)).content.decode()
+    assert "every 2s" not in page
+    assert task.digest in page
+    assert f"docker pull {task.target_image}" in page
+
+
+def test_the_last_poll_announces_the_end(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project, target_name="app", target_tag="1")
+    page = htmx(as_("viewer"), "get", address(task, "live/")).content.decode()
+    assert 'data-announce="The import of app:1 failed."' in page
+    assert "every 2s" not in page
+
+
+def test_cancel_asks_on_a_page_of_its_own_without_scripts(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project)
+    client = as_("developer")
+    assert "Cancel import?" in client.get(address(task, "cancel/")).content.decode()
+    task.refresh_from_db()
+    assert task.status == Status.PENDING
+    assert client.post(address(task, "cancel/"))["Location"] == address(task)
+    task.refresh_from_db()
+    assert task.status == Status.CANCELED
+
+
+def test_cancel_on_the_project_page_answers_with_what_runs(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project)
+    answer = htmx(as_("developer"), "post", address(task, "cancel/"), hx_target="imports-live")
+    assert 'id="imports-live"' in answer.content.decode()
+
+
+def test_what_can_not_be_canceled_any_more_is_said(as_: As, team: Team) -> None:
+    task = ended_task(Status.SUCCESS, project=team.project)
+    page = htmx(as_("developer"), "post", address(task, "cancel/"), hx_target="import-live").content.decode()
+    assert "already finished" in page
+
+
+def test_retry_makes_a_new_import_and_leads_to_it(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project)
+    answer = as_("developer").post(address(task, "retry/"))
+    new = ImportTask.objects.exclude(pk=task.pk).get()
+    assert answer["Location"] == address(new)
+    assert new.retry_of == task
+    assert f'href="{address(new)}"' in as_("viewer").get(address(task)).content.decode()
+
+
+def test_retry_asks_for_erased_credentials_and_shows_no_password(as_: As, team: Team) -> None:
+    task = ended_task(Status.FAILED, project=team.project, credentials_erased=True)
+    client = as_("developer")
+    assert "Enter them again." in client.get(address(task, "retry/")).content.decode()
+    answer = client.post(address(task, "retry/"), {"username": "someone", "password": ""})
+    assert answer.status_code == 422
+    answer = client.post(address(task, "retry/"), {"username": "someone", "password": "hunter22-canary"})
+    new = ImportTask.objects.exclude(pk=task.pk).get()
+    assert new.password.reveal() == "hunter22-canary"
+    assert "hunter22" not in client.get(address(new)).content.decode()
+
+
+def test_sentences_are_in_the_readers_language(as_: As, team: Team) -> None:
+    task = ended_task(
+        Status.FAILED,
+        project=team.project,
+        error="The host r.example was not found.",
+        error_parts=parts("The host %(host)s was not found.", {"host": "r.example"}),
+        error_code="unreachable",
+    )
+    page = as_("viewer", language="zh-hans").get(address(task)).content.decode()
+    assert "找不到主机 r.example。" in page
+    assert "was not found" not in page
+    assert "可能是本服务器无法访问外网" in page
+
+
+def test_what_a_success_says_beside_is_on_its_page_in_both_languages(as_: As, team: Team) -> None:
+    late = parts(LATE, {"mirror": "m.example", "host": "ghcr.io", "tag": "1", "digest": "sha256:new"})
+    task = ended_task(Status.SUCCESS, project=team.project, message=english(late), message_parts=late)
+    page = as_("viewer").get(address(task)).content.decode()
+    assert "m.example, which served this image, may be behind" in page
+    assert "m.example 可能尚未更新" in as_("viewer", language="zh-hans").get(address(task)).content.decode()
+    plain = ended_task(Status.SUCCESS, project=team.project, message="Done", message_parts=parts(DONE))
+    assert 'class="warned' not in as_("viewer").get(address(plain)).content.decode()
