@@ -125,14 +125,25 @@ def signed_in(portal: PortalProcess, terminal: Terminal) -> Terminal:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client's own environment, as pipx makes one: the directory of its programs."""
+    """The client as ``pipx install ./client`` leaves it: the directory of its programs."""
     directory = tmp_path_factory.mktemp("installed")
     shutil.copytree(
         ROOT / "client", directory / "client", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
     )
-    environment = directory / "environment"
-    uv = str(BIN / "uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, environment], check=True)
-    python = environment / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, directory / "client"], check=True)
-    return environment / "bin"
+    places = {"PIPX_HOME": "home", "PIPX_BIN_DIR": "bin", "PIPX_MAN_DIR": "man"}
+    env = {
+        **os.environ,
+        **{name: str(directory / place) for name, place in places.items()},
+        "PIPX_DEFAULT_PYTHON": sys.executable,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        [BIN / "pipx", "install", "./client"],
+        cwd=directory,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory / "bin"

@@ -23,8 +23,9 @@ CLIENT = ROOT / "client" / "portal_client"
 def test_it_installs_into_an_environment_of_its_own_with_few_packages(installed: Path) -> None:
     said = subprocess.run([installed / "portal", "--version"], capture_output=True, text=True, check=True)
     assert said.stdout == "portal, version 0.1.0\n"
+    python = (installed / "portal").resolve().with_name("python")
     listed = subprocess.run(
-        [str(BIN / "uv"), "pip", "list", "--quiet", "--python", installed / "python", "--format", "freeze"],
+        [str(BIN / "uv"), "pip", "list", "--quiet", "--python", python, "--format", "freeze"],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "django" not in listed.lower()
