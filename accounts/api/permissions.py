@@ -33,7 +33,7 @@ class TokenReaches(BasePermission):
 class IsSuperuser(BasePermission):
     """What belongs to the whole installation is for those who run it."""
 
-    message = _("This is for superusers.")
+    message = _("Only superusers can do this.")
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(request.user and request.user.is_authenticated and request.user.is_superuser)

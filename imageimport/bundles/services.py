@@ -223,13 +223,18 @@ def _check_count(project: Project, user: User) -> None:
     if there.filter(created_by=user).count() >= MAX_OF_ONE:
         raise ApplicationError(
             "too_many_bundles",
-            gettext_noop("You have %(limit)d bundles in this project. Delete one you no longer need."),
+            gettext_noop(
+                "You already have %(limit)d bundles in this project, which is the limit. Delete one you no longer "
+                "need."
+            ),
             limit=MAX_OF_ONE,
         )
     if there.count() >= MAX_OF_ALL:
         raise ApplicationError(
             "too_many_bundles",
-            gettext_noop("This project has %(limit)d bundles. Delete one that is no longer needed."),
+            gettext_noop(
+                "This project already has %(limit)d bundles, which is the limit. Delete one that is no longer needed."
+            ),
             limit=MAX_OF_ALL,
         )
 

@@ -223,7 +223,9 @@ def _check_room(project: Project, length: int) -> None:
     if here.count() >= MAX_UPLOADS:
         raise ApplicationError(
             "too_many_uploads",
-            gettext_noop("This project has %(limit)d uploaded files. Delete some first."),
+            gettext_noop(
+                "This project already has %(limit)d uploaded files, which is the limit. Delete some first."
+            ),
             limit=MAX_UPLOADS,
         )
     if project.quota_bytes is not None:

@@ -115,7 +115,7 @@ def _progress(task: ImportTask) -> str:
     values = {"image": task.source_image, "percent": task.percent}
     if task.is_waiting_until:
         message = _(
-            "%(image)s is being imported: %(percent)d%% done. The import waits and then goes on: %(why)s"
+            "%(image)s is being imported: %(percent)d%% done. The import is waiting and continues by itself: %(why)s"
         )
         return message % {**values, "why": render_message(task)}
     if task.eta_seconds is None:

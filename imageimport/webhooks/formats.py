@@ -196,7 +196,7 @@ def _of_digest(project: str, payload: Payload) -> Message:
 
 
 def _of_test(project: str, _payload: Payload) -> Message:
-    text = _("Messages about the project %(project)s arrive here.") % {"project": project}
+    text = _("Messages about the project %(project)s will be sent here.") % {"project": project}
     return Message(
         _("Test message from Registry Portal"), text, link(reverse("project", args=[project])), good=True
     )

@@ -125,7 +125,9 @@ def _mail(parcel: Parcel) -> OciError | None:
         language=parcel.language,
     )
     return (
-        _failed(gettext_noop("Sent, but the mail server refused %(refused)s."), refused=refused)
+        _failed(
+            gettext_noop("Sent, but the mail server refused these recipients: %(refused)s."), refused=refused
+        )
         if refused
         else None
     )

@@ -62,7 +62,7 @@ PAUSE_SECONDS: Final = (2.0, 8.0, 25.0)
 SETTLE_SECONDS: Final = 20.0
 AWAY_SECONDS: Final = 3.0
 _GAVE_WAY: Final = gettext_noop(
-    "Very little arrived in the last minutes (a slow source or a bandwidth limit), so this import made room "
+    "Very little arrived in the last few minutes (a slow source or a bandwidth limit), so this import made room "
     "for others. It resumes when a slot is free; finished layers are kept."
 )
 #: Entered before an attempt and left after it: tracing, where it is configured.

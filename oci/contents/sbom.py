@@ -36,7 +36,8 @@ _PATHS: Final[dict[Path, Callable[[Any], Iterator[Package]]]] = {
 
 _NO_STATEMENT: Final = gettext_noop("The document contains no in-toto statement.")
 _NO_LIST: Final = gettext_noop(
-    "The document lists no packages where SPDX 2 and CycloneDX have them. Other formats, such as SPDX 3, can't be read."
+    "The document has no list of packages in the form of SPDX 2 or CycloneDX. Other formats, such as SPDX 3, "
+    "can't be read."
 )
 _LARGE: Final = gettext_noop("The SBOM is too large.")
 

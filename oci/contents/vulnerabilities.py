@@ -26,7 +26,7 @@ _CHARS: Final = 200
 _NO_REPORT: Final = gettext_noop("The scanner's report can't be read: it has no list of vulnerabilities.")
 _BAD_ENTRY: Final = gettext_noop("The scanner's report can't be read: an entry has no name or severity.")
 _MANY: Final = gettext_noop("The scanner's report has more than %(limit)d vulnerabilities.")
-_LONG: Final = gettext_noop("The vulnerabilities in the scanner's report take more than %(limit)d bytes.")
+_LONG: Final = gettext_noop("The vulnerabilities in the scanner's report take up more than %(limit)d bytes.")
 
 
 @dataclass(slots=True)

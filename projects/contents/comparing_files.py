@@ -48,7 +48,7 @@ def changed_files(
     """
     partner, digest = find_partner(image, other)
     if partner.digest != digest:
-        raise FieldErrors({"with": [_("Files are compared with images that a tag names.")]})
+        raise FieldErrors({"with": [_("Files can only be compared with images that have a tag.")]})
     start, size = part
     with opened_places(image, partner) as (here, there):
         # Both are asked for before either is waited for.

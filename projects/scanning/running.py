@@ -50,7 +50,7 @@ _PASSING: Final = frozenset({"timeout", "not_found", "unauthorized", "credential
 _ENDED: Final[dict[str, Any]] = {"next_at": None, "ticket": "", "parts": [], "parts_done": 0}
 
 _SLOW: Final = gettext_noop("The scanner had no report after %(minutes)d minutes.")
-_DIED: Final = gettext_noop("The scan was interrupted too often. Ask for it again.")
+_DIED: Final = gettext_noop("The scan was interrupted too often. Start it again.")
 _GONE: Final = gettext_noop("The image is no longer here.")
 _NO_SCANNER: Final = gettext_noop("The scanner was removed or switched off.")
 _NO_TOKENS: Final = gettext_noop(

@@ -97,7 +97,7 @@ def superuser_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     @wraps(view)
     def checked(request: HttpRequest, /, **kwargs: Any) -> HttpResponse:
         if not current_user(request).is_superuser:
-            raise PermissionDenied(_("This is for superusers."))
+            raise PermissionDenied(_("Only superusers can do this."))
         return view(request, **kwargs)
 
     return checked

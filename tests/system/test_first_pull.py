@@ -289,7 +289,7 @@ def test_a_pull_that_waits_too_long_is_told_how_far_it_is_and_a_later_one_succee
     # Nor is a source that is away taken for one that has no such image.
     source.add_image("ns/app", "other", other)
     away = source.rule("", "/v2/", refuse(503, "UNAVAILABLE"))
-    until("other", r"% done\. The import waits and then goes on: .*503")
+    until("other", r"% done\. The import is waiting and continues by itself: .*503")
     source.rules.remove(away)
     assert until("other").headers["Docker-Content-Digest"] == other.digest
     assert {row["target_tag"] for row in house.tasks()} == {"large", "other"}

@@ -76,7 +76,7 @@ def test(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpRespon
         request,
         webhook,
         lambda: webhooks.send_test(webhook=webhook, user=current_user(request)),
-        _("A test message is on its way. The list below shows what the receiver answers."),
+        _("A test message is being sent. The list below shows the receiver's response."),
     )
 
 

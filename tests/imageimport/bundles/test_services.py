@@ -59,10 +59,10 @@ def test_a_person_and_a_project_have_so_many_bundles_and_no_more(monkeypatch: py
 
     make("viewer")
     make("viewer")
-    with pytest.raises(ApplicationError, match="You have 2 bundles"):
+    with pytest.raises(ApplicationError, match="You already have 2 bundles"):
         make("viewer")
     make("developer")
-    with pytest.raises(ApplicationError, match="This project has 3 bundles"):
+    with pytest.raises(ApplicationError, match="This project already has 3 bundles"):
         make("owner")
 
 

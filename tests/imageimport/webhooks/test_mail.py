@@ -133,7 +133,10 @@ def test_who_is_refused_while_others_get_it_stands_in_the_log(server: MailServer
     assert mail.recipients == TO[:1]
     delivery = WebhookDelivery.objects.get()
     assert delivery.state == WebhookDelivery.State.DELIVERED
-    assert delivery.error == "Sent, but the mail server refused ops@example.test (550 no such user)."
+    assert (
+        delivery.error
+        == "Sent, but the mail server refused these recipients: ops@example.test (550 no such user)."
+    )
     client = Client()
     assert hook.created_by is not None
     client.force_login(hook.created_by)

@@ -121,7 +121,7 @@ def test_the_reading_says_what_is_wrong(as_: As) -> None:
     page = (
         as_("developer", language="zh-hans").get(READING, {"image_url": "ghcr.io/Upper/x"}).content.decode()
     )
-    assert "镜像名称请使用小写" in page
+    assert "镜像名请使用小写" in page
 
 
 def test_the_reading_of_many_counts_and_names_bad_lines(as_: As) -> None:
