@@ -84,7 +84,7 @@ def sentence_of(error: Sentence) -> str:
     return filled(error.template, error.params)
 
 
-def _said(name: str, value: str | float) -> str | float:
+def _worded(name: str, value: str | float) -> str | float:
     """A value as a sentence says it in the active language."""
     if not isinstance(value, str):
         return value
@@ -96,7 +96,7 @@ def filled(template: str, params: Params | None = None) -> str:
     sentence = gettext(template)
     if not params:
         return sentence
-    values = {name: _said(name, value) for name, value in params.items()}
+    values = {name: _worded(name, value) for name, value in params.items()}
     # What a registry said of its refusal follows after a colon, which is another sign in Chinese.
     if (detail := str(values.get("detail", ""))).startswith(": "):
         values["detail"] = gettext(": %(detail)s") % {"detail": detail.removeprefix(": ")}

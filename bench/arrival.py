@@ -11,9 +11,11 @@ from typing import Final
 
 from bench.thin_line import Arrival, Line
 
-#: What a bar stands for, seconds; bytes in it that are more than an answer to a question; the layout, pixels.
+#: What a bar stands for, seconds.
 STEP: Final = 0.05
-LEAST: Final = 30_000
+#: A bar of more bytes is a part of the layer; one of fewer may be the answer to a question, such as a token.
+ANSWER_BYTES: Final = 30_000
+#: The layout, pixels.
 WIDTH, LEFT, RIGHT, TOP, ROW, BELOW = 860, 110, 20, 44, 22, 44
 FONT: Final = "font-family='system-ui, sans-serif' font-size='13' fill='#334155'"
 
@@ -55,9 +57,9 @@ def drawn(arrivals: Sequence[Arrival], line: Line, began: float, words: Words) -
         sums[each.connection][int((each.at - began) / STEP)] += each.count
     # Those that only answered questions are no part of the picture; the first to bring something is the first row.
     begins = {
-        number: min(step for step, count in by_step.items() if count > LEAST)
+        number: min(step for step, count in by_step.items() if count > ANSWER_BYTES)
         for number, by_step in sums.items()
-        if max(by_step.values()) > LEAST
+        if max(by_step.values()) > ANSWER_BYTES
     }
     rows = [sums[number] for number in sorted(begins, key=lambda number: (begins[number], number))]
     seconds = math.ceil((max(each.at for each in arrivals) - began) / STEP) * STEP

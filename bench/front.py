@@ -51,7 +51,8 @@ REPOSITORY: Final = "team/docker.io/library/app"
 TAGS: Final = 40
 #: As docker.io/library/nginx:1.27 has them.
 LAYERS: Final = (28_230_000, 43_900_000, 2_700, 2_700, 2_700, 2_700, 2_700)
-LEAST: Final = 0.95
+#: The speed through a front, of that without one, below which the benchmark fails.
+PASSING_RATIO: Final = 0.95
 WHOLE: Final = "whole pulls"
 DIRECT: Final = "without a front"
 #: What is shipped, but for addresses and places.
@@ -310,4 +311,4 @@ def main(arguments: Sequence[str]) -> None:
             own = statistics.median(each.cost for each in turns[DIRECT])
             shown = " | ".join(f"× {by_cost:.2f} ({as_it_was:.2f})" for by_cost, as_it_was in ratios.values())
             print(f"| {case} | {own:.2f} | {shown} |", flush=True)
-    sys.exit(0 if reached >= LEAST else 1)
+    sys.exit(0 if reached >= PASSING_RATIO else 1)

@@ -120,12 +120,12 @@ class _Lines:
     """A line whenever something has changed: for logs."""
 
     def __init__(self) -> None:
-        self._said: dict[str, object] = {}
+        self._shown: dict[str, object] = {}
 
     def show(self, path: str, row: Row) -> None:
         now = row.get("counts") or (row["status"], row["stage"])
-        if self._said.get(path) != now:
-            self._said[path] = now
+        if self._shown.get(path) != now:
+            self._shown[path] = now
             click.echo(f"{name_of(row)}: {row['progress']} %, {far(row)}", err=True)
 
 

@@ -130,12 +130,12 @@ class RuleForm(StyledForm):
         # was deleted is still asked for, and an action that this version doesn't know still closes the door.
         asked = {each: gettext("a deleted signer") for each in _listed(kept, "signed_by")}
         self._offer("signed_by", {**asked, **signers})
-        for name, said in (
+        for name, choice in (
             ("action", rule.action if rule else ""),
             ("max_severity", kept.get("max_severity")),
         ):
-            if said:
-                self._offer(name, {str(said): str(said)})
+            if choice:
+                self._offer(name, {str(choice): str(choice)})
 
     def _offer(self, name: str, choices: Mapping[str, str]) -> None:
         """Add choices that a field doesn't have, before those that it has."""

@@ -217,8 +217,8 @@ def _end_early(request: ApprovalRequest, limit: float) -> None:
     if shutdown.requested():
         ApprovalRequest.objects.filter(pk=request.pk, look_at__isnull=False).update(look_at=timezone.now())
         return
-    said = _SLOW_FILES if request.task.uploads else _SLOW
-    _settle(request, OciError("stalled", said, retryable=True, seconds=int(limit)))
+    template = _SLOW_FILES if request.task.uploads else _SLOW
+    _settle(request, OciError("stalled", template, retryable=True, seconds=int(limit)))
 
 
 def _settle(request: ApprovalRequest, error: OciError, verdicts: Sequence[Kept] = ()) -> None:
@@ -234,12 +234,12 @@ def _settle(request: ApprovalRequest, error: OciError, verdicts: Sequence[Kept] 
 
 
 def _later(request: ApprovalRequest, error: OciError) -> None:
-    said = of_error(error)
+    message = of_error(error)
     ApprovalRequest.objects.filter(pk=request.pk).update(
         look_at=timezone.now() + _pause(request.looks),
         looks=request.looks + 1,
-        error=english(said),
-        error_parts=said,
+        error=english(message),
+        error_parts=message,
     )
 
 

@@ -55,8 +55,8 @@ def admit(task: ImportTask, asked: Asked, *, only_ask: bool = False) -> Admissio
     if decision.action == Action.APPROVE:
         # A digest in the name that a file gives an image is what the file says: the look finds the image's own.
         task.status, task.source_digest = Status.REQUESTED, "" if task.uploads else named_digest(task)
-    said = parts(REQUESTED if decision.action == Action.APPROVE else WAITING)
-    task.message, task.message_parts = english(said), said
+    message = parts(REQUESTED if decision.action == Action.APPROVE else WAITING)
+    task.message, task.message_parts = english(message), message
     return Admission(task, decision)
 
 

@@ -355,9 +355,9 @@ def waiting(task: ImportTask) -> SafeString:
         return format_html("{}", selectors.render_message(task))
     until = task.not_before or timezone.now()
     time = format_html('<time datetime="{}" data-local="short">{}</time>', until.isoformat(), exact(until))
-    said_parts = task.message_parts or {}
-    host = said_parts.get("params", {}).get("host")
-    if said_parts.get("template") in _RATE_LIMITS:
+    message_parts = task.message_parts or {}
+    host = message_parts.get("params", {}).get("host")
+    if message_parts.get("template") in _RATE_LIMITS:
         sentence = _("Rate limit reached on %(host)s. Resumes at %(time)s (%(wait)s).")
         places = {"host": "{host}", "time": "{time}", "wait": "{wait}"}
         return format_html(sentence % places, host=host, time=time, wait=_wait_until(until))

@@ -34,7 +34,7 @@ from projects.views.decorators import current_rights, current_user, project_view
 #: Rows that one action takes: the longest page of a list.
 MAX_ROWS: Final = 100
 #: Sentences about rows that could not be done.
-_SAID: Final = 5
+_MAX_SENTENCES: Final = 5
 
 
 @require_POST
@@ -155,9 +155,9 @@ def _throw_away(request: HttpRequest, chosen: Sequence[Image]) -> list[str]:
 
 
 def _say_refused(request: HttpRequest, refused: Sequence[str]) -> None:
-    for sentence in refused[:_SAID]:
+    for sentence in refused[:_MAX_SENTENCES]:
         messages.error(request, sentence)
-    if more := len(refused[_SAID:]):
+    if more := len(refused[_MAX_SENTENCES:]):
         sentence = ngettext(
             "%(count)d more row was left as it is.", "%(count)d more rows were left as they are.", more
         )

@@ -198,15 +198,15 @@ def _held(delivery: WebhookDelivery) -> bool:
         return False
     seconds = throttling.counted("mailed", _account(hook), most=MAX_MAILED, times=len(hook.addresses))
     if seconds:
-        said = parts(_TOO_MUCH_MAIL, {"limit": MAX_MAILED})
+        message = parts(_TOO_MUCH_MAIL, {"limit": MAX_MAILED})
         as_claimed = WebhookDelivery.objects.filter(
             pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
         )
         as_claimed.update(
             attempts=F("attempts") - 1,
             next_attempt_at=timezone.now() + dt.timedelta(seconds=seconds),
-            error=english(said),
-            error_parts=said,
+            error=english(message),
+            error_parts=message,
         )
     return seconds > 0
 
@@ -229,10 +229,10 @@ def _attempt(delivery: WebhookDelivery) -> Receipt:
             addresses=tuple(hook.addresses) if hook.kind == Webhook.Kind.EMAIL else (),
         )
         receipt = _sent(parcel)
-        for said in (receipt.error, receipt.note):
-            if said is not None:
+        for sentence in (receipt.error, receipt.note):
+            if sentence is not None:
                 # Here, where what is secret in it is known, and no other delivery's secret counts.
-                said.params = of_error(said)["params"]
+                sentence.params = of_error(sentence)["params"]
         return receipt
 
 
@@ -259,15 +259,18 @@ def _write(delivery: WebhookDelivery, receipt: Receipt) -> None:
         }
         Webhook.objects.filter(pk=delivery.webhook_id, failures__gt=0).update(failures=0, resume_at=None)
     else:
-        said = of_error(receipt.error)
-        values |= {"error": english(said), "error_parts": said}
+        message = of_error(receipt.error)
+        values |= {"error": english(message), "error_parts": message}
         if delivery.attempts >= TRIES:
             values["state"] = WebhookDelivery.State.FAILED
         else:
             pause = PAUSES[delivery.attempts - 1] * random.uniform(0.9, 1.1)
             values["next_attempt_at"] = now + dt.timedelta(seconds=pause)
         log.warning(
-            "webhook.not_delivered", delivery=str(delivery.pk), attempt=delivery.attempts, error=english(said)
+            "webhook.not_delivered",
+            delivery=str(delivery.pk),
+            attempt=delivery.attempts,
+            error=english(message),
         )
         _rest(delivery.webhook_id, now)
     # Only if no later try has claimed it.
@@ -283,8 +286,8 @@ def _rest(webhook: UUID, now: dt.datetime) -> None:
     # Tries that were on their way together are one failure.
     rested = Webhook.objects.filter(Q(resume_at=None) | Q(resume_at__lte=now), pk=webhook)
     rested.update(failures=F("failures") + 1, resume_at=now + dt.timedelta(seconds=pause))
-    said = parts(_GIVEN_UP)
+    message = parts(_GIVEN_UP)
     old = WebhookDelivery.objects.filter(
         webhook=webhook, state=WebhookDelivery.State.PENDING, created_at__lt=now - KEPT
     )
-    old.update(state=WebhookDelivery.State.FAILED, error=english(said), error_parts=said)
+    old.update(state=WebhookDelivery.State.FAILED, error=english(message), error_parts=message)

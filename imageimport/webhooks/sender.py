@@ -164,7 +164,7 @@ def _post(parcel: Parcel) -> int:
         refusal = refused(parcel.format, _answer(response)) if chat and response.status == 200 else ""
         response.close()
     if refusal:
-        raise _failed(gettext_noop("The receiver refused the message: %(said)s."), said=refusal)
+        raise _failed(gettext_noop("The receiver refused the message: %(reason)s."), reason=refusal)
     return response.status
 
 

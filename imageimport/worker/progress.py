@@ -71,7 +71,7 @@ class Progress:
         self._stage = Stage.START
         #: Of an earlier attempt, where it was further.
         self._percent = max(lease.task.progress, STAGE_PROGRESS[Stage.START])
-        self._said: dict[str, Any] = parts(STAGE_MESSAGES[Stage.START])
+        self._message: dict[str, Any] = parts(STAGE_MESSAGES[Stage.START])
         self._waits_until: float | None = None
         #: By which proxy or mirror the content comes.
         self.via = ""
@@ -262,8 +262,8 @@ class Progress:
             **totals,
             "stage": self._stage,
             "progress": min(99, self._percent),
-            "message": english(self._said),
-            "message_parts": self._said,
+            "message": english(self._message),
+            "message_parts": self._message,
             "via": self.via[:600],
             "signature": self.signature,
             "rate": int(self._rate),
@@ -317,7 +317,7 @@ class Progress:
         return begin + int(max(0.0, min(1.0, share)) * (end - begin))
 
     def _say(self, template: str, params: Mapping[str, Any]) -> None:
-        self._said = parts(template, dict(params))
+        self._message = parts(template, dict(params))
         self._waits_until = None
         self._dirty = True
 

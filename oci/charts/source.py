@@ -82,7 +82,7 @@ class ChartSource:
         self._versions: dict[str, ChartVersion] | None = None
         self._held: tuple[str, Chart] | None = None
         #: Tags by the digests that were said of them.
-        self._said: dict[str, str] = {}
+        self._tags_of_digests: dict[str, str] = {}
         if client.session.sign_in.account:
             client.session.sign_in.learn(Challenge("basic"))
 
@@ -141,14 +141,14 @@ class ChartSource:
                 return None
             head = self._known.get(version.digest) if version.digest else None
             if head is not None and head.digest is not None:
-                self._said[head.digest] = reference
+                self._tags_of_digests[head.digest] = reference
                 return head
         found = self.find_manifest(reference)
         return None if found is None else ManifestHead(found.digest, OCI_MANIFEST, len(found.body))
 
     def find_manifest(self, reference: str) -> Manifest | None:
         """The artifact that is made of a version's file; of a digest only where this version has it."""
-        tag = reference if not is_digest(reference) else self._said.get(reference, self._tag)
+        tag = reference if not is_digest(reference) else self._tags_of_digests.get(reference, self._tag)
         version = self._index().get(tag or "")
         if version is None:
             return None
@@ -246,7 +246,7 @@ class ChartSource:
             chart = self._client.retrier.run(lambda: self._fetch(version))
             manifest = chart.manifest
             self._held = version.tag, chart
-            self._said[manifest.digest] = version.tag
+            self._tags_of_digests[manifest.digest] = version.tag
             head = ManifestHead(manifest.digest, OCI_MANIFEST, len(manifest.body))
             self._known.put(manifest.layers[0].digest, head)
             return chart

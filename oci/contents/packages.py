@@ -12,7 +12,7 @@ _NO_PACKAGES: Final = frozenset(
     {"operating-system", "file", "container", "OPERATING-SYSTEM", "CONTAINER", "FILE"}
 )
 _DOCUMENT_ROOT: Final = "SPDXRef-DocumentRoot"
-_NOTHING_SAID: Final = frozenset({"", "NOASSERTION", "NONE"})
+_NO_VALUE: Final = frozenset({"", "NOASSERTION", "NONE"})
 _PURL_TYPE: Final = re.compile(r"pkg:/*([A-Za-z][A-Za-z0-9.+-]*)/", re.ASCII)
 #: Components within components.
 _DEPTH: Final = 8
@@ -47,7 +47,7 @@ def from_spdx(entry: Any) -> Iterator[Package]:
     if not name:
         return
     named = [_text(entry, "licenseConcluded"), _text(entry, "licenseDeclared")]
-    licences = tuple(dict.fromkeys(each for each in named if each not in _NOTHING_SAID))
+    licences = tuple(dict.fromkeys(each for each in named if each not in _NO_VALUE))
     yield _package(entry, name, "versionInfo", _spdx_purl(entry), licences, kind="")
 
 
@@ -91,7 +91,7 @@ def _cyclonedx_licences(entry: Mapping[str, Any]) -> tuple[str, ...]:
         text = _text(each, "expression")
         if isinstance(licence, dict):
             text = _text(licence, "id") or _text(licence, "name")
-        if text not in _NOTHING_SAID:
+        if text not in _NO_VALUE:
             found[text] = None
     return tuple(found)
 

@@ -97,7 +97,7 @@ class ImageReader:
         #: Whether the target has the root, and so perhaps its parts.
         self.is_at_target = False
         #: Whether ``digest`` is what a header said of a tag.
-        self._is_said = False
+        self._is_from_header = False
         self._by_content = False
         self.digest = ""
 
@@ -137,7 +137,7 @@ class ImageReader:
             self.digest = self._reference
         elif head is not None and head.digest is not None:
             self.digest = head.digest
-            self._is_said = True
+            self._is_from_header = True
         else:
             self._resolve_by_content()
 
@@ -230,7 +230,7 @@ class ImageReader:
         try:
             return self._root.result() if self._root is not None else self._fetch(self.digest)
         except OciError as error:
-            if error.code != "not_found" or not self._is_said:
+            if error.code != "not_found" or not self._is_from_header:
                 raise
         head_digest = self.digest
         self._resolve()

@@ -86,12 +86,12 @@ def _facts(document: object) -> dict[str, TagFacts]:
     """Of Google's registries, which list the manifests of a repository beside its tags."""
     manifests = document.get("manifest") if isinstance(document, dict) else None
     facts: dict[str, TagFacts] = {}
-    for digest, said in manifests.items() if isinstance(manifests, dict) else ():
-        tags = said.get("tag") if isinstance(said, dict) else None
+    for digest, entry in manifests.items() if isinstance(manifests, dict) else ():
+        tags = entry.get("tag") if isinstance(entry, dict) else None
         if not is_digest(digest) or not isinstance(tags, list):
             continue
-        told = TagFacts(digest, of_milliseconds(said.get("timeUploadedMs")))
-        facts |= {tag: told for tag in tags if isinstance(tag, str)}
+        tag_facts = TagFacts(digest, of_milliseconds(entry.get("timeUploadedMs")))
+        facts |= {tag: tag_facts for tag in tags if isinstance(tag, str)}
     return facts
 
 

@@ -22,7 +22,7 @@ from projects.tags.tag_rules import TagRules
 MAX_RULES: Final = 50
 MAX_PARTS: Final = 100
 KEEPS: Final = ("keep_newest", "keep_pulled_days", "keep_pushed_days")
-_SAID: Final = ("repositories", "tags", *KEEPS, "order", "enabled")
+_LOGGED_FIELDS: Final = ("repositories", "tags", *KEEPS, "order", "enabled")
 #: Each says, as sentences, with what a rule fights that is about to be saved: schedules that bring what it takes.
 fights: Final[list[Callable[[RetentionRule], Sequence[str]]]] = []
 _REPOSITORY: Final = re.compile(r"[a-z0-9_.*?\[\]!/-]{1,255}", re.ASCII)
@@ -89,7 +89,7 @@ def read(rule: RetentionRule) -> Rule:
 
 def _values(rule: RetentionRule) -> dict[str, Any]:
     """All that it says, for the audit log."""
-    return {name: getattr(rule, name) for name in _SAID}
+    return {name: getattr(rule, name) for name in _LOGGED_FIELDS}
 
 
 def _check(rule: RetentionRule) -> None:

@@ -82,8 +82,7 @@ class Adapter:
             if response.status != 202:
                 raise _refused(response.status)
             try:
-                said = json.loads(response.read(_ANSWER_BYTES))
-                ticket = said["id"]
+                ticket = json.loads(response.read(_ANSWER_BYTES))["id"]
             except (OverflowError, ValueError, RecursionError, KeyError, TypeError):
                 raise OciError("protocol_error", _NO_TICKET) from None
         if not isinstance(ticket, str) or not _is_ticket(ticket):
@@ -101,9 +100,9 @@ class Adapter:
                 return NotReady(_again(response.header("Refresh-After")))
             if response.status != 200:
                 raise _refused(response.status)
-            said = response.header("Content-Type") or ""
-            if said.partition(";")[0].strip().lower() != REPORT_TYPE:
-                raise OciError("protocol_error", _TYPE, type=said[:100] or "–")
+            content_type = response.header("Content-Type") or ""
+            if content_type.partition(";")[0].strip().lower() != REPORT_TYPE:
+                raise OciError("protocol_error", _TYPE, type=content_type[:100] or "–")
             return read(_chunks(response))
 
     @contextmanager
@@ -181,8 +180,8 @@ def _chunks(response: Response) -> Iterator[bytes]:
         yield bytes(view[:count])
 
 
-def _again(said: str | None) -> int:
-    text = (said or "").strip()
+def _again(refresh_after: str | None) -> int:
+    text = (refresh_after or "").strip()
     seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else _AGAIN_SECONDS
     return min(max(seconds, _MIN_SECONDS), _MAX_SECONDS)
 

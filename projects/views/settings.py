@@ -52,7 +52,7 @@ def _edited(
 
     def save() -> HttpResponse:
         services.update_project(project=project, user=current_user(request), changes=dict(form.cleaned_data))
-        messages.success(request, _said(form))
+        messages.success(request, _saved_message(form))
         return redirect_htmx(request, back)
 
     context = {"project": project}
@@ -61,7 +61,7 @@ def _edited(
     )
 
 
-def _said(form: BaseForm) -> str:
+def _saved_message(form: BaseForm) -> str:
     if "visibility" in form.changed_data and form.cleaned_data["visibility"] == Project.Visibility.PUBLIC:
         return _("The project is now public: anyone can pull its images without signing in.")
     return _("The project was saved.")

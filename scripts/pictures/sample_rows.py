@@ -142,7 +142,7 @@ def _images(project: Project) -> None:
 def make_task(
     project: Project, status: Status, name: str, source: str, *, message: Any = None, **values: Any
 ) -> ImportTask:
-    """An import; ``said`` is its message as (template, parameters)."""
+    """An import; ``message`` is its message as (template, parameters)."""
     name, _colon, tag = name.partition(":")
     task = ImportTask(
         project=project,

@@ -36,7 +36,7 @@ def _with_fields(command: click.Command) -> click.Command:
     return command
 
 
-def _said(given: dict[str, Any]) -> dict[str, Any]:
+def _given_fields(given: dict[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in given.items()
@@ -50,7 +50,7 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
 def create(name: str, **given: Any) -> None:
     session = current()
     with session.api() as api:
-        session.out.one(api.post("/projects", {"name": name, **_said(given)}), ("id", *_PROJECT))
+        session.out.one(api.post("/projects", {"name": name, **_given_fields(given)}), ("id", *_PROJECT))
 
 
 @_with_fields
@@ -58,7 +58,7 @@ def create(name: str, **given: Any) -> None:
 @click.argument("name")
 def edit(name: str, **given: Any) -> None:
     session = current()
-    changes = _said(given)
+    changes = _given_fields(given)
     if not changes:
         raise click.UsageError(_("Give at least one change."))
     with session.api() as api:

@@ -130,7 +130,7 @@ class Command(BaseCommand):
         if failed:
             codes = {STATUS.get(task.error_code, FAILED) for task in failed}
             status = codes.pop() if len(codes) == 1 else FAILED
-            raise CommandError("\n".join(map(_said, failed)), returncode=status)
+            raise CommandError("\n".join(map(_line_of, failed)), returncode=status)
         if waiting:
             sys.exit(REQUESTED)
 
@@ -158,7 +158,7 @@ def _refuse(exc: ApplicationError | OciError) -> NoReturn:
     raise CommandError(f"{exc.code}: {sentence_of(exc)}", returncode=STATUS.get(exc.code, FAILED)) from exc
 
 
-def _said(task: ImportTask) -> str:
+def _line_of(task: ImportTask) -> str:
     sentence = render_error(task) or render_message(task)
     return f"{task.target_image}: {task.error_code}: {sentence}" if task.error_code else sentence
 

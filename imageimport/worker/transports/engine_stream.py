@@ -147,12 +147,14 @@ def failure(text: str, *, side: str, host: str) -> OciError:
             code, passing = (at_source if side == "source" else at_target), may_pass
             break
     if code == "no_space":
-        return OciError("no_space", gettext_noop("The disk of Docker Engine is full: %(said)s"), said=reason)
+        return OciError(
+            "no_space", gettext_noop("The disk of Docker Engine is full: %(reason)s"), reason=reason
+        )
     if side == "source":
-        template = gettext_noop("Docker Engine could not pull from %(host)s: %(said)s")
+        template = gettext_noop("Docker Engine could not pull from %(host)s: %(reason)s")
     else:
-        template = gettext_noop("Docker Engine could not push to %(host)s: %(said)s")
-    return OciError(code, template, retryable=passing, host=host, said=reason)
+        template = gettext_noop("Docker Engine could not push to %(host)s: %(reason)s")
+    return OciError(code, template, retryable=passing, host=host, reason=reason)
 
 
 def engine_lost(exc: Exception) -> OciError:

@@ -88,8 +88,8 @@ class _Search:
         try:
             manifest = self.place.manifest(descriptor.digest)
         except OciError as error:
-            said = descriptor.artifact_type in BUNDLE_TYPES or error.code == "limit_exceeded"
-            if not self._is_open(error) and said:
+            may_be_signature = descriptor.artifact_type in BUNDLE_TYPES or error.code == "limit_exceeded"
+            if not self._is_open(error) and may_be_signature:
                 yield Unread()
             return
         yield from self._payloads(manifest)
@@ -107,9 +107,11 @@ class _Search:
             if not signature:
                 continue
             content = self._read(layer)
-            said = layer.annotations
+            annotations = layer.annotations
             yield (
-                SignedPayload(content, signature, said.get(_CERTIFICATE, ""), said.get(_BUNDLE, ""))
+                SignedPayload(
+                    content, signature, annotations.get(_CERTIFICATE, ""), annotations.get(_BUNDLE, "")
+                )
                 if content is not None
                 else Unread()
             )
