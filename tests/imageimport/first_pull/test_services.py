@@ -111,7 +111,7 @@ def test_where_the_source_is_away_the_answer_says_so_and_when_to_come_back(
     assert (task.status, task.attempts) == (Status.PENDING, 1)
     answer = ask(login, held=waited)
     assert (answer.status_code, code(answer)) == (503, "UNAVAILABLE")
-    assert "% done. The import waits" in said(answer) and why in said(answer)
+    assert "% done. The import is waiting" in said(answer) and why in said(answer)
     assert 1 <= int(answer.headers["Retry-After"]) <= 3
     # No attempt is left.
     settings.IMPORT_MAX_ATTEMPTS = 2
