@@ -46,11 +46,11 @@ def _is_right(file: BinaryIO, member: tarfile.TarInfo) -> bool:
     hashed, left = hashlib.new(found[1] if found else "sha256"), member.size
     file.seek(member.offset_data)
     while left:
-        came = file.read(min(left, _READ))
-        if not came:
+        data = file.read(min(left, _READ))
+        if not data:
             return False
-        hashed.update(came)
-        left -= len(came)
+        hashed.update(data)
+        left -= len(data)
     filling = -member.size % _BLOCK
     if file.read(filling) != bytes(filling) or not member.isreg():
         return False

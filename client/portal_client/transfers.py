@@ -36,15 +36,15 @@ _SOON: Final = 0.2
 _LATER: Final = frozenset({423, 429, 502, 503, 504})
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
-def download(api: Api, path: str, target: Path, size: int, told: Told) -> None:
+def download(api: Api, path: str, target: Path, size: int, on_progress: OnProgress) -> None:
     """Fetch a file of a bundle, ``size`` bytes. It gets its name once it is whole and every blob in it is what its name
     says; before, and after a failure, ``.part`` holds what has come, and the next call continues there.
 
     :param path: below ``/api/v1``.
-    :param told: how many bytes are there, time and again.
+    :param on_progress: called with the number of bytes that are there, again and again.
     :raises PortalError: the portal refuses, or stays away, or what it sends is damaged.
     :raises OSError: the file can't be written.
     """
@@ -53,23 +53,23 @@ def download(api: Api, path: str, target: Path, size: int, told: Told) -> None:
         _hold(file)
         if file.seek(0, os.SEEK_END) > size:
             file.truncate(0)
-        _fill(api, path, file, size, told)
+        _fill(api, path, file, size, on_progress)
         # What came before a break was not proved at its end: it is fetched again, once.
         if not _is_whole(file, size):
-            _fill(api, path, file, size, told)
+            _fill(api, path, file, size, on_progress)
             if not _is_whole(file, size):
                 raise PortalError(_("What the portal sends is damaged. Try again later."))
         os.fsync(file.fileno())
     part.replace(target)
 
 
-def _fill(api: Api, path: str, file: BinaryIO, size: int, told: Told) -> None:
+def _fill(api: Api, path: str, file: BinaryIO, size: int, on_progress: OnProgress) -> None:
     """Fetch what a file lacks. Errors as of :func:`download`."""
     patience = _Patience()
     while file.seek(0, os.SEEK_END) < size:
         before = file.tell()
         try:
-            _append(api, path, file, told)
+            _append(api, path, file, on_progress)
         except (httpx.TransportError, _LaterError) as exc:
             patience.failed(api, exc, moved=file.tell() > before)
     file.flush()
@@ -103,7 +103,7 @@ def _hold(file: BinaryIO) -> None:
         raise PortalError(_("Another command is downloading this file.")) from None
 
 
-def upload(api: Api, project_id: str, source: Path, told: Told) -> str:
+def upload(api: Api, project_id: str, source: Path, on_progress: OnProgress) -> str:
     """Send a file by tus 1.0.0; the upload's id.
 
     :raises PortalError: the portal refuses, or stays away.
@@ -127,7 +127,7 @@ def upload(api: Api, project_id: str, source: Path, told: Told) -> str:
                     offset = int(head.headers["Upload-Offset"])
                 while offset < size:
                     offset = _send_piece(api, f"{where}/{made}", file, offset, size, pieces)
-                    told(offset)
+                    on_progress(offset)
                 return made
             except _TooLongError:
                 pieces.failed()
@@ -187,7 +187,7 @@ class _Patience:
         time.sleep(why.seconds if isinstance(why, _LaterError) else _PAUSE)
 
 
-def _append(api: Api, path: str, file: BinaryIO, told: Told) -> None:
+def _append(api: Api, path: str, file: BinaryIO, on_progress: OnProgress) -> None:
     start = file.tell()
     headers = {"Range": f"bytes={start}-"} if start else {}
     with api.reading(path, headers) as answer:
@@ -198,7 +198,7 @@ def _append(api: Api, path: str, file: BinaryIO, told: Told) -> None:
             )
         for piece in answer.iter_raw(256 * 1024):
             file.write(piece)
-            told(file.tell())
+            on_progress(file.tell())
 
 
 def _send_piece(api: Api, path: str, file: BinaryIO, offset: int, size: int, pieces: Pieces) -> int:

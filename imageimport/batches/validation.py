@@ -24,13 +24,13 @@ class BatchErrors(FieldErrors):
 
     def __init__(self, by_index: Mapping[int, Sequence[str]], lines: Sequence[int] = ()) -> None:
         self.by_index = {index: list(found) for index, found in sorted(by_index.items())}
-        told = [
+        numbered = [
             _("Line %(line)d: %(sentence)s")
             % {"line": lines[index] if lines else index + 1, "sentence": sentence}
             for index, found in self.by_index.items()
             for sentence in found
         ]
-        super().__init__({"images": told})
+        super().__init__({"images": numbered})
 
     def for_programs(self) -> Mapping[str, Any]:
         """What the API answers: under ``images`` the sentences of each bad entry, by its index from 0, as a string."""

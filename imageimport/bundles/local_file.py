@@ -24,10 +24,10 @@ PART: Final = ".part"
 _READ: Final = 1024 * 1024
 
 
-def write(found: Composition, target: Path, told: Callable[[int], None] = lambda _done: None) -> int:
+def write(found: Composition, target: Path, on_progress: Callable[[int], None] = lambda _done: None) -> int:
     """Write the only file of a bundle to ``target``. What an earlier run left in ``<target>.part`` is checked and used.
 
-    :param told: how many bytes are there, time and again.
+    :param on_progress: called with the number of bytes that are written, again and again.
     :return: bytes that an earlier run had written already.
     :raises OciError: the registry failed.
     :raises OSError: the file can't be written. The part stays for the next run.
@@ -40,7 +40,7 @@ def write(found: Composition, target: Path, told: Callable[[int], None] = lambda
         for piece in composed_bytes(found, start):
             file.write(piece)
             done += len(piece)
-            told(done)
+            on_progress(done)
         file.flush()
         os.fsync(file.fileno())
         part.replace(target)
@@ -90,10 +90,10 @@ def _is_right(file: BinaryIO, member: Member, piece: Piece) -> bool:
     algorithm, digits = parse_digest(piece.digest)
     hashed, left = hashlib.new(algorithm), piece.size
     while left:
-        came = file.read(min(left, _READ))
-        if not came:
+        data = file.read(min(left, _READ))
+        if not data:
             return False
-        hashed.update(came)
-        left -= len(came)
+        hashed.update(data)
+        left -= len(data)
     filling = member.room - len(head) - piece.size
     return hashed.hexdigest() == digits and file.read(filling) == bytes(filling)

@@ -147,8 +147,8 @@ def _listed(prepared: ValidatedImport, user: User | None) -> Listed:
         source.ping()
         names = list(islice(source.list_tags(facts), MAX_READ))
     tags = [name for name in names if valid_tag(name)]
-    told = {tag: facts[tag] for tag in tags if tag in facts}
-    return Listed(tags, len(names) == MAX_READ, told, time.time() + _HOLDS)
+    listed_facts = {tag: facts[tag] for tag in tags if tag in facts}
+    return Listed(tags, len(names) == MAX_READ, listed_facts, time.time() + _HOLDS)
 
 
 def _looked(prepared: ValidatedImport, user: User | None, tags: Sequence[str]) -> dict[str, TagFacts]:

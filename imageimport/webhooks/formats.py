@@ -161,35 +161,37 @@ def _of_upstream(project: str, payload: Payload) -> Message:
     schedule, upstream = payload["schedule"], payload["upstream"]
     url = link(reverse("schedule", args=[project, schedule["id"]]))
     gone, newer = upstream["gone"], upstream["newer"]
-    told = []
+    sentences = []
     if gone:
-        told.append(_("Gone at the source, kept here: %(tags)s.") % {"tags": ", ".join(gone)})
+        sentences.append(_("Gone at the source, kept here: %(tags)s.") % {"tags": ", ".join(gone)})
     if newer:
-        told.append(_("There is a newer version that the sync doesn't follow: %(tag)s.") % {"tag": newer})
+        sentences.append(
+            _("There is a newer version that the sync doesn't follow: %(tag)s.") % {"tag": newer}
+        )
     title = (
         _("Tags are gone at the source: %(image)s") if gone else _("Newer version at the source: %(image)s")
     )
-    return Message(title % {"image": schedule["image_url"]}, " ".join(told), url, good=not gone)
+    return Message(title % {"image": schedule["image_url"]}, " ".join(sentences), url, good=not gone)
 
 
 def _of_digest(project: str, payload: Payload) -> Message:
     digest = payload["digest"]
-    told = [
+    sentences = [
         _("Last week: %(imported)s imports succeeded, %(failed)s failed.") % digest,
         _("The project holds %(images)s tags.") % digest,
     ]
     if digest["requests"]:
-        told.append(_("Requests that wait for approval: %(requests)s.") % digest)
+        sentences.append(_("Requests that wait for approval: %(requests)s.") % digest)
     for name, sentence in (
         ("failing", _("Scheduled syncs that fail: %(images)s.")),
         ("gone", _("Gone at the source, kept here: %(images)s.")),
         ("newer", _("Newer versions at the source: %(images)s.")),
     ):
         if digest[name]:
-            told.append(sentence % {"images": ", ".join(digest[name])})
+            sentences.append(sentence % {"images": ", ".join(digest[name])})
     return Message(
         _("Weekly digest: %(project)s") % {"project": project},
-        "\n".join(told),
+        "\n".join(sentences),
         link(reverse("project", args=[project])),
         good=not (digest["failed"] or digest["failing"]),
     )

@@ -85,8 +85,8 @@ def send(
         error = OciError("unreachable", gettext_noop("The mail server failed: %(cause)s."), retryable=True)
         error.params.update(cause=str(exc)[:200])
         raise error from exc
-    told = (
+    refusals = (
         f"{address} ({code} {reply.decode(errors='replace')})"
         for address, (code, reply) in getattr(connection, "refused", {}).items()
     )
-    return ", ".join(told)[:1000]
+    return ", ".join(refusals)[:1000]

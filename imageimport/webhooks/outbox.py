@@ -48,10 +48,10 @@ def enqueue_all(
     wanted = [hook for hook in hooks if wants(hook)]
     if not wanted:
         return 0
-    told = [make() for make in makes]
+    made = [make() for make in makes]
     WebhookDelivery.objects.bulk_create(
         WebhookDelivery(webhook=hook, event=event.value, payload=payload)
-        for payload in told
+        for payload in made
         for hook in wanted
     )
     return len(wanted)

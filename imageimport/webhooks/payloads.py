@@ -103,8 +103,8 @@ def of_run(event: str, run: ScheduleRun, result: dict[str, int], *, recovered: b
         "started_at": _time(run.started_at),
         "ended_at": _time(run.ended_at),
     }
-    told = {"schedule": _schedule(run.schedule), "run": known, _PARTS: run.error_parts}
-    return _envelope(event, run.schedule.project) | told
+    content = {"schedule": _schedule(run.schedule), "run": known, _PARTS: run.error_parts}
+    return _envelope(event, run.schedule.project) | content
 
 
 def of_upstream(event: str, schedule: Schedule, *, gone: Sequence[str], newer: str) -> Payload:

@@ -115,13 +115,13 @@ def compare_packages(before: Iterable[Package], after: Iterable[Package]) -> Pac
     for key in sorted(one.keys() | other.keys()):
         old, new = one.get(key, {}), other.get(key, {})
         gone = [old[version] for version in sorted(old.keys() - new.keys())]
-        came = [new[version] for version in sorted(new.keys() - old.keys())]
-        if len(old) == len(new) == len(gone) == len(came) == 1:
+        arrived = [new[version] for version in sorted(new.keys() - old.keys())]
+        if len(old) == len(new) == len(gone) == len(arrived) == 1:
             kind, name = key
-            changed.append(PackageChange(name, kind, gone[0].version, came[0].version))
+            changed.append(PackageChange(name, kind, gone[0].version, arrived[0].version))
         else:
             removed += gone
-            added += came
+            added += arrived
     return Packages(tuple(added), tuple(removed), tuple(changed))
 
 

@@ -166,8 +166,8 @@ def _entry(header: bytes, pax: dict[bytes, bytes], path: str, kind: str, size: i
 
 def _check(header: bytes, *, first: bool) -> None:
     match = _NUMBER.fullmatch(header[148:156])
-    told = int(match[1] or b"0", 8) if match else -1
-    if told != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
+    checksum = int(match[1] or b"0", 8) if match else -1
+    if checksum != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
         raise damaged(_NO_TAR if first else _BAD)
 
 

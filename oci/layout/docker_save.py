@@ -79,9 +79,9 @@ class _Image:
             raise self.contents.unreadable("manifest.json")
         member = self._resolve(config_name)
         config = self.configs.get(member.offset) or self._config(member, config_name)
-        told = _NAMED_BY_DIGEST.fullmatch(config_name)
-        if told is not None and config.digest != f"sha256:{told[1]}":
-            raise changed(self.contents.file.name, f"sha256:{told[1]}")
+        digest_in_name = _NAMED_BY_DIGEST.fullmatch(config_name)
+        if digest_in_name is not None and config.digest != f"sha256:{digest_in_name[1]}":
+            raise changed(self.contents.file.name, f"sha256:{digest_in_name[1]}")
         if len(config.diff_ids) != len(layer_names):
             raise invalid(self.contents.file.name, _LAYERS, member=config_name[:200])
         self.configs[member.offset] = config
@@ -143,10 +143,10 @@ class _Image:
         found, left, reader = hashlib.sha256(), place.size, place.file.open(place.offset)
         view = memoryview(bytearray(MIB))
         try:
-            while left and (came := reader.readinto(view[: min(left, MIB)])):
+            while left and (count := reader.readinto(view[: min(left, MIB)])):
                 place.file.tick()
-                found.update(view[:came])
-                left -= came
+                found.update(view[:count])
+                left -= count
         finally:
             reader.close()
         return f"sha256:{found.hexdigest()}"

@@ -49,14 +49,14 @@ class Layout:
 
         :raises OciError: ``bundle_invalid``; ``bundle_incomplete``: a volume is missing.
         """
-        told = [(each, *self._read_index(each)) for each in self._contents]
-        _check_volumes([(each.file, annotations) for each, _, annotations in told])
+        indexes = [(each, *self._read_index(each)) for each in self._contents]
+        _check_volumes([(each.file, annotations) for each, _, annotations in indexes])
         for each in self._contents:
             self._archive.places.update(self._blobs(each))
-        annotations = told[0][2]
+        annotations = indexes[0][2]
         self._check_digests(annotations.get(BUNDLE_DIGESTS, ""))
-        self._archive.base = _base(told[0][0], annotations.get(BUNDLE_BASE, ""))
-        for each, descriptors, _ in told:
+        self._archive.base = _base(indexes[0][0], annotations.get(BUNDLE_BASE, ""))
+        for each, descriptors, _ in indexes:
             for descriptor in descriptors:
                 name = names.of_descriptor(descriptor.annotations, each.file.name)
                 if name:
@@ -91,10 +91,10 @@ class Layout:
                 raise invalid(contents.file.name, _BLOB_NAME, member=name[:200])
             yield digest, Place(contents.file, member.offset, member.size)
 
-    def _check_digests(self, told: str) -> None:
-        if told:
+    def _check_digests(self, stated_digest: str) -> None:
+        if stated_digest:
             listed = hashlib.sha256("\n".join(sorted(self._archive.places)).encode()).hexdigest()
-            if told.removeprefix("sha256:") != listed:
+            if stated_digest.removeprefix("sha256:") != listed:
                 raise invalid(self._archive.name, _OTHER_CONTENT)
 
     def _place_unnamed(self) -> None:
@@ -126,18 +126,18 @@ def _as_referrer(manifest: Manifest) -> Descriptor:
     )
 
 
-def _check_volumes(told: Sequence[tuple[ArchiveFile, Mapping[str, str]]]) -> None:
+def _check_volumes(indexes: Sequence[tuple[ArchiveFile, Mapping[str, str]]]) -> None:
     """Refuse files that are not all volumes of one bundle.
 
     :raises OciError: a volume is missing, doubled, or another bundle's.
     """
-    first, annotations = told[0]
+    first, annotations = indexes[0]
     bundle = annotations.get(BUNDLE_ID, "")
     seen: dict[int, ArchiveFile] = {}
     counts = set()
-    for file, other in told:
-        if other.get(BUNDLE_ID, "") != bundle or (not bundle and len(told) > 1):
-            raise invalid(file.name, STRANGER, other=first.name if file is not first else told[1][0].name)
+    for file, other in indexes:
+        if other.get(BUNDLE_ID, "") != bundle or (not bundle and len(indexes) > 1):
+            raise invalid(file.name, STRANGER, other=first.name if file is not first else indexes[1][0].name)
         match = _VOLUME.fullmatch(other.get(VOLUME, "1/1"))
         if match is None:
             raise unreadable(file, "index.json")

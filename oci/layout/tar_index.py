@@ -164,8 +164,8 @@ class _Walk:
             template = _DAMAGED if self._count > 1 else _NO_TAR
             raise invalid(self._file.name, template, member=_after(last))
         match = _SUM.fullmatch(header[148:156])
-        told = int(next(filter(None, match.groups())), 8) if match else -1
-        if told != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
+        checksum = int(next(filter(None, match.groups())), 8) if match else -1
+        if checksum != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
             template = _DAMAGED if self._count > 1 else _NO_TAR
             raise invalid(self._file.name, template, member=_shown_bytes(header[:100]) or _after(last))
 

@@ -132,13 +132,13 @@ def _take_option(read: _Reading, word: str, words: Iterator[str]) -> None:
     if not value and name in _TELLING | _WITH_VALUE:
         value, here = next(words, ""), False
     plain = value.removeprefix("=").strip("'\"") if name in _TELLING else ""
-    told = bool(plain) or not value or (here and value in _YES_OR_NO)
+    is_shown = bool(plain) or not value or (here and value in _YES_OR_NO)
     read.words.append(name)
     if not here:
-        read.words.append(value if told else MASK)
+        read.words.append(value if is_shown else MASK)
     elif value:
-        read.words[-1] += value if told else "=" * value.startswith("=") + MASK
-    read.changed |= not told
+        read.words[-1] += value if is_shown else "=" * value.startswith("=") + MASK
+    read.changed |= not is_shown
     if name == "--platform" and plain:
         read.platforms.append(plain)
         read.notes.append((NOTE_PLATFORM, {"platform": plain}))

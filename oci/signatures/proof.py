@@ -162,8 +162,8 @@ class Prover:
         if not bad:
             signers = dict.fromkeys(signer for part in parts for signer in part.signers)
             return Verdict(State.VERIFIED, digest, tuple(signers))
-        told = [own, *bad] if len(bad) == len(parts) or own.state is not State.UNSIGNED else bad
-        return min(told, key=lambda each: _WORST.index(each.state))
+        results = [own, *bad] if len(bad) == len(parts) or own.state is not State.UNSIGNED else bad
+        return min(results, key=lambda each: _WORST.index(each.state))
 
     def _refusal(self, judged: _Judged, digest: str) -> Verdict:
         """Why nothing that was found counts."""

@@ -114,21 +114,21 @@ class Place:
 
     def _chunks(self, blob: Descriptor) -> Iterator[bytes]:
         algorithm, digits = parse_digest(blob.digest)
-        stream, told, size = self.there.open_blob(blob.digest), hashlib.new(algorithm), 0
+        stream, hashed, size = self.there.open_blob(blob.digest), hashlib.new(algorithm), 0
         try:
             buffer = memoryview(bytearray(_CHUNK_BYTES))
             while count := stream.readinto(buffer):
                 size += count
                 if size > blob.size:
                     break
-                told.update(buffer[:count])
+                hashed.update(buffer[:count])
                 yield bytes(buffer[:count])
         finally:
             stream.close()
         if size != blob.size:
             raise size_differs(stream.host, blob.digest, blob.size, size)
-        if told.hexdigest() != digits:
-            raise digest_differs(stream.host, blob.digest, f"{algorithm}:{told.hexdigest()}")
+        if hashed.hexdigest() != digits:
+            raise digest_differs(stream.host, blob.digest, f"{algorithm}:{hashed.hexdigest()}")
 
     def _kept(self, digest: str) -> bytes | None:
         kept = cache.get(self.key(digest))

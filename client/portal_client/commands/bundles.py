@@ -177,8 +177,8 @@ def upload(files: tuple[Path, ...], project: str) -> None:
 
 
 def _upload(api: Api, project_id: str, file: Path) -> str:
-    with using(file), _bar(file.name, file.stat().st_size) as told:
-        return transfers.upload(api, project_id, file, told)
+    with using(file), _bar(file.name, file.stat().st_size) as on_progress:
+        return transfers.upload(api, project_id, file, on_progress)
 
 
 def _download(api: Api, row: Row, folder: Path) -> list[Path]:
@@ -188,9 +188,9 @@ def _download(api: Api, row: Row, folder: Path) -> list[Path]:
         # Names and addresses come from the portal that the user named: only their last parts are taken.
         target = folder / Path(volume["file_name"]).name
         path = "/projects/" + urlsplit(volume["url"]).path.partition("/api/v1/projects/")[2]
-        with using(target), _bar(target.name, volume["size"]) as told:
+        with using(target), _bar(target.name, volume["size"]) as on_progress:
             if not target.exists() or target.stat().st_size != volume["size"]:
-                transfers.download(api, path, target, volume["size"], told)
+                transfers.download(api, path, target, volume["size"], on_progress)
         fetched.append(target)
     return fetched
 

@@ -83,10 +83,10 @@ def _tell(path: Path, answer: Row, out: Output, *, diff: bool, in_place: bool) -
         out.line(answer)
     elif diff or not in_place:
         sys.stdout.write(answer["diff" if diff else "text"])
-    told = {each["image"]: each["detail"] for each in answer["skipped"]}
+    reasons = {each["image"]: each["detail"] for each in answer["skipped"]}
     for each in answer["images"]:
-        if each["image"] in told:
-            out.warn(f"{path}: {each['image']}: {told[each['image']]}")
+        if each["image"] in reasons:
+            out.warn(f"{path}: {each['image']}: {reasons[each['image']]}")
         elif each["state"] == "unreadable":
             out.warn(_("%(path)s: %(image)s is left as it is.") % {"path": path, "image": each["image"]})
         elif each["state"] == "missing" and not answer["batch"]:

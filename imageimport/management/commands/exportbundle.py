@@ -70,14 +70,14 @@ class Command(BaseCommand):
         """Shows the percent on a terminal."""
         shown = -1
 
-        def told(done: int) -> None:
+        def show(done: int) -> None:
             nonlocal shown
             percent = done * 100 // found.size
             if percent != shown and self.stderr.isatty():
                 shown = percent
                 self.stderr.write(f"\r{percent} %", ending="\n" if done == found.size else "")
 
-        return told
+        return show
 
 
 def _wanted(texts: Collection[str]) -> list[WantedImage]:

@@ -98,14 +98,14 @@ class Command(BaseCommand):
     def _watch(self, submitted: ImportTask, options: dict[str, Any]) -> ImportTask:
         task = submitted
         stream = sys.stderr if options["json"] else sys.stdout
-        began, told = time.monotonic(), False
+        began, has_warned = time.monotonic(), False
         try:
             with display_for(stream) as display:
                 for task in follow(submitted.pk):
                     display.show(task)
                     waits = task.status == Status.PENDING and not task.attempts
-                    if waits and not told and time.monotonic() - began > NO_WORKER:
-                        told = True
+                    if waits and not has_warned and time.monotonic() - began > NO_WORKER:
+                        has_warned = True
                         self.stderr.write(
                             _("No worker has started the import yet. Check that a worker is running.")
                         )

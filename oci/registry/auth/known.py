@@ -71,5 +71,5 @@ class SignIns:
         """Tells all that differs apart, and gives no password away."""
         credential = identity.credential
         account = (credential.owner, credential.username, credential.password) if credential else ()
-        told = repr((os.getpid(), registry.origin, account, tuple(identity.trusted_realms)))
-        return hmac.digest(self._salt, told.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        identity_parts = repr((os.getpid(), registry.origin, account, tuple(identity.trusted_realms)))
+        return hmac.digest(self._salt, identity_parts.encode("utf-8", "surrogatepass"), hashlib.sha256)

@@ -68,7 +68,7 @@ def test_layers_of_both_are_read_before_files_are_compared(
 
 def test_what_no_tag_names_has_no_files_to_compare(team: Team, registry: RegistryServer) -> None:
     row = indexed(team, registry, "app", [BASE])
-    assert "a tag names" in str(ask(team, row, "compare/files?with=sha256:" + "0" * 64, 400).json())
+    assert "that have a tag" in str(ask(team, row, "compare/files?with=sha256:" + "0" * 64, 400).json())
     assert "no such image" in str(ask(team, row, "compare/files?with=x", 400).json())
 
 
