@@ -168,13 +168,13 @@ WEBHOOKS: Final = Kind(
     told_by="has_secret",
     fields=(
         Field("kind", choices=("webhook", "email"), help=_("webhook for a POST to a URL, email for mail")),
-        Field("url", help=_("where to POST, of the kind webhook")),
-        Field(
-            "addresses", "texts", option="address", help=_("who gets the mail, of the kind email; repeatable")
-        ),
+        Field("url", help=_("URL to POST to, for the kind webhook")),
+        Field("addresses", "texts", option="address", help=_("recipients, for the kind email; repeatable")),
         Field("format", help=_("json, slack, teams, dingtalk, feishu or wecom")),
         Field(
-            "language", choices=("en", "zh-hans"), help=_("of messages in chats and mails; default: yours")
+            "language",
+            choices=("en", "zh-hans"),
+            help=_("language of chat messages and mails; default: yours"),
         ),
         Field("secret", "secret", help=_("what signs each delivery")),
         Field(

@@ -142,7 +142,7 @@ def receipt(project: str, output: Path) -> None:
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE…")
 @click.option("--image", "images", multiple=True, metavar="NAME:TAG", help=_("Only this image; repeatable."))
 @click.option("--prefix", default="", metavar="NAME", help=_("Put before the names in the project."))
-@click.option("--no-overwrite", is_flag=True, help=_("Fail if the tag already names another image."))
+@click.option("--no-overwrite", is_flag=True, help=_("Fail if the tag already points to another image."))
 @click.option(
     "--wait", "-w", is_flag=True, help=_("Wait until the import ends; exit with 1 if anything fails.")
 )

@@ -20,8 +20,8 @@ def image() -> None:
 
 
 @in_project
-@image.command("list", help=_("Tags of the project, those written last first."))
-@click.option("--search", default="", metavar="TEXT", help=_("A part of repository, tag or digest."))
+@image.command("list", help=_("Tags of the project, most recently written first."))
+@click.option("--search", default="", metavar="TEXT", help=_("Part of a repository, tag or digest."))
 @click.option("--repository", default="", metavar="NAME", help=_("Only this repository."))
 @click.option(
     "--limit", type=click.IntRange(min=0), default=0, help=_("Show at most this many; 0 shows all.")
@@ -46,7 +46,7 @@ def show(name: str, project: str) -> None:
 
 
 @in_project
-@image.command(help=_("The digests that a tag has named, newest first."))
+@image.command(help=_("The digests that a tag has pointed to, newest first."))
 @click.argument("name", metavar="NAME:TAG")
 def history(name: str, project: str) -> None:
     session = current()
@@ -56,7 +56,7 @@ def history(name: str, project: str) -> None:
 
 
 @in_project
-@image.command(help=_("Let a tag name an earlier digest again."))
+@image.command(help=_("Roll a tag back to an earlier digest."))
 @click.argument("name", metavar="NAME:TAG")
 @click.argument("digest")
 def restore(name: str, digest: str, project: str) -> None:
@@ -66,7 +66,7 @@ def restore(name: str, digest: str, project: str) -> None:
         answer = api.post(f"{path}/restore", {"digest": digest})
         if session.out.as_json:
             session.out.line(answer)
-        session.out.say(_("%(image)s names %(digest)s.") % {"image": name, "digest": digest})
+        session.out.say(_("%(image)s now points to %(digest)s.") % {"image": name, "digest": digest})
 
 
 @in_project

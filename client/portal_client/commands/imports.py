@@ -64,7 +64,7 @@ def body_of(api: Api, project_id: str, options: dict[str, Any]) -> Row:
 @source_options
 @click.option("--file", "-f", "files", type=click.Path(path_type=Path), multiple=True,
               help=_("A list, a compose file or Kubernetes YAML; - is standard input; repeatable."))  # fmt: skip
-@click.option("--no-overwrite", is_flag=True, help=_("Fail if the tag already names another image."))
+@click.option("--no-overwrite", is_flag=True, help=_("Fail if the tag already points to another image."))
 @click.option("--no-referrers", is_flag=True, help=_("Do not copy signatures and SBOMs."))
 @click.option(
     "--transport", type=click.Choice(["registry", "docker"]), help=_("How the image is transferred.")

@@ -47,7 +47,7 @@ def list_(project: str) -> None:
 
 
 @in_project
-@trash.command(help=_("Put removed tags back, on the same digests."))
+@trash.command(help=_("Restore removed tags, with the same digests."))
 @click.argument("names", nargs=-1, required=True, metavar="NAME:TAG…")
 def restore(names: tuple[str, ...], project: str) -> None:
     session = current()
@@ -56,11 +56,13 @@ def restore(names: tuple[str, ...], project: str) -> None:
             answer = api.post(f"{path}/restore")
             if session.out.as_json:
                 session.out.line(answer)
-            session.out.say(_("%(image)s names %(digest)s.") % {"image": _name(row), "digest": row["digest"]})
+            session.out.say(
+                _("%(image)s now points to %(digest)s.") % {"image": _name(row), "digest": row["digest"]}
+            )
 
 
 @in_project
-@trash.command(help=_("Give removed tags up before their time."))
+@trash.command(help=_("Delete removed tags for good, before they expire."))
 @click.argument("names", nargs=-1, required=True, metavar="NAME:TAG…")
 @click.option("--yes", "-y", is_flag=True, help=_("Don't ask."))
 def remove(names: tuple[str, ...], project: str, yes: bool) -> None:

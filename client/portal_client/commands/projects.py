@@ -23,7 +23,7 @@ def project() -> None:
 
 
 @project.command("list", help=_("Projects that you can read."))
-@click.option("--search", default="", metavar="TEXT", help=_("A part of name or description."))
+@click.option("--search", default="", metavar="TEXT", help=_("Part of a name or description."))
 def list_projects(search: str) -> None:
     session = current()
     with session.api() as api:
@@ -89,7 +89,7 @@ def usage(name: str) -> None:
         session.out.one(answer, list(answer))
 
 
-@project.command(help=_("Who did what in a project, newest first."))
+@project.command(help=_("The audit log of a project, newest first."))
 @click.argument("name")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help=_("Show at most this many.")
@@ -121,7 +121,7 @@ def list_batches(project: str, limit: int) -> None:
 
 
 @in_project
-@batch.command(help=_("What became of each import of a batch."))
+@batch.command(help=_("The result of each import of a batch."))
 @click.argument("identifier", type=click.UUID, metavar="ID")
 def results(identifier: object, project: str) -> None:
     session = current()

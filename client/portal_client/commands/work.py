@@ -22,7 +22,7 @@ _COLUMNS = ("id", "status", "progress", "image_url", "target_image", "created_at
 @click.option(
     "--status", type=click.Choice(_STATUSES), multiple=True, help=_("Only these statuses; repeatable.")
 )
-@click.option("--search", default="", metavar="TEXT", help=_("A part of source or target image."))
+@click.option("--search", default="", metavar="TEXT", help=_("Part of a source or target image."))
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help=_("Show at most this many.")
 )
