@@ -16,7 +16,7 @@ from imageimport.registries import archives
 from imageimport.requests import looking
 from imageimport.requests import services as requests
 from imageimport.schedules import services as schedules
-from imageimport.webhooks import digest
+from imageimport.webhooks import digest, subscriptions
 from imageimport.webhooks import services as webhooks
 from imageimport.worker import attempt, housekeeping, leases, shutdown
 from projects.contents import indexing
@@ -63,6 +63,8 @@ def sweep() -> None:
 def deliver_webhooks() -> None:
     digest.owe_due(timezone.now())
     webhooks.deliver_due()
+    # Last: a slow mail server keeps no webhook waiting.
+    subscriptions.send_due()
 
 
 @shared_task

@@ -20,7 +20,7 @@ from imageimport.views import (
     trust,
     uploading,
 )
-from imageimport.views.setup import credentials, page, project, webhooks
+from imageimport.views.setup import credentials, digest, page, project, webhooks
 
 _import = [
     path("", detail.detail, name="import-detail"),
@@ -55,6 +55,7 @@ _bundles = [
 _settings = [
     path("", page.settings, name="settings"),
     path("delete/", project.delete, name="project-delete"),
+    path("digest/", digest.change, name="digest"),
     path("credentials/new/", credentials.add, name="credential-add"),
     path("credentials/<uuid:credential_id>/", credentials.edit, name="credential-edit"),
     path("credentials/<uuid:credential_id>/test/", credentials.test, name="credential-test"),
@@ -132,6 +133,7 @@ urlpatterns = [
     path("sources/", include(_sources)),
     path("trust/", include(_trust)),
     path("rules/", include(_installation_rules)),
+    path("digest/<str:token>/", digest.leave, name="digest-leave"),
     path(
         "service/first-pull/<str:ask>/v2/<path:name>/manifests/<str:reference>",
         first_pull.first_pull,

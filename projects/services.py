@@ -18,7 +18,7 @@ from accounts.sign_in.tokens import SECRET_LENGTH, digest_of, expiry, random_tex
 from oci.copy.image_info import ImageInfo
 from projects import audit, cron
 from projects.defaults import platforms
-from projects.models import AuditEvent, Image, ImageBlob, Membership, Project, Robot, Role
+from projects.models import AuditEvent, DigestSubscription, Image, ImageBlob, Membership, Project, Robot, Role
 
 #: An image with more blobs than this is counted by its size alone.
 MAX_BLOBS: Final = 10_000
@@ -165,6 +165,7 @@ def remove_member(*, member: Membership, by: User, by_role: Role) -> None:
     may_touch(by_role, Role(member.role))
     _keep_an_owner(owners, member)
     audit.record("member.removed", member, by)
+    DigestSubscription.objects.filter(project=member.project, user=member.user).delete()
     member.delete()
 
 

@@ -117,6 +117,8 @@ SENTENCES: Final[dict[str, str]] = {
     "Change a project: description, visibility and what its settings have.": "更改项目：描述、可见性和其他设置。",
     "Delete a project with all that it holds.": "删除项目及其全部内容。",
     "Usage and limits of a project.": "项目的用量和配额。",
+    "Your own weekly digest of a project by mail: whether you get it, and when.": "您自己的项目周报邮件：是否订阅，以及下次发送时间。",
+    "Get it, or get it no more.": "订阅或退订。",
     "The audit log of a project, newest first.": "项目的审计日志，最新的在前。",
     "Show at most this many.": "最多显示的数量。",
     "Batches: many imports at once. portal watch, cancel and retry take their ids.": "批次：一次导入多个镜像。portal watch、cancel 和 retry 接受批次 ID。",

@@ -9,6 +9,7 @@ from imageimport.api.batches import BatchViewSet
 from imageimport.api.bundle_import import BundleImportViewSet
 from imageimport.api.bundles import BundleViewSet, ReceiptViewSet, VolumeViewSet
 from imageimport.api.credentials import CredentialViewSet
+from imageimport.api.digest import DigestViewSet
 from imageimport.api.plan import PlanViewSet
 from imageimport.api.policy import InstallationRuleViewSet, RuleViewSet
 from imageimport.api.schedules import RunViewSet, ScheduleViewSet
@@ -87,5 +88,10 @@ urlpatterns = [
         name="api-bundle-volume",
     ),
     path(f"{PROJECT}/receipt", ReceiptViewSet.as_view({"get": "retrieve"}), name="api-receipt"),
+    path(
+        f"{PROJECT}/digest",
+        DigestViewSet.as_view({"get": "retrieve", "post": "create", "delete": "destroy"}),
+        name="api-digest",
+    ),
     path(f"{PROJECT}/usage", UsageViewSet.as_view({"get": "retrieve"}), name="api-project-usage"),
 ]

@@ -1,4 +1,5 @@
-"""The weekly digest of a project, for webhooks and mails that want it: Monday morning, by the installation's clock."""
+"""The weekly digest of a project, for webhooks, mails and members that want it: Monday morning, by the installation's
+clock."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from imageimport.webhooks import payloads
 from projects import cron
 from projects.models import Project
 
-_EVENT: Final = WebhookEvent.WEEKLY_DIGEST.value
+EVENT: Final = WebhookEvent.WEEKLY_DIGEST.value
 _WHEN: Final = "0 8 * * 1"
 _WEEK: Final = dt.timedelta(days=7)
 #: Names of a list; the pages have all.
@@ -37,8 +38,8 @@ def owe_due(now: dt.datetime) -> int:
             # If two beat processes race, only one wins.
             mine = Webhook.objects.filter(pk=hook.pk, digest_at=hook.digest_at)
             if mine.update(digest_at=next_at(now)):
-                payload = payloads.of_digest(_EVENT, hook.project, of_project(hook.project, now))
-                WebhookDelivery.objects.create(webhook=hook, event=_EVENT, payload=payload)
+                payload = payloads.of_digest(EVENT, hook.project, of_project(hook.project, now))
+                WebhookDelivery.objects.create(webhook=hook, event=EVENT, payload=payload)
                 made += 1
     return made
 

@@ -1,4 +1,5 @@
-"""Events by mail: the same sentences as in chats, and the link, to the addresses that a maintainer named.
+"""Events by mail: the same sentences as in chats, and the link, to the addresses that a maintainer named
+or to a member who wants the weekly digest (:mod:`imageimport.webhooks.subscriptions`).
 
 The operator named the mail server (``EMAIL_URL``), so it may be anywhere; Django talks to it
 (:mod:`imageimport.webhooks.smtp`).
@@ -53,10 +54,17 @@ def checked_addresses(addresses: Iterable[str]) -> list[str]:
 
 
 def send(
-    addresses: Iterable[str], *, delivery: UUID, event: str, payload: Mapping[str, Any], language: str
+    addresses: Iterable[str],
+    *,
+    delivery: UUID,
+    event: str,
+    payload: Mapping[str, Any],
+    language: str,
+    unsubscribe: str = "",
 ) -> str:
     """One mail to all the addresses. A repeated try has the same Message-ID.
 
+    :param unsubscribe: where its one reader ends such mails, by one POST without a sign-in (RFC 8058); empty: nowhere.
     :return: the addresses that the server took it not for, each with what it said; empty: it took it for all.
     :raises OciError: the mail server is away, too slow, or takes it for none of them.
     """
@@ -64,7 +72,13 @@ def send(
         message = message_of(payload)
         subject = " ".join(f"[{payload.get('project', {}).get('name', '')}] {message.title}".split())
         body = f"{message.title}\n\n{message.text}".rstrip() + f"\n\n{message.url}\n"
+        if unsubscribe:
+            body += "\n-- \n" + _("Unsubscribe: %(url)s") % {"url": unsubscribe} + "\n"
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    one_click = {
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
     connection = get_connection()
     mail = EmailMessage(
         subject[:200],
@@ -76,6 +90,7 @@ def send(
             "Auto-Submitted": "auto-generated",
             "X-Portal-Event": event,
             "X-Portal-Delivery": str(delivery),
+            **(one_click if unsubscribe else {}),
         },
     )
     try:

@@ -394,6 +394,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DigestSubscription',
+            fields=[
+                ('id', models.UUIDField(default=accounts.ids.new_id, editable=False, primary_key=True, serialize=False, verbose_name='id')),
+                ('due_at', models.DateTimeField(db_index=True, verbose_name='next digest')),
+                ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project', verbose_name='project')),
+            ],
+            options={
+                'verbose_name': 'digest subscription',
+                'verbose_name_plural': 'digest subscriptions',
+                'constraints': [models.UniqueConstraint(fields=('user', 'project'), name='one_digest_each')],
+            },
+        ),
+        migrations.CreateModel(
             name='AuditEvent',
             fields=[
                 ('id', models.UUIDField(default=accounts.ids.new_id, editable=False, primary_key=True, serialize=False, verbose_name='id')),

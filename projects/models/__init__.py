@@ -17,6 +17,7 @@ from accounts.labels import check_label
 from accounts.models import Created
 from projects.hours import check_window
 from projects.models.contents import LayerIndex, LayerIndexPart
+from projects.models.digests import DigestSubscription
 from projects.models.facts import ImageFacts
 from projects.models.filters import SavedFilter
 from projects.models.groups import GroupRole
@@ -35,6 +36,7 @@ __all__ = [
     "PROJECT_NAME",
     "AuditEvent",
     "Collection",
+    "DigestSubscription",
     "GroupRole",
     "Holding",
     "Image",

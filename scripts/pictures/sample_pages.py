@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 #: Of the users ``ada``, ``mei``, ``lars`` and ``noor`` in the sample rows.
 PASSWORD: Final = "a password for pictures"
@@ -183,6 +184,7 @@ PAGES: Final = (
     Shot("settings-webhook", f"{_P}settings/", act=_click("#webhooks .section-head .btn"), whole=False),
     Shot("settings-delete", f"{_P}settings/delete/"),
     Shot("webhook-deliveries", _P + "settings/webhooks/{webhook}/"),
+    Shot("digest-unsubscribe", "{digest}", user=""),
     Shot("journal", f"{_P}settings/journal/"),
     Shot("requests", f"{_P}requests/"),
     Shot("requests-empty", "/projects/fresh/requests/"),
@@ -246,7 +248,8 @@ API_PAGES: Final = (
 def ids() -> dict[str, str]:
     """Places of the addresses, from the rows that there are; inside Django."""
     from imageimport.models import Bundle, BundleUpload, ImportBatch, ImportTask, Schedule, Webhook
-    from projects.models import Image
+    from imageimport.webhooks import subscriptions
+    from projects.models import DigestSubscription, Image
     from workloads.models import Cluster
 
     found: dict[str, Any] = {
@@ -258,6 +261,7 @@ def ids() -> dict[str, str]:
     found["schedule"] = Schedule.objects.get(enabled=True).pk
     found["upload"] = BundleUpload.objects.order_by("created_at")[0].pk
     found["webhook"] = Webhook.objects.get().pk
+    found["digest"] = urlsplit(subscriptions.way_out(DigestSubscription.objects.get())).path
     found["cluster"] = Cluster.objects.get().pk
     for status in ("running", "pending", "requested", "failed", "success"):
         found[status] = ImportTask.objects.filter(status=status, batch=None).order_by("-created_at")[0].pk

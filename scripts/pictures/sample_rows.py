@@ -32,7 +32,7 @@ from imageimport.models import (
 from oci.egress.door import NO_PUBLIC
 from oci.registry.faults import RATE_LIMITED
 from projects import audit
-from projects.models import Image, Membership, Project, Robot, Role
+from projects.models import DigestSubscription, Image, Membership, Project, Robot, Role
 from scripts.pictures import (
     sample_bundles,
     sample_clean_up,
@@ -390,6 +390,9 @@ def _settings(project: Project, user: User) -> None:
         username="acme-ci",
         password="x" * 8,
         created_by=user,
+    )
+    DigestSubscription.objects.create(
+        project=project, user=user, due_at=timezone.now() + dt.timedelta(days=2)
     )
     hook = Webhook.objects.create(
         project=project,

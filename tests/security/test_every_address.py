@@ -56,6 +56,7 @@ OPEN = {
     "preferences/language/": "a cookie of one's own",
     "preferences/theme/": "a cookie of one's own",
     "preferences/pull-client/": "a cookie of one's own",
+    "digest/<str:token>/": "takes the signature of a mail's own link, and ends those mails",
     "healthz": "says that the process lives",
     "readyz": "says which services answer",
     "metrics": "loopback or a token; see its own tests",
@@ -89,6 +90,8 @@ OPERATORS = {
 NO_CSRF = {
     *("service/token", "service/registry-events"),
     "service/first-pull/<str:ask>/v2/<path:name>/manifests/<str:reference>",
+    # Mail programs post to it; its signature is what counts.
+    "digest/<str:token>/",
     # Leads an API address with a slash at its end to the one without, and does nothing else.
     "^api(?:/(?:.*/)?)?$",
     # Asks for one inside, once it is said where the form's files go: tests/pages/imports/test_import_files.py.
@@ -104,7 +107,7 @@ PAGES = {
     **dict.fromkeys(("images-bulk", "filter-save", "filter-delete"), _V),
     **dict.fromkeys(("imports-bulk",), _D),
     **dict.fromkeys(("requests", "batches", "batch", "schedules", "schedule", "settings"), _V),
-    **dict.fromkeys(("bundles", "bundle", "bundle-new"), _V),
+    **dict.fromkeys(("bundles", "bundle", "bundle-new", "digest"), _V),
     **dict.fromkeys(
         (
             "image-contents",
@@ -159,7 +162,7 @@ PAGES = {
     **dict.fromkeys(("project-edit", "project-delete"), _O),
 }
 #: What everyone may read of an open project, they may not make there.
-MEMBERS = {"bundle-new"}
+MEMBERS = {"bundle-new", "digest"}
 ALL = addresses()
 OF_PROJECTS = [address for address in ALL if address.is_of_a_project]
 #: Written when somebody only looks.
@@ -202,6 +205,7 @@ def values_of(team: Team) -> dict[str, object]:
         "ask": "missing",
         "reference": "1",
         "digest": SBOM,
+        "token": "forged",
         "member_id": team.member("viewer").pk,
         "robot_id": robot.pk,
         "pk": token.pk,

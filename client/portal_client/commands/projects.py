@@ -89,6 +89,20 @@ def usage(name: str) -> None:
         session.out.one(answer, list(answer))
 
 
+@project.command(help=_("Your own weekly digest of a project by mail: whether you get it, and when."))
+@click.argument("name")
+@click.option("--on/--off", "wanted", default=None, help=_("Get it, or get it no more."))
+def digest(name: str, wanted: bool | None) -> None:
+    session = current()
+    with session.api() as api:
+        path = f"/projects/{finding.project(api, name)['id']}/digest"
+        if wanted:
+            api.post(path)
+        elif wanted is not None:
+            api.delete(path)
+        session.out.one(api.get(path), ("subscribed", "email", "next_at"))
+
+
 @project.command(help=_("The audit log of a project, newest first."))
 @click.argument("name")
 @click.option(

@@ -1,4 +1,4 @@
-"""``…/settings/``: members for every reader; the rest for those who may change it."""
+"""``…/settings/``: members for every reader, a member's own digest; the rest for those who may change it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from imageimport.choices import WebhookEvent
 from imageimport.models import Credential, Webhook
 from imageimport.policy import trust
 from imageimport.webhooks.selectors import webhooks_of
+from imageimport.webhooks.subscriptions import subscription_of
 from projects.forms import roles_to_give
 from projects.models import GroupRole, Membership, Project, Robot, Role
 from projects.views.answers import render_project
@@ -24,7 +25,7 @@ from projects.views.decorators import current_rights, current_user, project_view
 @project_view(Role.VIEWER)
 def settings(request: HttpRequest, project: Project) -> HttpResponse:
     """Lists of what the project is set up with."""
-    rights = current_rights(project)
+    rights, user = current_rights(project), current_user(request)
     members = list(
         Membership.objects.filter(project=project).select_related("user").order_by("user__username")
     )
@@ -33,8 +34,10 @@ def settings(request: HttpRequest, project: Project) -> HttpResponse:
         "roles": roles_to_give(rights.own),
         "groups": [(row, Role(row.role).label) for row in GroupRole.objects.filter(project=project)],
         "has_groups": bool(configured.OIDC_GROUPS_CLAIM),
-        "me": current_user(request),
+        "me": user,
     }
+    if configured.MAIL_ENABLED and rights.member:
+        context |= {"mails": True, "digest": subscription_of(project=project, user=user)}
     if rights.maintain:
         context |= {
             "credentials": Credential.objects.filter(project=project).defer("password").order_by("name"),

@@ -101,6 +101,9 @@ CASES = [
     Case("GET", "/bundles/{bundle}/volumes/1", Role.VIEWER, 200),
     Case("GET", "/receipt", Role.VIEWER, 200),
     Case("GET", "/usage", Role.VIEWER, 200),
+    Case("GET", "/digest", Role.VIEWER, 200),
+    Case("POST", "/digest", Role.VIEWER, 409, members_only=True),  # the tests' portal sends no mail
+    Case("DELETE", "/digest", Role.VIEWER, 204),
     Case("GET", "/trust", Role.VIEWER, 200),
     Case("POST", "/trust", Role.MAINTAINER, 201, SIGNER),
     Case("GET", "/trust/{trust}", Role.VIEWER, 200),
