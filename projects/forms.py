@@ -57,8 +57,15 @@ class ProjectDetailsForm(Styled, forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ("description", "visibility")
-        labels = {"description": _("Description"), "visibility": _("Visibility")}
+        fields = ("description", "visibility", "language")
+        labels = {
+            "description": _("Description"),
+            "visibility": _("Visibility"),
+            "language": _("Language of messages"),
+        }
+        help_texts = {
+            "language": _("For messages in chats and by mail, unless a webhook has a language of its own.")
+        }
         widgets = {"visibility": forms.RadioSelect}
 
 

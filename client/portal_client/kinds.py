@@ -174,7 +174,7 @@ WEBHOOKS: Final = Kind(
         Field(
             "language",
             choices=("en", "zh-hans"),
-            help=_("language of chat messages and mails; default: yours"),
+            help=_("language of chat messages and mails; default: the project's"),
         ),
         Field("secret", "secret", help=_("what signs each delivery")),
         Field(
@@ -307,6 +307,7 @@ PROJECT_FIELDS: Final = (
     Field("name", help=_("its name, part of its images' addresses"), required=True, fixed=True),
     Field("description", help=_("what it is for")),
     Field("visibility", choices=("private", "internal", "public"), help=_("who can read and pull")),
+    Field("language", choices=("en", "zh-hans"), help=_("language of messages in chats and mails")),
     Field(
         "platforms",
         "texts",

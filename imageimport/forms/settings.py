@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.labels import check_label
@@ -14,6 +13,7 @@ from accounts.styled import StyledForm
 from imageimport.choices import EVENTS_UNASKED, WebhookEvent
 from imageimport.models import Credential, Webhook
 from projects.forms import ListField
+from projects.models import LANGUAGES
 
 
 class CredentialForm(StyledForm):
@@ -77,7 +77,7 @@ class WebhookForm(StyledForm):
     )
     language = forms.ChoiceField(
         label=_("Language"),
-        choices=settings.LANGUAGES,
+        choices=[("", _("The project's language")), *LANGUAGES],
         required=False,
         help_text=_("For messages in chats and by mail."),
     )
@@ -100,9 +100,7 @@ class WebhookForm(StyledForm):
     def __init__(self, *args: Any, webhook: Webhook | None = None, **kwargs: Any) -> None:
         kept = ("kind", "url", "addresses", "format", "language", "events", "enabled", "failures_only")
         kwargs["initial"] = (
-            {name: getattr(webhook, name) for name in kept}
-            if webhook
-            else {"events": EVENTS_UNASKED, "language": get_language()}
+            {name: getattr(webhook, name) for name in kept} if webhook else {"events": EVENTS_UNASKED}
         )
         super().__init__(*args, **kwargs)
         if not settings.MAIL_ENABLED and (webhook is None or webhook.kind != Webhook.Kind.EMAIL):
@@ -111,9 +109,6 @@ class WebhookForm(StyledForm):
             self.fields["secret"].help_text = _("Leave blank to keep the current secret.")
 
     def changes(self) -> dict[str, Any]:
-        """What was typed; no secret where none was."""
-        return {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if name not in ("secret", "format", "language", "kind") or value
-        }
+        """What was typed; no secret where none was. An empty language is a choice, where there was one."""
+        kept = {"secret", "format", "kind"} | {"language"}.difference(self.data)
+        return {name: value for name, value in self.cleaned_data.items() if value or name not in kept}

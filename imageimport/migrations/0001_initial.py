@@ -526,7 +526,7 @@ class Migration(migrations.Migration):
                 ('secret', accounts.sealed.SealedTextField(blank=True, default='', editable=False, verbose_name='secret')),
                 ('events', models.JSONField(default=list, verbose_name='events')),
                 ('format', models.CharField(choices=[('json', 'JSON'), ('slack', 'Slack'), ('teams', 'Microsoft Teams'), ('dingtalk', 'DingTalk'), ('feishu', 'Feishu'), ('wecom', 'WeCom')], db_default='json', default='json', max_length=8, verbose_name='format')),
-                ('language', models.CharField(db_default='en', default='en', max_length=10, verbose_name='language')),
+                ('language', models.CharField(blank=True, db_default='', default='', max_length=10, verbose_name='language')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('failures_only', models.BooleanField(default=False, verbose_name='failures only')),
                 ('failures', models.PositiveIntegerField(db_default=0, default=0, verbose_name='failures')),

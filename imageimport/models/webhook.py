@@ -45,8 +45,8 @@ class Webhook(Created):
     format = models.CharField(
         _("format"), max_length=8, choices=Format.choices, default=Format.JSON, db_default=Format.JSON
     )
-    #: Of the messages; that of the person who made it where none was chosen.
-    language = models.CharField(_("language"), max_length=10, default="en", db_default="en")
+    #: Of the messages; empty: the project's.
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     enabled = models.BooleanField(_("enabled"), default=True)
     #: Batches and scheduled runs in which nothing failed are not told.
     failures_only = models.BooleanField(_("failures only"), default=False)
@@ -67,6 +67,11 @@ class Webhook(Created):
         if self.kind == self.Kind.EMAIL:
             return ", ".join(self.addresses)
         return self.url.partition("?")[0]
+
+    @property
+    def message_language(self) -> str:
+        """What its messages are written in: its own language, else its project's."""
+        return self.language or self.project.language
 
     @property
     def audit_subject(self) -> str:

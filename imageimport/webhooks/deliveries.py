@@ -165,7 +165,7 @@ def _due(now: dt.datetime) -> QuerySet[WebhookDelivery]:
 
 def _take(hook: _Hook, now: dt.datetime) -> WebhookDelivery | None:
     """The oldest due delivery of a webhook, unless another worker is quicker."""
-    due = _due(now).filter(webhook=hook.pk).select_related("webhook")
+    due = _due(now).filter(webhook=hook.pk).select_related("webhook__project")
     delivery = due.order_by("next_attempt_at").first()
     if delivery is None:
         return None
@@ -225,7 +225,7 @@ def _attempt(delivery: WebhookDelivery) -> Receipt:
             delivery.payload,
             secret,
             format=hook.format,
-            language=hook.language,
+            language=hook.message_language,
             addresses=tuple(hook.addresses) if hook.kind == Webhook.Kind.EMAIL else (),
         )
         receipt = _sent(parcel)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from accounts.sign_in import throttling
@@ -63,7 +62,7 @@ class NewWebhook:
     enabled: bool = True
     failures_only: bool = False
     format: str = Webhook.Format.JSON
-    #: One of ``LANGUAGES``; empty: that of the person who makes it.
+    #: One of ``LANGUAGES``; empty: the project's.
     language: str = ""
 
 
@@ -84,7 +83,7 @@ def create(*, project: Project, user: User | None, wanted: NewWebhook) -> Webhoo
         enabled=wanted.enabled,
         failures_only=wanted.failures_only,
         format=wanted.format,
-        language=wanted.language or get_language() or settings.LANGUAGE_CODE,
+        language=wanted.language,
         created_by=user,
     )
     _set_digest(hook)

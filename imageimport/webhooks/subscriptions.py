@@ -72,7 +72,7 @@ def unsubscribe(*, project: Project, user: User) -> None:
 
 
 def way_out(row: DigestSubscription) -> str:
-    """The address that ends a subscription for whoever has it: it is in the mails, and holds for this row alone."""
+    """The address that ends a subscription for anyone who has it: it is in the mails, and holds for this row alone."""
     return link(reverse("digest-leave", args=[_SIGNER.sign(row.pk.hex)]))
 
 
@@ -143,7 +143,7 @@ def _sent(row: DigestSubscription, now: dt.datetime, told: dict[UUID, Payload]) 
             delivery=uuid5(row.pk, str(digest.next_at(now))),
             event=digest.EVENT,
             payload=told[project.pk],
-            language=settings.LANGUAGE_CODE,
+            language=project.language,
             unsubscribe=way_out(row),
         )
     except OciError as exc:

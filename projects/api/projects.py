@@ -92,7 +92,8 @@ class ProjectViewSet(
         return self._shown(made, status=201)
 
     @extend_schema(
-        summary="Change description, visibility, `default_action`, `four_eyes` (owners), or the rest (maintainers)"
+        summary="Change description, visibility, `language`, `default_action`, `four_eyes` (owners), or the rest "
+        "(maintainers)"
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(self.project, data=request.data, partial=True)

@@ -33,9 +33,9 @@ class ProjectSerializer(StrictModelSerializer):
     class Meta:
         model = Project
         fields = (
-            "id", "name", "description", "visibility", "bandwidth", "window", "naming", "platforms", "retention_cron",
-            "trash_days", "default_action", "requests_from", "request_days", "four_eyes", "first_pull",
-            "first_pull_fresh_seconds", "role", "image_count", "created_at",
+            "id", "name", "description", "visibility", "language", "bandwidth", "window", "naming", "platforms",
+            "retention_cron", "trash_days", "default_action", "requests_from", "request_days", "four_eyes",
+            "first_pull", "first_pull_fresh_seconds", "role", "image_count", "created_at",
         )  # fmt: skip
         read_only_fields = ("id", "created_at")
 

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*\\Z', 'Use lowercase letters and digits, joined by single dots, underscores or hyphens.')], verbose_name='name')),
                 ('description', models.CharField(blank=True, default='', max_length=500, validators=[accounts.labels.check_label], verbose_name='description')),
                 ('visibility', models.CharField(choices=[('private', 'Private'), ('internal', 'Internal'), ('public', 'Public')], default='private', max_length=8, verbose_name='visibility')),
+                ('language', models.CharField(choices=[('en', 'English'), ('zh-hans', '简体中文')], db_default='en', default='en', max_length=10, verbose_name='language')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated at')),
                 ('quota_images', models.PositiveIntegerField(blank=True, null=True, verbose_name='image limit')),
                 ('quota_bytes', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='storage limit')),

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import new_id
@@ -33,6 +34,7 @@ from projects.models.retention import (
 from projects.models.scanning import ImageScan, Scanner
 
 __all__ = [
+    "LANGUAGES",
     "PROJECT_NAME",
     "AuditEvent",
     "Collection",
@@ -65,6 +67,9 @@ PROJECT_NAME = RegexValidator(
     r"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z",
     _("Use lowercase letters and digits, joined by single dots, underscores or hyphens."),
 )
+
+#: The languages of messages, each by its own name.
+LANGUAGES = [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
 
 
 class Role(models.TextChoices):
@@ -118,6 +123,14 @@ class Project(Created):
     )
     visibility = models.CharField(
         _("visibility"), max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE
+    )
+    #: Of messages in chats and mails, where a webhook has none of its own; pages have the reader's.
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        choices=LANGUAGES,
+        default=settings.LANGUAGE_CODE,
+        db_default=settings.LANGUAGE_CODE,
     )
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
     #: Quotas; empty means unlimited. Bytes count each tag's size once.

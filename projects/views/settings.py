@@ -1,4 +1,4 @@
-"""A project's own settings: description and visibility, how fast and when its imports read, what pulls bring."""
+"""A project's own settings: description, visibility, language; how fast and when imports read; what pulls bring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from projects.views.decorators import current_user, project_view, redirect_htmx
 @require_http_methods(["GET", "POST"])
 @project_view(Role.OWNER)
 def edit(request: HttpRequest, project: Project) -> HttpResponse:
-    """Description and visibility."""
+    """Description, visibility and the language of messages."""
     form = ProjectDetailsForm(_posted(request), instance=project, auto_id="project-%s")
     return _edited(request, project, form, template="project", part="general")
 

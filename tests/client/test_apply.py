@@ -81,6 +81,7 @@ SETTINGS = """
 apiVersion: portal/v1
 projects:
   - name: client-settings
+    language: zh-hans
     naming: full
     platforms: [linux/amd64]
     bandwidth: {bandwidth}

@@ -74,3 +74,19 @@ def test_a_webhook_in_a_file_has_a_url_or_addresses(mailing: Terminal) -> None:
     said = mailing.run("apply", str(file))
     assert said.code == 1
     assert "Name one of url, addresses." in said.err
+
+
+def test_ones_own_digest_is_switched_on_and_off(mailing: Terminal) -> None:
+    def said(*words: str) -> tuple[bool, str, bool]:
+        row = mailing.succeed("project", "digest", "by-mail", *words, "--json").rows[0]
+        return row["subscribed"], row["email"], row["next_at"] is not None
+
+    assert said() == (False, "ada@example.test", False)
+    assert said("--on") == said() == (True, "ada@example.test", True)
+    assert said("--off") == said() == (False, "ada@example.test", False)
+
+
+def test_the_language_of_messages_is_edited(mailing: Terminal) -> None:
+    row = mailing.succeed("project", "edit", "by-mail", "--language", "zh-hans", "--json").rows[0]
+    assert row["language"] == "zh-hans"
+    assert mailing.run("project", "edit", "by-mail", "--language", "fr").code == 2

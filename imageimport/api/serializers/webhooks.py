@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
 from accounts.api.fields import StrictModelSerializer, Text
@@ -13,6 +12,7 @@ from imageimport.messages import shown
 from imageimport.models import Webhook, WebhookDelivery
 from imageimport.webhooks.mail import MAX_ADDRESSES
 from imageimport.webhooks.payloads import public
+from projects.models import LANGUAGES
 
 
 class WebhookSerializer(StrictModelSerializer):
@@ -26,7 +26,10 @@ class WebhookSerializer(StrictModelSerializer):
         child=Text(max_length=254), required=False, max_length=MAX_ADDRESSES, help_text="of the kind `email`"
     )
     language = serializers.ChoiceField(
-        choices=settings.LANGUAGES, required=False, help_text="of messages in chats and mails; default: yours"
+        choices=LANGUAGES,
+        required=False,
+        allow_blank=True,
+        help_text="of messages in chats and mails; empty: the project's",
     )
     has_secret = serializers.SerializerMethodField()
     events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.values), required=False)

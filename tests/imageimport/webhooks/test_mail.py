@@ -76,13 +76,26 @@ def test_a_mail_says_what_happened_and_leads_to_where_the_remedy_is(server: Mail
     assert mail.message["Auto-Submitted"] == "auto-generated"
 
 
-def test_it_is_in_the_language_of_the_one_who_made_it(server: MailServer) -> None:
+@pytest.mark.parametrize(
+    ("of_project", "own", "words"),
+    [
+        ("en", "", "Import failed"),
+        ("zh-hans", "", "导入失败"),
+        ("zh-hans", "en", "Import failed"),
+        ("en", "zh-hans", "导入失败"),
+    ],
+)
+def test_it_is_in_its_own_language_or_else_in_the_projects(
+    server: MailServer, of_project: str, own: str, words: str
+) -> None:
     with override("zh-hans"):
-        hook = make()
+        hook = make(language=own)
+    assert hook.project.language == "en", "unless its owners choose another"
+    Project.objects.update(language=of_project)
     fail(hook.project)
     webhooks.deliver_due()
     (mail,) = server.received
-    assert "导入失败" in mail.message["Subject"]
+    assert words in mail.message["Subject"]
 
 
 def test_its_language_is_chosen_by_the_api_and_on_the_page(server: MailServer) -> None:
@@ -106,6 +119,11 @@ def test_its_language_is_chosen_by_the_api_and_on_the_page(server: MailServer) -
     assert client.post(page, fields).status_code == 302, "who names none leaves it"
     assert Webhook.objects.get().language == "zh-hans"
     assert '<option value="zh-hans" selected>' in client.get(page).content.decode()
+    client.post(page, {**fields, "language": ""})
+    assert Webhook.objects.get().language == ""
+    assert '<option value="" selected>' in client.get(page).content.decode()
+    assert call("PATCH", there, {"language": "en"}, headers).json()["language"] == "en"
+    assert call("PATCH", there, {"language": ""}, headers).json()["language"] == ""
 
 
 def test_a_server_that_refuses_or_is_away_is_tried_again_with_the_same_message_id(server: MailServer) -> None:

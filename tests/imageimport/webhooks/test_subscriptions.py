@@ -80,6 +80,15 @@ def test_a_viewer_subscribes_on_the_page_gets_one_mail_a_week_and_leaves_there(
     assert not DigestSubscription.objects.exists()
 
 
+def test_it_is_in_the_projects_language(server: MailServer, team: Team) -> None:
+    Project.objects.update(language="zh-hans")
+    subscribed(team, "viewer")
+    deliver_webhooks()
+    (mail,) = server.received
+    assert mail.message["Subject"] == "[team] 周报：team"
+    assert "退订：https://portal.example.test/digest/" in mail.text
+
+
 def test_to_want_it_twice_is_to_get_it_once(server: MailServer, team: Team) -> None:
     subscribed(team, "viewer", "viewer", "owner")
     assert subscriptions.send_due() == 2

@@ -73,11 +73,11 @@ def test_owners_of_a_public_project_see_that_pulls_need_no_sign_in(as_: As, team
 
 def test_an_owner_who_makes_a_project_public_is_told_what_that_means(as_: As, team: Team) -> None:
     owner = as_("owner")
-    owner.post(EDIT, {"description": "", "visibility": "internal"})
+    owner.post(EDIT, {"description": "", "visibility": "internal", "language": "en"})
     assert Project.objects.get().visibility == "internal"
     page = text(owner.get(PAGE))
     assert "The project was saved." in page
-    owner.post(EDIT, {"description": "", "visibility": "public"})
+    owner.post(EDIT, {"description": "", "visibility": "public", "language": "en"})
     assert "anyone can pull its images without signing in" in text(owner.get(PAGE))
 
 

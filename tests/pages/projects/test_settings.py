@@ -184,10 +184,20 @@ def test_deleting_a_project_asks_for_its_name(as_: As, team: Team, monkeypatch: 
 
 
 def test_an_owner_changes_description_and_visibility(as_: As, team: Team) -> None:
-    as_("owner").post(SETTINGS + "project/", {"description": "New", "visibility": "public"})
+    as_("owner").post(SETTINGS + "project/", {"description": "New", "visibility": "public", "language": "en"})
     team.project.refresh_from_db()
     assert (team.project.description, team.project.visibility) == ("New", "public")
     assert AuditEvent.objects.filter(action="project.changed").exists()
+
+
+def test_an_owner_chooses_the_language_of_messages_by_its_own_name(as_: As, team: Team) -> None:
+    client = as_("owner")
+    assert ">简体中文</option>" in text(client.get(SETTINGS + "project/"))
+    fields = {"description": "", "visibility": "private", "language": "zh-hans"}
+    client.post(SETTINGS + "project/", fields)
+    assert "<dd>简体中文</dd>" in text(client.get(SETTINGS))
+    assert AuditEvent.objects.get(action="project.changed").detail["language"] == "zh-hans"
+    assert client.post(SETTINGS + "project/", {**fields, "language": "xx"}).status_code == 422
 
 
 def test_deleting_an_image_says_what_else_goes_and_asks_for_its_name(

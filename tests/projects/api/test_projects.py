@@ -30,6 +30,7 @@ def test_whoever_makes_a_project_owns_it() -> None:
             "name",
             "description",
             "visibility",
+            "language",
             "bandwidth",
             "window",
             "naming",
@@ -125,6 +126,16 @@ def test_what_is_not_the_callers_to_set_is_not_set(extra: dict[str, object]) -> 
     body = {"name": "web", **extra}
     assert call("POST", "/projects", body, bearer(make_user("ann"))).status_code == 201
     assert Project.objects.get().quota_images is None
+
+
+def test_owners_choose_the_language_of_messages() -> None:
+    team = Team.make("web")
+    path, chosen = f"/projects/{team.project.pk}", {"language": "zh-hans"}
+    assert call("GET", path, None, team.bearer("viewer")).json()["language"] == "en"
+    assert call("PATCH", path, chosen, team.bearer("maintainer")).status_code == 403
+    assert call("PATCH", path, chosen, team.bearer("owner")).json()["language"] == "zh-hans"
+    assert AuditEvent.objects.get(action="project.changed").detail == chosen
+    assert call("PATCH", path, {"language": "xx"}, team.bearer("owner")).json().keys() == {"language"}
 
 
 def test_a_project_keeps_its_name() -> None:
