@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -49,11 +51,12 @@ def project_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new_project(request: HttpRequest) -> HttpResponse:
-    """Make a project; its maker owns it."""
+    """Make a project; its maker owns it, and its messages are in the language that they read."""
     form = ProjectForm(request.POST if request.method == "POST" else None)
 
     def save() -> HttpResponse:
-        project = services.create_project(user=current_user(request), **form.cleaned_data)
+        made = {**form.cleaned_data, "language": get_language() or settings.LANGUAGE_CODE}
+        project = services.create_project(user=current_user(request), **made)
         messages.success(request, _("The project %(name)s was created.") % {"name": project.name})
         return redirect_htmx(request, reverse("project", args=[project.name]))
 

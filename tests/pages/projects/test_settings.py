@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from imageimport.models import Credential, Webhook, WebhookDelivery
 from projects.models import AuditEvent, Membership, Project, Robot
@@ -198,6 +199,13 @@ def test_an_owner_chooses_the_language_of_messages_by_its_own_name(as_: As, team
     assert "<dd>简体中文</dd>" in text(client.get(SETTINGS))
     assert AuditEvent.objects.get(action="project.changed").detail["language"] == "zh-hans"
     assert client.post(SETTINGS + "project/", {**fields, "language": "xx"}).status_code == 422
+
+
+def test_a_new_project_writes_messages_in_its_makers_language(as_: As, team: Team) -> None:
+    as_("owner", language="zh-hans").post(
+        reverse("project-new"), {"name": "xinxiangmu", "visibility": "private"}
+    )
+    assert Project.objects.get(name="xinxiangmu").language == "zh-hans"
 
 
 def test_deleting_an_image_says_what_else_goes_and_asks_for_its_name(
