@@ -44,7 +44,7 @@ chaos: ## random faults at twenty imports, then the invariants (CHAOS_SECONDS, C
 	@$(INSTALL) test && exec $(BIN)/python -m tests.chaos
 
 messages: ## collect texts for the translators into locale/
-	@$(INSTALL) run && exec $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore ".venv/*" --ignore "tests/*"
+	@$(INSTALL) run && exec $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore ".venv/*" --ignore "tests/*" --ignore "client/*"
 
 lock: ## resolve the dependencies again into the lock files
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.lock
