@@ -6,13 +6,16 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import django_filters
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
+from accounts.api.fields import EndFilter, MomentFilter
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.search import search
+from oci.errors import ERROR_CODES
 from projects.models import Project
 
 #: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.search.trigrams.TrigramIndex.common`).
@@ -25,6 +28,16 @@ class SomeOf(django_filters.fields.MultipleChoiceField):
     def to_python(self, value: Any) -> list[str]:
         found: list[str] = super().to_python(value)
         return [each for each in found if each]
+
+
+def few_of(tasks: QuerySet[ImportTask], found: QuerySet[ImportTask]) -> QuerySet[ImportTask]:
+    """``found`` of ``tasks``, by their ids where they are at most :data:`FEW`.
+
+    :param tasks: in the order of a list, which the index of ``found`` does not have.
+    :param found: narrowed by what some index begins with; its order does not count.
+    """
+    few = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
+    return tasks.filter(pk__in=few) if len(few) <= FEW else found
 
 
 class StatusFilter(django_filters.MultipleChoiceFilter):
@@ -51,11 +64,20 @@ class StatusFilter(django_filters.MultipleChoiceFilter):
 
 
 class TaskFilter(django_filters.FilterSet):
-    """``status``, ``search`` (part of source or target image), ``batch``, ``schedule``, ``ordering``."""
+    """``status``, ``search`` (part of source or target image), ``requested_by`` (name of a user or robot account),
+    ``error_code``, ``created_after`` and ``created_before`` (a date without a time counts whole), ``batch``,
+    ``schedule``, ``ordering``.
+    """
 
     #: Not "distinct": no join doubles a row, and to make sure of it PostgreSQL would read and sort all of them.
     status = StatusFilter(choices=Status.choices, label=_("Status"), distinct=False)
     search = django_filters.CharFilter(method="find", label=_("Search"))
+    requested_by = django_filters.CharFilter(method="of_person", label=_("Requested by"))
+    error_code = django_filters.ChoiceFilter(
+        choices=[(code, code) for code in sorted(ERROR_CODES)], method="with_error", label=_("Error code")
+    )
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte", label=_("From date"))
+    created_before = EndFilter(field_name="created_at", lookup_expr="lt", label=_("To date"))
     batch = django_filters.UUIDFilter(field_name="batch_id", label=_("Batch"))
     schedule = django_filters.UUIDFilter(field_name="schedule_id", label=_("Scheduled sync"))
     ordering = django_filters.OrderingFilter(
@@ -74,11 +96,22 @@ class TaskFilter(django_filters.FilterSet):
     def find(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         return search(queryset, value, project_id=self._project_id or _in_address(self.request))
 
+    def of_person(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
+        """The imports that a user asked for, or a robot account."""
+        user = User.objects.filter(username=value).only("pk").first()
+        asked = {"requested_by": user} if user else {"robot": value}
+        return few_of(queryset, queryset.filter(**asked))
+
+    def with_error(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
+        """The imports whose last attempt ended with this code."""
+        # The second condition is that of the index.
+        return few_of(queryset, queryset.filter(error_code=value).exclude(error_code=""))
+
     @property
     def is_narrowed(self) -> bool:
         """Whether any filter is set: an empty page then says "nothing matches"."""
         data: Any = self.form.cleaned_data if self.form.is_valid() else {}
-        return any(data.get(name) for name in ("status", "search", "batch", "schedule"))
+        return any(value for name, value in data.items() if name != "ordering")
 
 
 def _in_address(request: Any) -> UUID | None:

@@ -20,6 +20,8 @@ from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.
 SHOWN_AFTER_SUCCESS = 30
+#: So many of the newest imports are asked for the names that a filter offers.
+REQUESTERS_OF = 500
 
 
 def tasks_of(project: Project) -> ImportTaskQuerySet:
@@ -30,6 +32,13 @@ def tasks_of(project: Project) -> ImportTaskQuerySet:
 def tasks_to(image: Image) -> ImportTaskQuerySet:
     """Imports whose target is the image's tag, newest first."""
     return tasks_of(image.project).filter(target_name=image.repository, target_tag=image.tag)
+
+
+def requesters(project: Project) -> list[str]:
+    """Who asked for the newest imports of a project, users and robot accounts, by name."""
+    newest = ImportTask.objects.filter(project=project).newest_first()[:REQUESTERS_OF]
+    names = newest.values_list("requested_by__username", "robot")
+    return sorted({user or robot for user, robot in names} - {""})
 
 
 def with_names(project: Project) -> ImportTaskQuerySet:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_date
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 
@@ -48,6 +50,25 @@ class MomentFilter(filters.IsoDateTimeFilter):
     """A filter by a moment."""
 
     field_class = MomentField
+
+
+class EndField(MomentField):
+    """The moment up to which something is meant; a date without a time is meant to its end."""
+
+    def to_python(self, value: Any) -> Any:
+        moment = super().to_python(value)
+        if moment is None or not isinstance(value, str) or parse_date(value.strip()) is None:
+            return moment
+        try:
+            return moment + dt.timedelta(days=1)
+        except OverflowError:  # no day follows
+            return moment
+
+
+class EndFilter(MomentFilter):
+    """A filter by the moment up to which rows are meant."""
+
+    field_class = EndField
 
 
 class ExactFilter(filters.CharFilter):

@@ -12,13 +12,17 @@ from imageimport import selectors
 from imageimport.choices import Status
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportBatch, ImportTask, Schedule
+from oci.errors import ERROR_CODES
 from projects.models import Project, Role, SavedFilter
-from projects.search.saved_filters import saved_filters
+from projects.search.saved_filters import PARTS, saved_filters
 from projects.views.answers import render_project
 from projects.views.decorators import current_user, project_view
 from projects.views.pagination import page_of
 
-_KEPT: Final = ("status", "search", "batch", "schedule")
+#: What narrows the list; the page has an order of its own.
+_KEPT: Final = tuple(name for name in PARTS[SavedFilter.List.IMPORTS] if name != "ordering")
+#: Those that are rarely used, behind one line.
+_MORE: Final = ("requested_by", "error_code", "created_after", "created_before")
 
 
 @require_GET
@@ -36,10 +40,13 @@ def history(request: HttpRequest, project: Project) -> HttpResponse:
         "arrived": selectors.arrived(page.rows),
         "narrowed": not valid or filters.is_narrowed,
         "search": request.GET.get("search", "").strip(),
+        "more": {name: request.GET.get(name, "").strip() for name in _MORE},
+        "people": selectors.requesters(project),
+        "error_codes": sorted(ERROR_CODES),
         "statuses": [(status.value, status.label, status.value in chosen) for status in Status],
         "batch": _named(ImportBatch, project, cleaned.get("batch")),
         "schedule": _named(Schedule, project, cleaned.get("schedule")),
-        "kept": [(key, value) for key in _KEPT for value in request.GET.getlist(key)],
+        "kept": [(key, value) for key in _KEPT for value in request.GET.getlist(key) if value],
         "saved_list": SavedFilter.List.IMPORTS,
         "saved_filters": saved_filters(
             project=project, user=current_user(request), of=SavedFilter.List.IMPORTS

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
-from accounts.api.fields import MomentFilter
+from accounts.api.fields import EndFilter, MomentFilter
 from projects.api.mixins import ProjectScoped
 from projects.api.tables import TOO_MANY, CsvLists, CsvRenderer
 from projects.models import AuditEvent, Role
@@ -27,11 +27,11 @@ class AuditSerializer(serializers.ModelSerializer[AuditEvent]):
 
 
 class AuditFilter(filters.FilterSet):
-    """``?action= &actor= &after= &before=``."""
+    """``?action= &actor= &after= &before=``; a date without a time counts whole."""
 
     actor = filters.CharFilter(field_name="actor_name")
     after = MomentFilter(field_name="at", lookup_expr="gte")
-    before = MomentFilter(field_name="at", lookup_expr="lt")
+    before = EndFilter(field_name="at", lookup_expr="lt")
 
     class Meta:
         model = AuditEvent

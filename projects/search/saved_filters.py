@@ -20,7 +20,10 @@ MAX_FILTERS: Final = 20
 #: What a filter of each list consists of; anything else in an address is left aside.
 PARTS: Final[Mapping[str, Sequence[str]]] = {
     SavedFilter.List.IMAGES: ("search", "repository", "order"),
-    SavedFilter.List.IMPORTS: ("status", "search", "batch", "schedule", "ordering"),
+    SavedFilter.List.IMPORTS: (
+        *("status", "search", "requested_by", "error_code", "created_after", "created_before"),
+        *("batch", "schedule", "ordering"),
+    ),
 }
 _MAX_CHARS: Final = 1000
 

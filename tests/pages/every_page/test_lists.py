@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import io
 from collections.abc import Callable
 
 from django.test import Client
@@ -9,7 +12,8 @@ from django.utils import timezone
 
 from imageimport.choices import Status
 from imageimport.models import ImportTask, Schedule, ScheduleRun
-from projects.models import Project
+from projects.models import Project, SavedFilter
+from projects.search import saved_filters
 from tests.pages.conftest import htmx
 from tests.support.factories import BatchFactory, TaskFactory, ended_task
 from tests.support.people import Team
@@ -33,6 +37,62 @@ def test_history_filters_by_status_and_text_in_the_address(as_: As, team: Team) 
     page = text(client.get(HISTORY, {"search": "whole"}))
     assert ">whole:latest<" in page
     assert ">broken:latest<" not in page
+
+
+def test_history_filters_by_person_error_and_date_and_so_do_csv_and_saved_filters(
+    as_: As, team: Team
+) -> None:
+    def made(name: str, day: int, **values: object) -> None:
+        created = dt.datetime(2026, 3, day, 15, tzinfo=dt.UTC)
+        ended_task(Status.FAILED, project=team.project, target_name=name, created_at=created, **values)
+
+    made("first", 1, requested_by=team.users["developer"], error_code="not_found")
+    made("second", 2, requested_by=team.users["owner"], error_code="not_found")
+    made("third", 3, robot="robot$team+ci", error_code="unreachable")
+    client = as_("viewer")
+
+    def shown(**asked: str) -> list[str]:
+        page = text(client.get(HISTORY, asked))
+        rows = client.get(f"/api/v1/projects/{team.project.pk}/images/import", {**asked, "format": "csv"})
+        listed = [row["target_image"] for row in csv.DictReader(io.StringIO(text(rows)))]
+        found = [name for name in ("first", "second", "third") if f">{name}:latest<" in page]
+        assert len(found) == len(listed)
+        return found
+
+    assert shown(requested_by="team-developer") == ["first"]
+    assert shown(requested_by="robot$team+ci") == ["third"]
+    assert shown(requested_by="no-one") == []
+    assert shown(error_code="not_found") == ["first", "second"]
+    assert shown(error_code="not_found", requested_by="team-owner", status="failed") == ["second"]
+    assert shown(created_after="2026-03-02") == ["second", "third"]
+    assert shown(created_before="2026-03-02") == ["first", "second"]
+    assert shown(created_before="2026-03-02T15:00:00Z", created_after="2026-03-01") == ["first"]
+    page = text(
+        client.get(HISTORY, {"requested_by": "team-owner", "created_before": "2026-03-02", "error_code": ""})
+    )
+    assert '<details class="more" id="history-more" open>' in page
+    assert (
+        '<option value="robot$team+ci"></option>' in page and '<option value="team-owner"></option>' in page
+    )
+    kept = "requested_by=team-owner&amp;created_before=2026-03-02"
+    assert f'images/import?format=csv&amp;{kept}"' in page
+    assert f'name="query" value="{kept}&amp;"' in page
+    assert saved_filters.narrowed(SavedFilter.List.IMPORTS, "created_before=2026-03-02&page_size=25") == (
+        "created_before=2026-03-02"
+    )
+
+
+def test_history_says_of_a_date_or_error_that_there_is_not_that_nothing_matches(as_: As, team: Team) -> None:
+    ended_task(Status.FAILED, project=team.project)
+    client = as_("viewer")
+    for asked in (
+        {"created_after": "yesterday"},
+        {"error_code": "nonsense"},
+        {"created_before": "9999-12-31T23:59:59-23:59"},
+    ):
+        assert "No import matches" in text(client.get(HISTORY, asked))
+        assert client.get(f"/api/v1/projects/{team.project.pk}/images/import", asked).status_code == 400
+    assert "No import matches" not in text(client.get(HISTORY, {"created_before": "9999-12-31"}))
 
 
 def test_history_tells_nothing_yet_from_nothing_matches(as_: As, team: Team) -> None:

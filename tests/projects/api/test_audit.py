@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
 from projects import audit
 from projects.api.audit import AuditViewSet
@@ -62,6 +63,9 @@ def test_it_is_the_projects_own_newest_first_and_can_be_narrowed(team: Team) -> 
     assert [row["actor"] for row in narrowed] == ["team-owner"]
     assert len(call("GET", f"{where}?actor=team-developer", None, headers).json()["results"]) == 3
     assert call("GET", f"{where}?before=2000-01-01T00:00:00Z", None, headers).json()["results"] == []
+    today = timezone.localdate().isoformat()
+    of_today = call("GET", f"{where}?after={today}&before={today}", None, headers).json()["results"]
+    assert of_today == call("GET", where, None, headers).json()["results"] != []
     assert call("GET", f"{where}?after=yesterday", None, headers).status_code == 400
 
 
