@@ -49,13 +49,7 @@ def import_again(*, project: Project, user: User | None, images: Sequence[Image]
     try:
         return Again(services.create(project=project, user=user, entries=entries), skipped)
     except BatchErrors as exc:
-        # No one wrote these as lines of a list.
-        named = [
-            f"{entries[index].target_name}:{entries[index].target_tag}: {sentence}"
-            for index, sentences in exc.by_index.items()
-            for sentence in sentences
-        ]
-        raise FieldErrors({"images": named}) from exc
+        raise FieldErrors({"images": exc.by_target(entries)}) from exc
 
 
 def _problem(image: Image, task: ImportTask | None) -> str:

@@ -32,6 +32,14 @@ class BatchErrors(FieldErrors):
         ]
         super().__init__({"images": numbered})
 
+    def by_target(self, entries: Sequence[ImportRequest]) -> list[str]:
+        """Each sentence behind its entry's target, where no one wrote the entries as lines of a list."""
+        return [
+            f"{entries[index].target_name}:{entries[index].target_tag}: {sentence}"
+            for index, sentences in self.by_index.items()
+            for sentence in sentences
+        ]
+
     def for_programs(self) -> Mapping[str, Any]:
         """What the API answers: under ``images`` the sentences of each bad entry, by its index from 0, as a string."""
         return {"images": {str(index): found for index, found in self.by_index.items()}}

@@ -1,5 +1,5 @@
-"""What is done with several rows of a list at once: images exported, imported again, scanned or deleted, imports tried
-again.
+"""What is done with several rows of a list at once: images exported, copied, imported again, scanned or deleted,
+imports tried again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +21,8 @@ from django.views.decorators.http import require_POST
 from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from imageimport import selectors
 from imageimport.batches import again
+from imageimport.batches.copies import copy_images
+from imageimport.forms.copies import CopyForm
 from imageimport.submission import services
 from imageimport.views.bundles import bundle_form
 from oci.errors import OciError
@@ -29,6 +32,7 @@ from projects.permissions import reaches
 from projects.retention import trash
 from projects.scanning import services as scans
 from projects.selectors import images_of
+from projects.views.answers import take
 from projects.views.decorators import current_rights, current_user, project_view
 
 #: Rows that one action takes: the longest page of a list.
@@ -40,7 +44,7 @@ _MAX_SENTENCES: Final = 5
 @require_POST
 @project_view(Role.VIEWER)
 def images(request: HttpRequest, project: Project) -> HttpResponse:
-    """``do`` with the chosen images: ``export``, ``again``, ``scan`` or ``delete``, which asks first."""
+    """``do`` with the chosen images: ``export``, ``copy`` and ``delete``, which ask first, ``again`` or ``scan``."""
     chosen = list(
         images_of(project).filter(pk__in=_ids(request, "image")).order_by("repository", "tag")[:MAX_ROWS]
     )
@@ -51,13 +55,14 @@ def images(request: HttpRequest, project: Project) -> HttpResponse:
     do = request.POST.get("do")
     if do == "export":
         return bundle_form(request, project, [str(image) for image in chosen])
+    if do == "copy":
+        return _copy(request, project, chosen)
     if do == "again":
         _need(project, Role.DEVELOPER)
         return _import_again(request, project, chosen) or back
     if do == "scan":
         _need(project, Role.DEVELOPER)
         _scan(request, chosen)
-        return back
     if do == "delete":
         _need(project, Role.MAINTAINER)
         return _delete(request, project, chosen)
@@ -118,6 +123,23 @@ def _scan(request: HttpRequest, chosen: Sequence[Image]) -> None:
     _say_refused(request, refused)
 
 
+def _copy(request: HttpRequest, project: Project, chosen: Sequence[Image]) -> HttpResponse:
+    """Ask for a project and a tag, then import the images from our registry; the form has only projects in which the
+    reader may.
+    """
+    user = current_user(request)
+    given = request.POST if "project" in request.POST else None
+    form = CopyForm(given, user=user, source=project)
+    if form.is_bound and form.is_valid():
+        try:
+            batch = copy_images(user=user, images=chosen, **form.cleaned_data)
+        except (FieldErrors, ApplicationError) as exc:
+            take(form, exc)
+        else:
+            return redirect("batch", batch.project.name, batch.pk)
+    return _ask(request, project, chosen, form, "imageimport/copy_images.html")
+
+
 def _delete(request: HttpRequest, project: Project, chosen: Sequence[Image]) -> HttpResponse:
     """Ask for the project's name, then move the tags to the trash."""
     given = request.POST if "confirm" in request.POST else None
@@ -130,15 +152,22 @@ def _delete(request: HttpRequest, project: Project, chosen: Sequence[Image]) -> 
             messages.success(request, sentence % {"count": gone})
         _say_refused(request, refused)
         return redirect("project", project.name)
+    return _ask(request, project, chosen, form, "imageimport/delete_images.html")
+
+
+def _ask(
+    request: HttpRequest, project: Project, chosen: Sequence[Image], form: BaseForm, template: str
+) -> HttpResponse:
+    """The page of a form about the chosen images."""
     context: dict[str, Any] = {
         "asked_base": "asked_page.html",
-        "action": request.path,
+        "action": reverse("images-bulk", args=[project.name]),
         "back": reverse("project", args=[project.name]),
         "form": form,
         "project": project,
         "images": chosen,
     }
-    return render(request, "imageimport/delete_images.html", context, status=422 if form.is_bound else 200)
+    return render(request, template, context, status=422 if form.is_bound else 200)
 
 
 def _throw_away(request: HttpRequest, chosen: Sequence[Image]) -> list[str]:

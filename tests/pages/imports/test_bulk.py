@@ -15,10 +15,10 @@ from django.utils import timezone
 from imageimport.choices import Status
 from imageimport.models import ImportBatch, ImportTask
 from oci.errors import OciError, gettext_noop
-from projects.models import Image, ImageScan, Project, ProtectedTag, Scanner
+from projects.models import Image, ImageScan, Membership, Project, ProtectedTag, Role, Scanner
 from projects.retention import trash
 from tests.support.factories import ended_task
-from tests.support.people import Team, call
+from tests.support.people import DIGEST, Team, call
 
 As = Callable[..., Client]
 PAGE = "/projects/team/"
@@ -85,6 +85,62 @@ def test_images_that_were_pushed_have_no_source_and_that_is_said(as_: As, images
     client = as_("developer")
     answer = client.post(IMAGES, {"do": "again", "image": [images[2].pk]}, follow=True)
     assert "knows no source" in answer.content.decode()
+    assert not ImportTask.objects.exists()
+
+
+def test_chosen_images_are_copied_to_a_project_and_get_a_tag(
+    as_: As, team: Team, images: list[Image], settings: Any
+) -> None:
+    other = Team.make("other")
+    Membership.objects.create(project=other.project, user=team.users["viewer"], role=Role.DEVELOPER)
+    Membership.objects.create(
+        project=Team.make("closed").project, user=team.users["viewer"], role=Role.VIEWER
+    )
+    chosen = {"do": "copy", "image": [images[0].pk, images[2].pk]}
+    client = as_("viewer")
+    page = client.post(IMAGES, chosen).content.decode()
+    assert "Copy 2 images" in page and re.findall(r'<option value="([^"]*)"', page) == ["other"]
+    for project in ("team", "closed", "nonsense"):
+        assert client.post(IMAGES, {**chosen, "project": project, "tag": "x"}).status_code == 422
+    assert not ImportTask.objects.exists()
+    answer = client.post(IMAGES, {**chosen, "project": "other", "tag": "stable"})
+    batch = ImportBatch.objects.get()
+    assert answer.headers["Location"] == f"/projects/other/batches/{batch.pk}/"
+    found = batch.tasks.order_by("batch_index").values_list("source_image", "target_image", "overwrite")
+    host = settings.REGISTRY_PUBLIC_HOST
+    assert list(found) == [
+        (f"{host}/team/app:1@{DIGEST}", f"{host}/other/app:stable", False),
+        (f"{host}/team/cron:3@{DIGEST}", f"{host}/other/cron:stable", False),
+    ]
+    assert other.project.audit_events.get().action == "batch.created"
+
+
+def test_one_image_is_copied_from_its_own_page(as_: As, images: list[Image]) -> None:
+    client = as_("developer")
+    page = client.get(f"/projects/team/images/{images[0].pk}/").content.decode()
+    assert re.search(
+        rf'action="{IMAGES}">.*?name="image" value="{images[0].pk}">.*?name="do" value="copy"', page, re.S
+    )
+    assert "Copy 1 image" in client.post(IMAGES, {"do": "copy", "image": images[0].pk}).content.decode()
+
+
+def test_who_may_import_nowhere_is_told_so(as_: As, images: list[Image]) -> None:
+    page = as_("viewer").post(IMAGES, {"do": "copy", "image": [images[0].pk]}).content.decode()
+    assert "can't import into any project" in page and 'name="project"' not in page
+
+
+def test_a_copy_that_changes_nothing_and_two_images_of_one_tag_are_refused(
+    as_: As, team: Team, images: list[Image]
+) -> None:
+    client = as_("developer")
+    chosen = {"do": "copy", "image": [images[0].pk], "project": "team"}
+    for tag in ("", "1"):
+        answer = client.post(IMAGES, {**chosen, "tag": tag})
+        assert answer.status_code == 422 and "Enter a new tag" in answer.content.decode()
+    assert "A tag can have at most" in client.post(IMAGES, {**chosen, "tag": "no tag"}).content.decode()
+    second = team.image("app", "2", digest="sha256:" + "b" * 64)
+    both = {**chosen, "image": [images[0].pk, second.pk], "tag": "stable"}
+    assert "app:stable: Same target" in client.post(IMAGES, both).content.decode()
     assert not ImportTask.objects.exists()
 
 
@@ -163,9 +219,9 @@ def test_a_reader_is_offered_what_they_may_do(as_: As, images: list[Image]) -> N
     assert 'images?format=csv"' in page
     answer = as_("stranger").post(IMAGES, {"do": "export", "image": [images[0].pk]})
     assert answer.status_code == 403
-    assert offered("viewer") == ["export"]
-    assert offered("developer") == ["export", "again", "scan"]
-    assert offered("maintainer") == ["export", "again", "scan", "delete"]
+    assert offered("viewer") == ["export", "copy"]
+    assert offered("developer") == ["export", "copy", "again", "scan"]
+    assert offered("maintainer") == ["export", "copy", "again", "scan", "delete"]
 
 
 def test_chosen_failures_are_tried_again_and_what_can_not_be_is_said(as_: As, team: Team) -> None:
