@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
@@ -19,6 +18,7 @@ from imageimport.announcer import how_it_ended
 from imageimport.choices import ACTIVE, MOVING, Status
 from imageimport.forms.imports import ImportForm
 from imageimport.models import ImportTask
+from imageimport.views import columns
 from projects.commands import address, client_commands, kind_of, kubernetes_secret, pull_command
 from projects.models import Project, Role, SavedFilter
 from projects.registry.health import registry_answers
@@ -35,8 +35,6 @@ MAX_CARDS: Final = 12
 MAX_FAILURES: Final = 3
 #: References that an empty project offers to try.
 SAMPLES: Final = ("nginx:alpine", "redis:7", "ghcr.io/aquasecurity/trivy:latest")
-#: What the list of images may be ordered by, each also falling; without a word: what was set last first.
-ORDERS: Final = ("repository", "size", "updated_at")
 #: Images that one look at the page names as arrived, at most.
 _MAX_SEEN: Final = 40
 
@@ -170,10 +168,10 @@ def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     repository = request.GET.get("repository", "").replace("\x00", "").strip()
     found = with_scans(images_of(project)).filter(**({"repository": repository} if repository else {}))
     order = request.GET.get("order", "")
-    order = order if order.removeprefix("-") in ORDERS else ""
+    order = order if order.removeprefix("-") in columns.ORDERS else ""
     found = search_images(found, text, project_id=project.pk) if text else found
     page = sorted_page_of(request, found, order) if order else page_of(request, found, by="updated_at")
-    client = pull_client_of(request)
+    client, shown = pull_client_of(request), columns.columns_of(request)
     for image in page.rows:
         image.pull = pull_command(image, client)
         image.address = address(image)
@@ -184,7 +182,9 @@ def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
         "search": text,
         "repository": repository,
         "order": order,
-        "columns": _columns(order),
+        "shown": shown,
+        "heads": columns.heads(shown, order),
+        "column_choices": columns.choices(shown),
         "kept": [*narrowed, *([("order", order)] if order else [])],
         "kept_but_order": narrowed,
         "saved_list": SavedFilter.List.IMAGES,
@@ -193,24 +193,3 @@ def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
         ),
         "list_url": reverse("project", args=[project.name]),
     }
-
-
-def _columns(order: str) -> list[tuple[str, str, str]]:
-    """Head of each column: its word, by what a press orders (empty: by nothing), how it is ordered now."""
-    shown = order or "-updated_at"
-    first = {"repository": "repository", "size": "-size", "updated_at": "-updated_at"}
-    names = [
-        (_("Image"), "repository"),
-        (_("Digest"), ""),
-        ("OS/ARCH", ""),
-        (_("Size"), "size"),
-        (_("Updated"), "updated_at"),
-    ]
-    found = []
-    for label, name in names:
-        sort, press = "", first.get(name, "")
-        if name and shown.removeprefix("-") == name:
-            falls = shown.startswith("-")
-            sort, press = ("descending", name) if falls else ("ascending", f"-{name}")
-        found.append((label, press, sort))
-    return found

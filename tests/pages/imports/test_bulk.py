@@ -119,7 +119,9 @@ def test_one_image_is_copied_from_its_own_page(as_: As, images: list[Image]) -> 
     client = as_("developer")
     page = client.get(f"/projects/team/images/{images[0].pk}/").content.decode()
     assert re.search(
-        rf'action="{IMAGES}">.*?name="image" value="{images[0].pk}">.*?name="do" value="copy"', page, re.S
+        rf'action="{IMAGES}">.*?name="image" value="{images[0].pk}">.*?name="do" value="copy"',
+        page,
+        re.DOTALL,
     )
     assert "Copy 1 image" in client.post(IMAGES, {"do": "copy", "image": images[0].pk}).content.decode()
 

@@ -210,6 +210,40 @@ def test_each_empty_list_says_why_it_is_empty(as_: As, team: Team) -> None:
     assert "No image matches" in text(client.get(PAGE, {"search": "zzz"}))
 
 
+def test_a_person_chooses_the_columns_of_images_and_they_stay(as_: As, team: Team) -> None:
+    values = {"source_image": "quay.io/base/app:1", "last_pulled_at": timezone.now()}
+    image = ImageFactory(project=team.project, repository="app", size=3 * 1024**2, **values)
+
+    def heads(page: str) -> list[str]:
+        head = page[page.index("<thead>") : page.index("</thead>")]
+        return re.findall(r">([A-Z][^<]+)<", head)
+
+    def cells(page: str) -> list[str]:
+        return re.findall(r'data-label="([^"]+)"', page)
+
+    client = as_("viewer")
+    page = text(client.get(PAGE))
+    assert heads(page) == ["Image", "Digest", "OS/ARCH", "Size", "Updated", "Actions"]
+    assert "quay.io/base/app:1" not in page
+    page = text(client.get(PAGE, {"columns": ["", "last_pulled_at", "size", "source", "nonsense"]}))
+    assert heads(page) == ["Image", "Size", "Source", "Last pulled", "Actions"]
+    assert cells(page) == ["Size", "Source", "Last pulled"] and "quay.io/base/app:1" in page
+    assert re.findall(r'name="columns" value="(\w+)" checked', page) == ["size", "source", "last_pulled_at"]
+    part = text(htmx(client, "get", f"{PAGE}images/"))
+    assert cells(part) == ["Size", "Source", "Last pulled"], "in what is fetched later, too"
+    assert cells(text(client.get(PAGE, {"columns": ""}))) == []
+    assert heads(text(client.get(PAGE))) == ["Image", "Actions"] and str(image.pk) in text(client.get(PAGE))
+    assert cells(text(as_("developer").get(PAGE))) == ["Digest", "OS/ARCH", "Size", "Updated"]
+
+
+def test_marks_of_an_image_stand_beside_its_name_where_the_digest_is_hidden(as_: As, team: Team) -> None:
+    found = {"state": "unsigned", "by": "", "digest": "sha256:" + "a" * 64}
+    ImageFactory(project=team.project, signature=found)
+    client = as_("viewer")
+    marks = text(client.get(PAGE)).count("chip-mark")
+    assert marks and text(client.get(PAGE, {"columns": "size"})).count("chip-mark") == marks
+
+
 def test_a_repository_with_a_nul_is_looked_for_without_it(as_: As, team: Team) -> None:
     """PostgreSQL takes no NUL in a question."""
     ImageFactory(project=team.project, repository="nginx")

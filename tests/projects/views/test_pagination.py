@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import keyset
-from imageimport.views.overview import ORDERS
+from imageimport.views.columns import ORDERS
 from tests.accounts.api.test_pagination import NOWHERE
 from tests.support.people import Team
 
