@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -127,7 +128,9 @@ def live(request: HttpRequest, project: Project) -> HttpResponse:
     """The imports on top, asked for every 2 seconds while one is active."""
     cards = cards_of(project)
     before = set(request.GET.get("active", "").split(",")[:_MAX_SEEN]) - {""}
-    response = render_live(request, project, cards, announce=_ended(before, cards))
+    ended = [task for task in cards.tasks if task.pk.hex in before and task.status not in ACTIVE]
+    announce = how_it_ended(ended[0]) if ended else ""
+    response = render_live(request, project, cards, announce=announce, ended=ended)
     if before - set(cards.active_ids.split(",")):
         response["HX-Trigger"] = "images-changed"
     return response
@@ -139,28 +142,31 @@ def render_live(
     cards: Cards,
     *,
     announce: str = "",
+    ended: Sequence[ImportTask] = (),
     problem: ApplicationError | None = None,
 ) -> HttpResponse:
     """The fragment of the imports on top.
 
     :param announce: a sentence for those who can't see it change.
+    :param ended: what has ended since this page looked last; the tab's icon says how.
     :param problem: why what was asked for was not done.
     """
     context = {
         "cards": cards,
         "announce": announce,
+        "ended": _worst(ended),
         "arrived": selectors.arrived(cards.tasks),
         "problem": problem,
     }
     return render_project(request, project, "imageimport/_cards.html", context)
 
 
-def _ended(before: set[str], cards: Cards) -> str:
-    """What has ended of those that were active when this page looked last, as a sentence."""
-    ended = [task for task in cards.tasks if task.pk.hex in before and task.status not in ACTIVE]
-    if not ended:
-        return ""
-    return how_it_ended(ended[0])
+def _worst(ended: Sequence[ImportTask]) -> str:
+    """``failed`` where any of them has, else ``done`` where any arrived."""
+    statuses = {task.status for task in ended}
+    if Status.FAILED in statuses:
+        return "failed"
+    return "done" if Status.SUCCESS in statuses else ""
 
 
 def _images(request: HttpRequest, project: Project) -> dict[str, Any]:

@@ -1,10 +1,16 @@
-/* Fragments that poll: nothing is asked while no one looks; open parts and the reader's place survive a swap;
-   two missed polls are said, and the last numbers stay. */
+/* Fragments that poll: little is asked while no one looks; open parts and the reader's place survive a swap;
+   two missed polls are said, and the last numbers stay. Title and icon of the tab follow. */
 "use strict";
 
 (() => {
   const POLL = "[hx-trigger='every 2s']";
+  // Often enough for the tab's title and icon, and while what has just arrived is still listed. Milliseconds.
+  const HIDDEN_EVERY = 20000;
+  const icon = document.querySelector("link[rel=icon]");
+  const plain = icon ? icon.getAttribute("href") : "";
   const misses = new Map();
+  const tab = { running: false, followed: false, ended: "" };
+  let asked = 0;
   let kept = { open: [], announced: "" };
 
   function isPoll(event) {
@@ -12,7 +18,33 @@
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isPoll(event) && document.hidden) event.preventDefault();
+    if (!isPoll(event)) return;
+    if (document.hidden && Date.now() - asked < HIDDEN_EVERY) event.preventDefault();
+    else asked = Date.now();
+  });
+
+  function draw(state) {
+    const href = (icon && icon.dataset[state]) || plain;
+    if (icon && icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+  }
+
+  // How an import ended is shown to who has seen it run here, a failure before all that arrived.
+  function follow() {
+    const told = document.querySelector("[data-live] [data-page-state]");
+    const words = told ? told.dataset.pageState.split(" ") : [];
+    const running = words.includes("running");
+    if (running && !tab.running) Object.assign(tab, { followed: true, ended: "" });
+    tab.running = running;
+    if (tab.followed && words.includes("failed")) tab.ended = "failed";
+    if (tab.followed && words.includes("done")) tab.ended = tab.ended || "done";
+    draw(running ? "running" : tab.ended);
+  }
+
+  // Who has looked and goes on knows it.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden || tab.running) return;
+    Object.assign(tab, { followed: false, ended: "" });
+    draw("");
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -33,7 +65,9 @@
     kept.announced = sentence;
     const titled = document.querySelector("[data-live] [data-page-title]");
     if (titled) document.title = titled.dataset.pageTitle;
+    follow();
   });
+  follow();
 
   function missed(event) {
     if (!isPoll(event)) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -262,6 +263,56 @@ def test_the_title_follows_and_polls_end_with_the_import(sample_site: Site, look
         page.on("request", lambda request: polls.append(request.url))
         page.wait_for_timeout(4_500)  # Two polls would have come.
         assert not polls
+
+
+def icon_of(page: Page) -> str:
+    return str(page.locator("link[rel=icon]").get_attribute("href")).rpartition("/")[2].partition(".")[0]
+
+
+def test_the_icon_of_the_tab_says_that_an_import_runs_and_how_it_ended_until_one_leaves(
+    sample_site: Site, look: Look
+) -> None:
+    page = look()
+    icon = page.locator("link[rel=icon]")
+    sample_site.show(page, Shot("moving", IMPORT))
+    assert icon_of(page) == "favicon-running"
+    assert page.request.get(sample_site.url + str(icon.get_attribute("href"))).ok
+    for status, name in (("failed", "favicon-failed"), ("success", "favicon-done")):
+        ended = {"status": status, "stage": "done", "completed_at": "2026-11-24 12:00:00", **NO_LEASE}
+        with changed(sample_site, "image_import_tasks", running(sample_site), **ended):
+            expect(icon).to_have_attribute("href", re.compile(name))
+            if status == "failed":
+                hide(page, True)
+                assert icon_of(page) == "favicon"
+                hide(page, False)
+            sample_site.show(page, Shot("ended", IMPORT))
+            assert icon_of(page) == "favicon", "it did not run while one looked"
+        sample_site.show(page, Shot("moving", IMPORT))
+
+
+def test_a_tab_that_no_one_looks_at_still_learns_of_the_end(sample_site: Site, look: Look) -> None:
+    page = look()
+    page.clock.install()
+    sample_site.show(page, Shot("moving", IMPORT))
+    hide(page, True)
+    polls: list[str] = []
+    page.on("request", lambda request: polls.append(request.url))
+    ended = {"status": "success", "stage": "done", "completed_at": "2026-11-24 12:00:00", **NO_LEASE}
+    with changed(sample_site, "image_import_tasks", running(sample_site), **ended):
+        page.clock.run_for(16_000)
+        assert len(polls) <= 1, polls
+        page.clock.run_for(10_000)
+        expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("favicon-done"))
+        expect(page).to_have_title("grafana/grafana:11.2.0 · Import · Registry Portal")
+
+
+def hide(page: Page, hidden: bool) -> None:
+    """As if the reader had gone to another tab, or come back."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')) }",
+        hidden,
+    )
 
 
 # --- the form while one types ----------------------------------------------------------------------------

@@ -46,6 +46,23 @@ def test_what_polls_carries_address_and_clock_on_one_element_and_only_while_some
     assert "every 2s" not in text(client.get(LIVE))
 
 
+def test_what_polls_says_what_runs_and_how_ended_what_ran(as_: As, team: Team) -> None:
+    def state(*active: ImportTask) -> str:
+        page = text(client.get(LIVE, {"active": ",".join(task.pk.hex for task in active)}))
+        return re.findall(r'data-page-state="([^"]*)"', page)[0].strip()
+
+    client = as_("developer")
+    ended_task(Status.FAILED, project=team.project)
+    assert state() == "", "an earlier failure is no news"
+    first, second = TaskFactory(project=team.project), TaskFactory(project=team.project)
+    assert state(first, second) == "running"
+    ImportTask.objects.filter(pk=first.pk).update(status=Status.FAILED, completed_at=timezone.now())
+    assert state(first, second) == "running failed"
+    ImportTask.objects.filter(pk=second.pk).update(status=Status.SUCCESS, completed_at=timezone.now())
+    assert state(second) == "done"
+    assert state(first, second) == "failed"
+
+
 def test_the_end_of_an_import_refreshes_the_images_and_is_announced(as_: As, team: Team) -> None:
     client = as_("developer")
     task = TaskFactory(project=team.project, target_name="app", target_tag="1")
