@@ -16,7 +16,7 @@ from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.search import search
 from oci.errors import ERROR_CODES
-from projects.models import Project
+from projects.models import Project, Robot
 
 #: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.search.trigrams.TrigramIndex.common`).
 FEW: Final = 1000
@@ -98,9 +98,10 @@ class TaskFilter(django_filters.FilterSet):
 
     def of_person(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         """The imports that a user asked for, or a robot account."""
+        if value.startswith(Robot.LOGIN_PREFIX):
+            return few_of(queryset, queryset.filter(robot=value))
         user = User.objects.filter(username=value).only("pk").first()
-        asked = {"requested_by": user} if user else {"robot": value}
-        return few_of(queryset, queryset.filter(**asked))
+        return few_of(queryset, queryset.filter(requested_by=user)) if user else queryset.none()
 
     def with_error(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         """The imports whose last attempt ended with this code."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.preferences import PULL_CLIENTS
 from accounts.snippets import kubernetes_line, pull_secret_name
 from oci.spec.media_types import HELM_CONFIG
-from projects.models import Image, Project
+from projects.models import Image, Project, Robot
 
 #: Clients that the pages offer, and how each pulls.
 CLIENTS: Final = {client: f"{client} pull" for client in PULL_CLIENTS}
@@ -164,5 +164,5 @@ def client_commands(project: Project, image: str = "NAME:TAG") -> list[ClientCom
 
 def kubernetes_secret(project: Project) -> str:
     """Makes the secret that a cluster pulls with, from a robot account."""
-    login = f"robot${project.name}+NAME"
+    login = f"{Robot.LOGIN_PREFIX}{project.name}+NAME"
     return kubernetes_line(settings.REGISTRY_PUBLIC_HOST, login, "SECRET", project.name)

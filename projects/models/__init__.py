@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -325,6 +325,9 @@ class TagNotice(models.Model):
 class Robot(Created):
     """A project's account for CI and clusters, valid at the registry's door only. Only the secret's hash is stored."""
 
+    #: No user name has a dollar sign.
+    LOGIN_PREFIX: Final = "robot$"
+
     class Access(models.TextChoices):
         PULL = "pull", _("Pull")
         PUSH = "push", _("Pull and push")
@@ -351,7 +354,7 @@ class Robot(Created):
     @property
     def login(self) -> str:
         """The user name at the registry's door, as in ``docker login -u``."""
-        return f"robot${self.project.name}+{self.name}"
+        return f"{self.LOGIN_PREFIX}{self.project.name}+{self.name}"
 
     @property
     def audit_subject(self) -> str:

@@ -25,7 +25,7 @@ NARROWED = (
     *("", "status=failed", "status=failed&status=success", "schedule=%s", "schedule=%s&status=failed"),
     *(
         "requested_by=user",
-        "requested_by=robot",
+        "requested_by=robot$team",
         "error_code=not_found",
         "requested_by=user&error_code=not_found",
     ),
@@ -40,7 +40,7 @@ LEADING = {
     ("status=failed", ""): (r"\bproject_id=\?", r"\bstatus=\?"),
     ("status=failed&status=success", ""): (r"\bproject_id=\?",),
     ("requested_by=user", ""): (r"\bproject_id=\?",),
-    ("requested_by=robot", ""): (r"\bproject_id=\?",),
+    ("requested_by=robot$team", ""): (r"\bproject_id=\?",),
     ("error_code=not_found", ""): (r"\berror_code=\?",),
     ("requested_by=user&error_code=not_found", ""): (r"\brequested_by_id=\?",),
     (NARROWED[-2], ""): (r"\bproject_id=\?", r"\bcreated_at>\?", r"\bcreated_at<\?"),
@@ -87,7 +87,7 @@ def test_imports_come_in_the_order_of_an_index(
     user = UserFactory(username="user")
     values = {"project": project, "status": "failed", "error_code": "not_found"}
     task = TaskFactory(target_tag="one", requested_by=user, **values)
-    TaskFactory(target_tag="two", robot="robot", **values)
+    TaskFactory(target_tag="two", robot="robot$team", **values)
     where = narrowed.replace("%s", str(task.pk))
     steps = plans(project, f"images/import?{where}&ordering={order}", "image_import_tasks")
     assert not any(SORTS in step for step in steps), steps
