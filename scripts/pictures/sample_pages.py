@@ -46,6 +46,13 @@ def _plan(page: Any) -> None:
     page.locator(".plan").scroll_into_view_if_needed()
 
 
+def _copy(page: Any) -> None:
+    for number in range(2):
+        page.locator("input[form=images-bulk]").nth(number).check()
+    page.locator("#images-bulk [value=copy]").click()
+    page.locator("[name=tag]").wait_for()
+
+
 def _type_wrong(page: Any) -> None:
     _open_import(page)
     page.locator("[name=image_url]").fill("ghcr.io/Owner/Service")
@@ -134,12 +141,14 @@ PAGES: Final = (
     Shot("project-new", "/projects/", act=_click(".head-actions .btn-primary"), whole=False),
     Shot("project", _P),
     Shot("project-platforms", _P, act=_open_platforms),
+    Shot("project-columns", _P, act=_click("#image-columns summary")),
     Shot("project-empty", "/projects/fresh/"),
     Shot("project-as-viewer", _P, user="noor"),
     Shot("project-registry-away", "/pictures/registry-away/"),
     Shot("project-no-match", f"{_P}?search=zzz"),
     Shot("project-push-and-pull", _P, act=_click(".head-actions summary"), whole=False),
     Shot("project-delete-image", _P, act=_click("#images [id^=delete-]"), whole=False),
+    Shot("project-copy-images", _P, act=_copy),
     Shot("import-dialog", _P, act=_type, whole=False),
     Shot("import-dialog-wrong", _P, act=_type_wrong, whole=False),
     Shot("import-dialog-plan", _P, act=_plan, whole=False),
@@ -154,6 +163,7 @@ PAGES: Final = (
     Shot("import-failed", _P + "imports/{failed}/"),
     Shot("import-done", _P + "imports/{success}/"),
     Shot("history", f"{_P}imports/"),
+    Shot("history-filters", f"{_P}imports/?created_after=2026-01-01"),
     Shot("history-no-match", f"{_P}imports/?search=zzz"),
     Shot("history-empty", "/projects/fresh/imports/"),
     Shot("image", _P + "images/{image}/"),
