@@ -11,9 +11,9 @@ class ImageImportConfig(AppConfig):
         from imageimport import cleaning, restore, search
         from imageimport.bundles.keeping import listed
         from imageimport.models import TagDigest
-        from imageimport.schedules import fights, returning
+        from imageimport.schedules import fights, returning, targets
         from imageimport.worker import dispatch
-        from projects import keeping
+        from projects import keeping, repositories
         from projects.contents import indexing
         from projects.registry import putting_back, tag_notices
         from projects.retention import cleanup, collection, rules, trash
@@ -26,6 +26,7 @@ class ImageImportConfig(AppConfig):
         putting_back.when_restored.append(cleaning.tell_restored)
         cleanup.tag_keepers.extend([returning.tags_to_come, cleaning.tags_being_written])
         rules.fights.append(fights.of_rule)
+        repositories.sync_finders.append(targets.of_project)
         trash.before_restore.append(restore.judge_trashed)
         writers.writing.append(cleaning.writing_until)
         collection.blob_keepers.append(cleaning.blobs_on_their_way)

@@ -18,8 +18,16 @@ from projects.repositories import ORDERS, Repositories
 _ORDERINGS = [*ORDERS, *(f"-{name}" for name in ORDERS)]
 
 
+class RepositorySyncSerializer(serializers.Serializer[Any]):
+    """A schedule that is switched on and writes to the repository."""
+
+    id = serializers.UUIDField()
+    image_url = serializers.CharField()
+    cron = serializers.CharField()
+
+
 class RepositorySerializer(serializers.Serializer[Any]):
-    """One repository; `size` is the sum of its tags' sizes."""
+    """One repository; `size` is the sum of its tags' sizes, `syncs` are the schedules that keep it up to date."""
 
     repository = serializers.CharField()
     tags = serializers.IntegerField()
@@ -27,6 +35,7 @@ class RepositorySerializer(serializers.Serializer[Any]):
     newest_tag = serializers.CharField()
     updated_at = serializers.DateTimeField()
     pull_count = serializers.IntegerField()
+    syncs = RepositorySyncSerializer(many=True)
 
 
 @extend_schema(tags=["images"])

@@ -38,7 +38,14 @@ def test_a_row_a_repository(team: Team) -> None:
     assert names(rows) == ["api", "tools/lint", "web"]
     web = rows[2]
     assert web.pop("updated_at")
-    assert web == {"repository": "web", "tags": 2, "size": 30, "newest_tag": "1", "pull_count": 7}
+    assert web == {
+        "repository": "web",
+        "tags": 2,
+        "size": 30,
+        "newest_tag": "1",
+        "pull_count": 7,
+        "syncs": [],
+    }
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -72,7 +79,7 @@ def test_the_page_leads_to_the_tags(team: Team) -> None:
     assert client.get("/projects/team/repositories/?from=2&order=x").status_code == 200
 
 
-def test_many_tags_take_three_questions(team: Team, django_assert_max_num_queries: Any) -> None:
+def test_many_tags_take_four_questions(team: Team, django_assert_max_num_queries: Any) -> None:
     Image.objects.bulk_create(
         Image(project=team.project, repository=f"r{number % 100}", tag=str(number), digest="d", size=1)
         for number in range(1000)
