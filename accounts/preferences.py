@@ -1,4 +1,5 @@
-"""How a person likes the pages: language, theme, pull client. Kept in a cookie, and in the profile once signed in."""
+"""How a person likes the pages: language, theme, pull client. Kept in a cookie, and in the profile once signed in.
+Whether single keys act is kept in the cookie alone: it goes with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from accounts.models import Profile
 
 THEME_COOKIE = "portal_theme"
 CLIENT_COOKIE = "portal_pull_client"
+KEYS_COOKIE = "portal_keys"
 #: Commands that pull an image, by the client that is named first in each.
 PULL_CLIENTS = ("docker", "podman", "nerdctl")
 _YEAR = 365 * 24 * 3600
@@ -34,6 +36,16 @@ def theme_of(request: HttpRequest) -> str:
 def pull_client_of(request: HttpRequest) -> str:
     """One of :data:`PULL_CLIENTS`."""
     return _known(request.COOKIES.get(CLIENT_COOKIE, ""), PULL_CLIENTS, PULL_CLIENTS[0])
+
+
+def keys_of(request: HttpRequest) -> bool:
+    """Whether single keys act. Without a choice they do; with speech input each word would press some (WCAG 2.1.4)."""
+    return request.COOKIES.get(KEYS_COOKIE) != "off"
+
+
+def keep_keys(request: HttpRequest, response: HttpResponse, value: str) -> None:
+    """Remember in this browser whether single keys act: ``on`` or ``off``."""
+    _keep(request, response, KEYS_COOKIE, _known(value, ("on", "off"), "on"))
 
 
 def apply(request: HttpRequest, response: HttpResponse, profile: Profile) -> None:
@@ -68,7 +80,7 @@ def _set(request: HttpRequest, field: str, allowed: list[str] | tuple[str, ...],
     value = request.POST.get(field, "")
     if value not in allowed or (field == "language" and not check_for_language(value)):
         return HttpResponseBadRequest()
-    response = HttpResponse(status=204) if request.headers.get("HX-Request") else redirect(_back(request))
+    response = HttpResponse(status=204) if request.headers.get("HX-Request") else redirect(back_of(request))
     _keep(request, response, cookie, value)
     if request.user.is_authenticated:
         profile = profile_of(request.user)
@@ -77,7 +89,7 @@ def _set(request: HttpRequest, field: str, allowed: list[str] | tuple[str, ...],
     return response
 
 
-def _back(request: HttpRequest) -> str:
+def back_of(request: HttpRequest) -> str:
     """Where the person came from, at this site only."""
     for url in (request.POST.get("next", ""), request.headers.get("Referer", "")):
         if url and url_has_allowed_host_and_scheme(

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
-from accounts.preferences import pull_client_of, theme_of
+from accounts.preferences import keys_of, pull_client_of, theme_of
 
 #: Each language by the name that its own speakers read.
 LANGUAGE_NAMES = {"en": "English", "zh-hans": "中文"}
@@ -22,6 +22,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "first_pull_missing": settings.FIRST_PULL_MISSING,
         "oidc_name": settings.OIDC_SERVER_URL and settings.OIDC_NAME,
         "theme": theme_of(request),
+        "single_keys": keys_of(request),
         "pull_client": pull_client_of(request),
         "other_languages": [(code, name) for code, name in LANGUAGE_NAMES.items() if code != active],
     }

@@ -8,5 +8,6 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("running/", views.running, name="running"),
     path("search/", views.search, name="search"),
+    path("keys/", views.keys, name="keys"),
     path("status/", views.installation, name="status"),
 ]

@@ -6,13 +6,15 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.preferences import back_of, keep_keys
 from imageimport.views.overview import SAMPLES
 from projects.registry.health import registry_answers
 from projects.templatetags.portal import duration, size
-from projects.views.decorators import current_user, htmx_details, superuser_view
+from projects.views.decorators import current_user, htmx_details, redirect_htmx, render_dialog, superuser_view
 from projects.views.usage import chart
 from registry_portal.home import overview, status
 from registry_portal.home.first_steps import first_steps
@@ -50,6 +52,16 @@ def home(request: HttpRequest) -> HttpResponse:
 def running(request: HttpRequest) -> HttpResponse:
     """What runs in the reader's projects, asked for every 2 seconds while something does."""
     return render(request, "home/_running.html", {"now": overview.now_of(current_user(request))})
+
+
+@require_http_methods(["GET", "POST"])
+def keys(request: HttpRequest) -> HttpResponse:
+    """The keys that pages know; a post with ``keys=on`` or ``off`` says whether the single ones act."""
+    if request.method == "GET":
+        return render_dialog(request, "home/keys.html", {}, back=reverse("home"))
+    response = redirect_htmx(request, back_of(request))
+    keep_keys(request, response, request.POST.get("keys", ""))
+    return response
 
 
 @require_GET

@@ -115,6 +115,11 @@ def _find(page: Any) -> None:
     page.locator("#finder-found a").first.wait_for()
 
 
+def _list_keys(page: Any) -> None:
+    page.keyboard.press("?")
+    page.locator("#asked .keys-list").wait_for()
+
+
 def _open_platforms(page: Any) -> None:
     page.locator("details.platforms summary").first.click()
 
@@ -137,6 +142,8 @@ PAGES: Final = (
     Shot("search", "/search/?search=nginx"),
     Shot("search-nothing", "/search/?search=zzz"),
     Shot("search-dialog", "/projects/", act=_find, whole=False),
+    Shot("keys", "/keys/"),
+    Shot("keys-dialog", "/projects/", act=_list_keys, whole=False),
     Shot("status", "/status/"),
     Shot("project-new", "/projects/", act=_click(".head-actions .btn-primary"), whole=False),
     Shot("project", _P),

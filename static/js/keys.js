@@ -1,5 +1,5 @@
-/* "/" goes to the search of the page, Ctrl+K or ⌘K to the one over everything. Esc is the browser's own for dialogs; here
-   it closes menus. */
+/* "/" goes to the search of the page, "i" to the import form, "?" to the list of keys; Ctrl+K or ⌘K opens the search over
+   everything. Esc is the browser's own for dialogs; here it closes menus. */
 "use strict";
 
 (() => {
@@ -13,6 +13,34 @@
     return true;
   }
 
+  function search() {
+    const field = document.querySelector("main input[type=search]");
+    if (!field) return openFinder();
+    field.focus();
+    field.select();
+    return true;
+  }
+
+  // Where the page has a form for it, that is used; else the menu's link leads to one.
+  function startImport() {
+    const form = document.querySelector("#import-dialog form[data-import-form]");
+    const field = document.querySelector("#start-image, main form[data-import-form] [name=image_url]");
+    const link = document.getElementById("start-import");
+    if (form) window.portal.open(form.closest("dialog"));
+    else if (field) field.focus();
+    else if (link) link.click();
+    return Boolean(form || field || link);
+  }
+
+  function listKeys() {
+    const link = document.getElementById("keys");
+    if (link) link.click();
+    return Boolean(link);
+  }
+
+  // By the character: where it lies on a keyboard, and whether Shift is part of it, differs.
+  const SINGLE = new Map([["/", search], ["i", startImport], ["?", listKeys]]);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
@@ -24,17 +52,11 @@
       if (openFinder()) event.preventDefault();
       return;
     }
+    const act = SINGLE.get(event.key);
     const typing = event.target.closest && event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector("dialog[open]")) return;
-    const search = document.querySelector("main input[type=search]");
-    if (search) {
-      event.preventDefault();
-      search.focus();
-      search.select();
-    } else if (openFinder()) {
-      event.preventDefault();
-    }
+    if (!act || typing || event.isComposing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if ("keysOff" in document.body.dataset || document.querySelector("dialog[open]")) return;
+    if (act()) event.preventDefault();
   });
 
   document.addEventListener("click", (event) => {

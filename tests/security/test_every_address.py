@@ -65,7 +65,7 @@ OPEN = {
 PERSONAL = {
     *("api/v1", "api/v1/auth/tokens", "api/v1/auth/tokens/<uuid:pk>", "api/v1/projects"),
     *("accounts/", "accounts/tokens/", "accounts/tokens/<uuid:token_id>/revoke/", "accounts/password/"),
-    *("", "running/", "import/", "projects/", "search/", "api/v1/search"),
+    *("", "running/", "import/", "projects/", "search/", "keys/", "api/v1/search"),
     *("accounts/reauthenticate/", "new-project/", "accounts/2fa/", "accounts/2fa/reauthenticate/"),
     *("accounts/2fa/totp/activate/", "accounts/2fa/totp/deactivate/", "accounts/2fa/recovery-codes/"),
     *("accounts/2fa/recovery-codes/generate/", "accounts/2fa/recovery-codes/download/"),

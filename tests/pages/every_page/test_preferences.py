@@ -68,3 +68,26 @@ def test_what_is_no_choice_is_refused(db: None, path: str, field: str, value: st
 def test_the_way_back_leads_to_this_site_only(db: None, target: str) -> None:
     answer = Client().post("/preferences/theme/", {"theme": "dark", "next": target})
     assert answer["Location"] == "/"
+
+
+def test_single_keys_are_turned_off_and_on_in_this_browser(as_: As, team: Team) -> None:
+    client = as_("viewer")
+    assert "data-keys-off" not in client.get("/").content.decode()
+    answer = client.post("/keys/", {"keys": "off"}, headers={"referer": "http://testserver/projects/"})
+    assert (answer.status_code, answer.headers["location"]) == (302, "http://testserver/projects/")
+    page = client.get("/").content.decode()
+    assert "data-keys-off" in page
+    assert 'aria-keyshortcuts="i"' not in page
+    assert "Turn on single keys" in client.get("/keys/").content.decode()
+    assert "data-keys-off" not in as_("viewer").get("/").content.decode()
+    client.post("/keys/", {"keys": "on"})
+    assert "data-keys-off" not in client.get("/").content.decode()
+
+
+def test_the_menu_leads_to_an_import_where_the_reader_may_start_one(as_: As, team: Team) -> None:
+    link = 'id="start-import" href="{}"'.format
+    there, home = link("/projects/team/import/"), link("/#start-image")
+    for path in ("/projects/team/", "/projects/team/settings/", "/projects/team/schedules/"):
+        assert there in as_("developer").get(path).content.decode()
+    assert home in as_("viewer").get("/projects/team/").content.decode()
+    assert home in as_("developer").get("/projects/").content.decode()

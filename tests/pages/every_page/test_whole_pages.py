@@ -65,7 +65,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         here = [name for name, _ in self.open]
-        if data.strip() and not {"script", "code", "textarea"} & set(here):
+        if data.strip() and not {"script", "code", "textarea", "kbd"} & set(here):
             classes = " ".join(str(attrs.get("class") or "") for _, attrs in self.open)
             lang = [attrs["lang"] for _, attrs in self.open if attrs.get("lang")]
             if "mono" not in classes.split() and (not lang or lang[-1] == "zh-Hans" or len(lang) == 1):

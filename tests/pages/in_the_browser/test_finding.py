@@ -88,6 +88,56 @@ def test_a_slash_opens_it_where_a_page_has_no_search_of_its_own(
     expect(finder).to_be_hidden()
 
 
+def test_i_opens_the_import_form_where_there_is_one_and_leads_to_it_elsewhere(
+    sample_site: Site, look: Callable[..., Page]
+) -> None:
+    page = look()
+    sample_site.show(page, Shot("project", LIBRARY))
+    dialog = page.get_by_role("dialog", name="Import image")
+    for keys in ("Shift+I", "Control+i", "Alt+i"):
+        page.keyboard.press(keys)
+    page.get_by_role("searchbox").first.focus()
+    page.keyboard.press("i")
+    expect(dialog).to_be_hidden()
+    page.locator("main").focus()
+    page.keyboard.press("i")
+    expect(dialog).to_be_visible()
+    expect(page.get_by_label("Image URL")).to_be_focused()
+    page.keyboard.press("i")
+    expect(page.get_by_label("Image URL")).to_have_value("i")
+    sample_site.show(page, Shot("schedules", f"{LIBRARY}schedules/"))
+    page.keyboard.press("i")
+    page.wait_for_url(re.compile(r"/projects/library/import/$"))
+    sample_site.show(page, Shot("account", "/accounts/"))
+    page.keyboard.press("i")
+    page.wait_for_url(re.compile(r"/#start-image$"))
+    expect(page.get_by_label("Import image")).to_be_focused()
+
+
+def test_a_question_mark_lists_the_keys_which_can_be_turned_off(
+    sample_site: Site, look: Callable[..., Page]
+) -> None:
+    page = look()
+    sample_site.show(page, Shot("account", "/accounts/"))
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(keys).to_contain_text("Search everything")
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    keys.get_by_role("button", name="Turn off single keys").click()
+    expect(page.locator("body[data-keys-off]")).to_be_attached()
+    for key in ("?", "i", "/"):
+        page.keyboard.press(key)
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert page.url.endswith("/accounts/")
+    page.get_by_role("link", name="Keyboard shortcuts").click()
+    keys.get_by_role("button", name="Turn on single keys").click()
+    expect(page.locator("body:not([data-keys-off])")).to_be_attached()
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+
+
 def test_several_pasted_lines_are_a_list(sample_site: Site, look: Callable[..., Page]) -> None:
     page = look()
     sample_site.show(page, Shot("project", LIBRARY))
