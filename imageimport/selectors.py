@@ -20,6 +20,8 @@ from projects.models import Image, Project
 
 #: A finished import stays on the project page this long, so that its end is seen. Seconds.
 SHOWN_AFTER_SUCCESS = 30
+#: A failure stays this long, unless someone dismisses or retries it; after that the history has it. Seconds.
+SHOWN_AFTER_FAILURE = 24 * 3600
 #: So many of the newest imports are asked for the names that a filter offers.
 REQUESTERS_OF = 500
 
@@ -77,16 +79,18 @@ def detailed() -> ImportTaskQuerySet:
 
 
 def shown_on_project_page(project: Project, most: int) -> list[ImportTask]:
-    """What the project page shows on top: what runs, what waits for a worker or for approval, failures no one
-    dismissed, what arrived just now.
+    """What the project page shows on top: what runs, what waits for a worker or for approval, failures of the last day
+    that no one dismissed, what arrived just now.
 
     At most ``most`` of each kind, the newest; one query, each part of it read from its own index. It is asked every two
     seconds by every open page, so it is written down here: to have Django write it took longer than to answer it.
     """
-    recently = timezone.now() - dt.timedelta(seconds=SHOWN_AFTER_SUCCESS)
     mine = ImportTask._meta.get_field("project").get_db_prep_value(project.pk, connection)
-    recent = [mine, connection.ops.adapt_datetimefield_value(recently), most]
-    found = ImportTask.objects.raw(_on_project_page(), [*[mine, most] * 4, *recent])
+    recent: list[object] = []
+    for seconds in (SHOWN_AFTER_FAILURE, SHOWN_AFTER_SUCCESS):
+        since = timezone.now() - dt.timedelta(seconds=seconds)
+        recent += [mine, connection.ops.adapt_datetimefield_value(since), most]
+    found = ImportTask.objects.raw(_on_project_page(), [*[mine, most] * 3, *recent])
     return list(found)
 
 
@@ -98,13 +102,13 @@ def _on_project_page() -> str:
     fields = ImportTask._meta.concrete_fields
     columns = ", ".join(f'"{field.column}"' for field in fields if field.name not in SECRETS)
     newest = "ORDER BY created_at DESC, id DESC"
+    ended_since = "AND dismissed_at IS NULL AND completed_at >= %s ORDER BY completed_at DESC, id DESC"
     kinds = (
         f"status IN {_values(OCCUPYING)}",
         f"status IN {_values([Status.PENDING])} {newest}",
         f"status IN {_values([Status.REQUESTED])} {newest}",
-        f"status IN {_values([Status.FAILED])} AND dismissed_at IS NULL {newest}",
-        f"status IN {_values([Status.SUCCESS])} AND dismissed_at IS NULL AND completed_at >= %s"
-        " ORDER BY completed_at DESC",
+        f"status IN {_values([Status.FAILED])} {ended_since}",
+        f"status IN {_values([Status.SUCCESS])} {ended_since}",
     )
     parts = [
         f"SELECT id FROM (SELECT id FROM {table} WHERE project_id = %s AND {kind} LIMIT %s) AS part{number}"

@@ -30,10 +30,8 @@ from projects.views.answers import render_project
 from projects.views.decorators import current_rights, current_user, htmx_details, project_view
 from projects.views.pagination import page_of, sorted_page_of
 
-#: Cards on top of the page; the history has the others.
+#: Cards on top of the page, and as many failures; the history has the others.
 MAX_CARDS: Final = 12
-#: Of more failures than this all but the newest two are folded, so that they don't push the images away.
-MAX_FAILURES: Final = 3
 #: References that an empty project offers to try.
 SAMPLES: Final = ("nginx:alpine", "redis:7", "ghcr.io/aquasecurity/trivy:latest")
 #: Images that one look at the page names as arrived, at most.
@@ -53,16 +51,21 @@ class Cards:
         return any(task.status in MOVING for task in self.tasks)
 
     @property
-    def shown(self) -> list[ImportTask]:
-        """Those that are not :attr:`folded`."""
-        folded = {task.pk for task in self.folded}
-        return [task for task in self.tasks if task.pk not in folded]
+    def active(self) -> list[ImportTask]:
+        """Those in the strip: not ended."""
+        return [task for task in self.tasks if task.status in ACTIVE]
+
+    @property
+    def ended(self) -> list[ImportTask]:
+        """The others, as far as they are not :attr:`folded`."""
+        return [task for task in self.tasks if task.status not in ACTIVE and task not in self.folded]
 
     @property
     def folded(self) -> list[ImportTask]:
-        """Failures that stand behind one line."""
+        """Failures that stand behind one line, so that they don't push the images away. One alone has its card: its
+        reason is what the reader waits for."""
         failed = [task for task in self.tasks if task.status == Status.FAILED]
-        return failed[MAX_FAILURES - 1 :] if len(failed) > MAX_FAILURES else []
+        return failed if len(failed) > 1 else []
 
     @property
     def active_ids(self) -> str:
@@ -83,8 +86,11 @@ def cards_of(project: Project) -> Cards:
     ]
     found.sort(key=lambda task: (task.created_at, task.pk), reverse=True)
     found.sort(key=lambda task: order.index(Status(task.status)))
-    selectors.add_artifact_types(project, found[:MAX_CARDS])
-    return Cards(found[:MAX_CARDS], len(found) > MAX_CARDS)
+    failed = [task for task in found if task.status == Status.FAILED][:MAX_CARDS]
+    others = [task for task in found if task.status != Status.FAILED][:MAX_CARDS]
+    shown = [task for task in found if task in failed or task in others]
+    selectors.add_artifact_types(project, shown)
+    return Cards(shown, len(found) > len(shown))
 
 
 @require_GET

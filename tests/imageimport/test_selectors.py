@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from imageimport.choices import Status
 from imageimport.models.task import SECRETS
-from imageimport.selectors import SHOWN_AFTER_SUCCESS, shown_on_project_page
+from imageimport.selectors import SHOWN_AFTER_FAILURE, SHOWN_AFTER_SUCCESS, shown_on_project_page
 from tests.support.factories import ProjectFactory, TaskFactory, ended_task
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,8 @@ def test_what_runs_waits_failed_or_has_just_arrived_is_shown_and_nothing_else() 
         TaskFactory(status=Status.SUCCESS, project=project, completed_at=now),
     ]
     ended_task(Status.FAILED, project=project, dismissed_at=now)
+    yesterday = now - dt.timedelta(seconds=SHOWN_AFTER_FAILURE + 1)
+    TaskFactory(status=Status.FAILED, project=project, completed_at=yesterday)
     TaskFactory(status=Status.SUCCESS, project=project, completed_at=long_ago)
     TaskFactory(status=Status.SUCCESS, project=project, completed_at=now, dismissed_at=now)
     TaskFactory(status=Status.CANCELED, project=project, completed_at=now)
@@ -40,9 +42,9 @@ def test_of_each_kind_the_newest_are_shown_up_to_a_number() -> None:
     project = ProjectFactory()
     now = timezone.now()
     newest: set[object] = set()
-    for status in (Status.PENDING, Status.FAILED):
+    for status, moment in ((Status.PENDING, "created_at"), (Status.FAILED, "completed_at")):
         made = [
-            TaskFactory(project=project, status=status, created_at=now - dt.timedelta(hours=age))
+            TaskFactory(project=project, status=status, **{moment: now - dt.timedelta(hours=age)})
             for age in range(4)
         ]
         newest |= {task.pk for task in made[:3]}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from imageimport.choices import Status
 from imageimport.models import Credential, ImportTask
@@ -18,7 +20,7 @@ from testbed.scripted_acts import stall
 from testbed.scripted_auth import BasicSignIn
 from testbed.scripted_registry import ScriptedRegistry
 from tests.pages.conftest import htmx
-from tests.support.factories import BatchFactory, CredentialFactory, ended_task
+from tests.support.factories import BatchFactory, CredentialFactory, TaskFactory, ended_task
 from tests.support.people import Team
 
 As = Callable[..., Client]
@@ -412,29 +414,52 @@ def test_the_cursor_is_in_the_field_that_helps(as_: As, team: Team, code: str, f
 # --- many failures ------------------------------------------------------------------------------------------
 
 
-def test_many_failures_are_folded_and_dismissed_together(as_: As, team: Team) -> None:
+def test_failures_are_one_line_and_dismissed_together(as_: As, team: Team) -> None:
     for number in range(6):
         failed(team, target_tag=str(number))
     other = failed(Team.make("other"))
     client = as_("developer")
-    page = text(client.get(PAGE))
-    before, folded = page.split('id="more-failures"')
-    assert before.count('class="panel import-card"') == 2
-    assert folded.count('class="panel import-card"') == 4
-    assert "4 more failed imports" in folded
-    assert "Dismiss all failures" not in text(as_("viewer").get(PAGE))
+    before, folded = text(client.get(PAGE)).split('<details class="more" id="failures">')
+    assert before.count('class="panel import-card"') == 0
+    line, cards = folded.split("</summary>", 1)
+    assert line.strip() == "<summary>6 imports need attention"
+    assert cards.split("</details>")[0].count('class="panel import-card"') == 6
+    assert "Dismiss all" in cards.split("</details>")[1]
+    assert "Dismiss all" not in text(as_("viewer").get(PAGE))
     left = text(htmx(client, "post", "/projects/team/imports/dismiss/"))
     assert 'id="imports-live"' in left and "import-card" not in left
     assert ImportTask.objects.filter(dismissed_at=None).get() == other
     assert client.post("/projects/team/imports/dismiss/")["Location"] == PAGE
 
 
-def test_few_failures_are_all_seen(as_: As, team: Team) -> None:
-    for number in range(3):
-        failed(team, target_tag=str(number))
+def test_one_failure_says_at_once_what_is_wrong(as_: As, team: Team) -> None:
+    failed(team)
     page = text(as_("developer").get(PAGE))
-    assert page.count('class="panel import-card"') == 3
-    assert "more-failures" not in page
+    assert page.count('class="panel import-card"') == 1
+    assert 'id="failures"' not in page
+
+
+def test_a_failure_of_yesterday_is_in_the_history_only(as_: As, team: Team) -> None:
+    old = failed(team, target_tag="old")
+    ImportTask.objects.filter(pk=old.pk).update(completed_at=timezone.now() - dt.timedelta(days=1, minutes=1))
+    fresh = failed(team, target_tag="fresh")
+    ImportTask.objects.filter(pk=fresh.pk).update(completed_at=timezone.now() - dt.timedelta(hours=23))
+    client = as_("developer")
+    page = text(client.get(PAGE))
+    assert f'id="import-{fresh.pk}"' in page
+    assert str(old.pk) not in page
+    assert str(old.pk) in text(client.get("/projects/team/imports/"))
+
+
+def test_failures_take_no_place_of_what_runs(as_: As, team: Team) -> None:
+    for number in range(14):
+        failed(team, target_tag=f"failed{number}")
+        TaskFactory(project=team.project, target_name="app", target_tag=f"runs{number}")
+    page = text(as_("developer").get(PAGE))
+    strip, rest = page.split('id="active-imports"')[1].split('id="need-attention"')
+    assert strip.count('class="panel import-card"') == rest.count('class="panel import-card"') == 12
+    assert "12 active" in page
+    assert "Not all imports are shown." in rest
 
 
 # --- the form is short ----------------------------------------------------------------------------------------
