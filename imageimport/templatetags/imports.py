@@ -210,13 +210,27 @@ def layer_chip(value: str) -> SafeString:
 def blob_kind(media_type: str) -> str:
     """What a blob is that is no layer of files, in a word; empty for the others."""
     kind = media_type.lower()
-    if kind in CONFIG_TYPES or kind.endswith(".config.v1+json"):
+    if kind in CONFIG_TYPES or kind.endswith((".config.v1+json", ".oci.empty.v1+json")):
         return _("Configuration")
     if "spdx" in kind or "cyclonedx" in kind:
         return "SBOM"
     if "simplesigning" in kind or "sigstore.bundle" in kind:
         return _("Signature")
     return _("Attestation") if "in-toto" in kind or "dsse" in kind else ""
+
+
+@register.filter
+def by_kind(layers: Sequence[ImportLayer]) -> list[tuple[str, list[ImportLayer]]]:
+    """Layers of files, configurations, and what is said about the image, each under its word where there are any."""
+    groups: dict[str, list[ImportLayer]] = {
+        _("Layers"): [],
+        _("Configuration"): [],
+        _("Signatures and SBOMs"): [],
+    }
+    for layer in layers:
+        kind = blob_kind(layer.media_type) or _("Layers")
+        groups.get(kind, groups[_("Signatures and SBOMs")]).append(layer)
+    return [(word, found) for word, found in groups.items() if found]
 
 
 @register.simple_tag
@@ -345,6 +359,12 @@ def cron_words(line: str) -> str:
 def count_here(layers: Sequence[ImportLayer]) -> int:
     """How many of the layers are in the target."""
     return sum(layer.state in (LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE) for layer in layers)
+
+
+@register.filter
+def sum_sizes(layers: Sequence[ImportLayer]) -> int:
+    """Their bytes together."""
+    return sum(layer.size for layer in layers)
 
 
 @register.simple_tag

@@ -158,20 +158,31 @@ def _page(
 ) -> HttpResponse:
     selectors.add_artifact_types(project, [task])
     layers = list(task.layers.order_by("position")[: MAX_LAYERS + 1])
-    history: list[Any] = list(task.history.order_by("attempt"))
+    history: list[Any] = list(task.history.order_by("fence"))
+    free_since: dt.datetime | None = task.created_at
     for attempt in history:
         attempt.seconds = _seconds(attempt.started_at, attempt.ended_at)
+        attempt.waited = _seconds(free_since, attempt.started_at)
+        free_since = attempt.ended_at
     context = {
         "task": task,
         "layers": layers[:MAX_LAYERS],
         "more_layers": len(layers) > MAX_LAYERS,
         "history": history,
         "seconds": _seconds(task.started_at, task.completed_at),
+        **_transferred(task, history),
         "arrived": selectors.arrived([task]),
         "retries": list(task.retries.only("pk", "created_at")[:5]) if task.is_terminal else [],
         **more,
     }
     return render_project(request, project, template, context, tab="imports")
+
+
+def _transferred(task: ImportTask, history: list[Any]) -> dict[str, int]:
+    """``transferred``: bytes that the last attempt of an ended import moved; ``average``: that a second."""
+    seconds = history[-1].seconds if history and task.is_terminal else None
+    moved = max(0, task.bytes_done - task.bytes_reused)
+    return {"transferred": moved, "average": int(moved / seconds)} if seconds and moved else {}
 
 
 def _seconds(start: dt.datetime | None, end: dt.datetime | None) -> float | None:

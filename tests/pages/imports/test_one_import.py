@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -57,23 +58,82 @@ def test_layers_and_attempts_are_shown_in_words(as_: As, team: Team) -> None:
 
 def test_what_is_no_layer_of_files_is_called_what_it_is(as_: As, team: Team) -> None:
     task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
-    kinds = {
-        "application/vnd.oci.image.config.v1+json": "Configuration",
-        "application/vnd.oci.image.layer.v1.tar+gzip": "",
-        "application/vnd.docker.image.rootfs.diff.tar.gzip": "",
-        "application/vnd.dev.cosign.simplesigning.v1+json": "Signature",
-        "application/vnd.dev.sigstore.bundle.v0.3+json": "Signature",
-        "application/vnd.in-toto+json": "Attestation",
-        "application/spdx+json": "SBOM",
-        "": "",
-    }
+    kinds = (
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.dev.cosign.simplesigning.v1+json",
+        "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "application/vnd.in-toto+json",
+        "application/spdx+json",
+        "",
+        "application/vnd.oci.empty.v1+json",
+    )
     for position, media_type in enumerate(kinds):
         digest = f"sha256:{position:064}"
         ImportLayer.objects.create(task=task, position=position, digest=digest, size=1, media_type=media_type)
     page = as_("viewer").get(address(task)).content.decode()
-    rows = re.findall(r"<tr>\s*<td>(.*?)</td>", page, re.DOTALL)
-    told = [re.findall(r'<span class="fine quiet">(\w+)</span>', row) for row in rows]
-    assert told == [[kind] if kind else [] for kind in kinds.values()]
+    groups = page.split('<tr class="group">')[1:]
+    heads = [re.findall(r'<th scope="rowgroup" colspan="4">([\w ]+?) <span', group) for group in groups]
+    assert heads == [["Layers"], ["Configuration"], ["Signatures and SBOMs"]]
+    rows = [re.findall(r"<tr>\s*<td>(.*?)</td>", group, re.DOTALL) for group in groups]
+    told = [[re.findall(r'<span class="fine quiet">(\w+)</span>', row) for row in found] for found in rows]
+    assert told[0] == [[], [], []]
+    assert told[1] == [["Configuration"]] * 2
+    assert told[2] == [["Signature"], ["Signature"], ["Attestation"], ["SBOM"]]
+
+
+def test_each_group_of_blobs_says_how_far_it_is(as_: As, team: Team) -> None:
+    task = TaskFactory(
+        project=team.project, status=Status.RUNNING, stage="pull", progress=40, bytes_total=3 * 1024
+    )
+    config = "application/vnd.oci.image.config.v1+json"
+    for position, (state, media_type) in enumerate((("done", ""), ("copying", ""), ("exists", config))):
+        digest = f"sha256:{position:064}"
+        ImportLayer.objects.create(
+            task=task, position=position, digest=digest, size=1024, state=state, media_type=media_type
+        )
+    page = as_("viewer").get(address(task)).content.decode()
+    assert re.findall(r"(\d) of (\d) done · ([\d.]+ KiB)", page) == [
+        ("1", "2", "2.0 KiB"),
+        ("1", "1", "1.0 KiB"),
+    ]
+    assert "3.0 KiB in total" in page
+
+
+def test_the_timeline_says_what_happened_and_how_fast_it_was(as_: As, team: Team) -> None:
+    start = timezone.now() - dt.timedelta(minutes=10)
+    task = ended_task(
+        Status.SUCCESS,
+        project=team.project,
+        requested_by=team.users["developer"],
+        created_at=start,
+        started_at=start + dt.timedelta(seconds=30),
+        bytes_total=10 * 1024**2,
+        bytes_done=10 * 1024**2,
+        bytes_reused=4 * 1024**2,
+    )
+    for number, (begins, ends, outcome) in enumerate(
+        ((30, 60, Outcome.LOST), (180, 183, Outcome.SUCCESS)), 1
+    ):
+        ImportAttempt.objects.create(
+            task=task,
+            attempt=number,
+            fence=number,
+            outcome=outcome,
+            started_at=start + dt.timedelta(seconds=begins),
+            ended_at=start + dt.timedelta(seconds=ends),
+        )
+    page = as_("viewer").get(address(task)).content.decode()
+    told = " ".join(re.sub(r"<[^>]+>", " ", page.partition('id="timeline-title"')[2]).split())
+    words = (
+        team.users["developer"].username, "Attempt 1", "Worker lost", "after waiting 30 s", "took 30 s",
+        "Attempt 2", "Success", "after waiting 2 min", "took 3 s", "Ended",
+    )  # fmt: skip
+    places = [told.find(word) for word in words]
+    assert -1 not in places and places == sorted(places), list(zip(words, places, strict=True))
+    assert "6.0 MiB" in told
+    assert "2.0 MiB/s on average" in told
 
 
 def test_a_layer_says_over_how_many_connections_it_comes(as_: As, team: Team) -> None:
