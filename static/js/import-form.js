@@ -20,8 +20,15 @@
       toggleOnce(form);
     }
     if (form && event.target.name === "mode") choose(form);
+    if (form) dropPlan(form);
     if (form && event.target.name === "platforms") form.dataset.chosePlatforms = "yes";
   });
+
+  // A plan is of what stood there when it was asked for, also one that is still on its way.
+  function dropPlan(form) {
+    form.querySelectorAll("[hx-target='#import-plan']").forEach((asking) => htmx.trigger(asking, "htmx:abort"));
+    form.querySelector("#import-plan").replaceChildren();
+  }
 
   // Fill what the reader left alone with what the reference says.
   function follow(form) {
@@ -143,7 +150,7 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     const form = formOf(event.detail.target);
     if (form && event.detail.target.matches("[data-reading]")) follow(form);
-    // The answer stands below all fields: it is what the reader waits for.
+    // It is what the reader waits for, and may begin below what is seen of the form.
     if (form && event.detail.target.id === "import-plan") event.detail.target.scrollIntoView({ block: "nearest" });
   });
 

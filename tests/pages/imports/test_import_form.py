@@ -117,6 +117,12 @@ def test_the_reading_says_registry_repository_tag_and_target(as_: As) -> None:
     assert 'data-target_tag="v1"' in page
 
 
+def test_the_plan_stands_below_the_fields_that_it_is_about(as_: As) -> None:
+    page = as_("developer").get(FORM).content.decode()
+    places_ = [page.index(part) for part in ('name="target_tag"', 'id="import-plan"', 'name="username"')]
+    assert places_ == sorted(places_)
+
+
 def test_the_reading_says_what_is_wrong(as_: As) -> None:
     page = (
         as_("developer", language="zh-hans").get(READING, {"image_url": "ghcr.io/Upper/x"}).content.decode()

@@ -214,6 +214,8 @@ def test_a_plan_says_what_an_import_would_move(
     plan = person.dialog.locator("#import-plan")
     expect(plan).to_contain_text("MiB")
     expect(plan).to_contain_text(f"plan-{language}/page/planned:1")
+    person.dialog.get_by_label(person.say("url")).press("0")
+    expect(plan).to_have_text("")
     project = person.portal.project(f"plan-{language}")
     assert person.portal.call("GET", f"/projects/{project}/images/import").json()["results"] == []
 
