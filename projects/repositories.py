@@ -103,12 +103,11 @@ class Repositories(Sequence[Repository]):
         name = self._ordering.removeprefix("-")
         sign = "-" if self._ordering.startswith("-") else ""
         order = [f"{sign}{columns[name]}", "repository"] if name in columns else [f"{sign}repository"]
-        grouped = self._images.order_by().values("repository")
+        sums = {"bytes": Sum("size"), "last": Max("updated_at"), "pulls": Sum("pull_count")}
         if name == "syncs":
-            grouped = grouped.annotate(syncs=_counted(syncs))
-        return grouped.annotate(
-            tags=Count("pk"), bytes=Sum("size"), last=Max("updated_at"), pulls=Sum("pull_count")
-        ).order_by(*order)
+            sums["syncs"] = _counted(syncs)
+        grouped = self._images.order_by().values("repository")
+        return grouped.annotate(tags=Count("pk"), **sums).order_by(*order)
 
     def _newest(self, lasts: Mapping[str, datetime]) -> dict[str, str]:
         """The tag of each that was set last: the first of its index.
