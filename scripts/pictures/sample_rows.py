@@ -183,13 +183,13 @@ def _imports_now(project: Project, user: User) -> None:
         lease_expires_at=now + dt.timedelta(days=1),
     )
     states = [
-        (12, "exists", 12),
-        (56, "done", 56),
-        (86, "copying", 12),
-        (19, "waiting", 0),
-        (1, "mounted", 1),
+        (12, "exists", 12, ""),
+        (56, "done", 56, ""),
+        (86, "copying", 12, ""),
+        (19, "waiting", 0, "application/spdx+json"),
+        (1, "mounted", 1, "application/vnd.oci.image.config.v1+json"),
     ]
-    for position, (size, state, done) in enumerate(states):
+    for position, (size, state, done, media_type) in enumerate(states):
         ImportLayer.objects.create(
             task=moving,
             position=position,
@@ -197,6 +197,7 @@ def _imports_now(project: Project, user: User) -> None:
             size=size * _MIB,
             bytes_done=done * _MIB,
             state=state,
+            media_type=media_type,
         )
     _attempt(moving, Outcome.RUNNING, now - dt.timedelta(seconds=20), None)
     make_task(
