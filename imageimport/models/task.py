@@ -307,10 +307,10 @@ class ImportTask(models.Model):
             # The API's list and the history page: all, and of one status.
             models.Index(fields=("project", "-created_at", "-id"), name="task_newest"),
             models.Index(fields=("project", "status", "-created_at", "-id"), name="task_status"),
-            # The same ordered by their ends; the first also finds what has just arrived, for the project page.
+            # The same by their ends; the second also finds what has just arrived or failed, for the project page.
             models.Index(fields=("project", "-completed_at", "-id"), name="task_last_ended"),
             models.Index(fields=("project", "status", "-completed_at", "-id"), name="task_status_ended"),
-            # The project page: failures that no one dismissed.
+            # The overview: failures that no one dismissed.
             models.Index(
                 fields=("project", "status", "-created_at", "-id"),
                 condition=Q(dismissed_at__isnull=True),
