@@ -45,11 +45,11 @@ class Texts(HTMLParser):
         self._silent = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in ("script", "style", "code")
+        self._silent += tag in ("script", "style", "code", "kbd")
         self.found += [value.strip() for name, value in attrs if name in SHOWN and value]
 
     def handle_endtag(self, tag: str) -> None:
-        self._silent -= tag in ("script", "style", "code")
+        self._silent -= tag in ("script", "style", "code", "kbd")
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
