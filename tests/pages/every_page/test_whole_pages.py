@@ -115,6 +115,7 @@ _STAYS = {
     "Digest",
     "Webhook",
     "OS/ARCH",
+    "SBOM",
     "HTTP 200",
     "HTTP 503",
     "UTC",
