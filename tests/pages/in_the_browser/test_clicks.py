@@ -201,6 +201,8 @@ def test_what_failed_is_mended_where_it_is_told(
         part = (
             page.locator("#import-live") if place == "the import" else person.card(f"{task['target_name']}:")
         )
+        if place == "the project" and task is closed:
+            page.get_by_text("2 imports need attention").click()
         expect(part).to_contain_text(say("failed"))
         return part
 
