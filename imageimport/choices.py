@@ -156,6 +156,42 @@ class WebhookEvent(models.TextChoices):
 #: What a webhook is told that does not say: all but the digest, which is for those who want it.
 EVENTS_UNASKED: Final = tuple(value for value in WebhookEvent.values if value != WebhookEvent.WEEKLY_DIGEST)
 
+#: What an import failed by, in two or three words; the code itself is for programs and for the guide.
+ERROR_NAMES: Final = {
+    "invalid_reference": _("Invalid reference"),
+    "blocked_address": _("Address not allowed"),
+    "unauthorized": _("Sign-in required or refused"),
+    "forbidden": _("Access denied"),
+    "not_found": _("Image not found"),
+    "rate_limited": _("Rate limit reached"),
+    "unreachable": _("Registry unreachable"),
+    "proxy_error": _("Proxy error"),
+    "tls_error": _("TLS error"),
+    "digest_mismatch": _("Digest mismatch"),
+    "unsupported_manifest": _("Unsupported manifest"),
+    "limit_exceeded": _("Content too large"),
+    "protocol_error": _("Unexpected answer of the registry"),
+    "source_error": _("Error at the source"),
+    "target_error": _("Error at the private registry"),
+    "quota_exceeded": _("Quota exceeded"),
+    "tag_exists": _("Tag exists"),
+    "signature_missing": _("Signature missing"),
+    "signature_invalid": _("Signature not trusted"),
+    "tag_protected": _("Tag protected"),
+    "refused_by_rule": _("Blocked by a rule"),
+    "rejected": _("Request rejected"),
+    "approval_outdated": _("Approval outdated"),
+    "stalled": _("Transfer stalled"),
+    "timeout": _("Time limit reached"),
+    "worker_lost": _("Worker lost"),
+    "docker_unavailable": _("Docker Engine unavailable"),
+    "no_space": _("No disk space"),
+    "credential_unreadable": _("Credential unreadable"),
+    "bundle_invalid": _("File damaged or no image archive"),
+    "bundle_incomplete": _("Volume or earlier bundle missing"),
+    "internal_error": _("Internal error"),
+}
+
 
 def count_by_status(found: Iterable[tuple[str, int]]) -> dict[str, int]:
     """How many imports are in each state, from pairs of state and number; a canceling one is among the running."""

@@ -9,10 +9,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from imageimport import selectors
-from imageimport.choices import Status
+from imageimport.choices import ERROR_NAMES, Status
 from imageimport.filters import TaskFilter
 from imageimport.models import ImportBatch, ImportTask, Schedule
-from oci.errors import ERROR_CODES
 from projects.models import Project, Role, SavedFilter
 from projects.search.saved_filters import PARTS, saved_filters
 from projects.views.answers import render_project
@@ -42,7 +41,7 @@ def history(request: HttpRequest, project: Project) -> HttpResponse:
         "search": request.GET.get("search", "").strip(),
         "more": {name: request.GET.get(name, "").strip() for name in _MORE},
         "people": selectors.requesters(project),
-        "error_codes": sorted(ERROR_CODES),
+        "error_names": sorted(ERROR_NAMES.items(), key=lambda item: str(item[1])),
         "statuses": [(status.value, status.label, status.value in chosen) for status in Status],
         "batch": _named(ImportBatch, project, cleaned.get("batch")),
         "schedule": _named(Schedule, project, cleaned.get("schedule")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imageimport.choices import STAGE_PROGRESS, Stage, Transport
+from imageimport.choices import ERROR_NAMES, STAGE_PROGRESS, Stage, Transport
 from imageimport.templatetags import imports as shown
 from imageimport.worker.progress import STAGE_MESSAGES
 from imageimport.worker.transports import transport_class
@@ -32,3 +32,8 @@ def test_a_transport_has_a_class_of_its_own_with_every_step(name: Transport) -> 
 
 def test_every_error_code_has_advice() -> None:
     assert shown.ADVICE.keys() == set(ERROR_CODES)
+
+
+def test_every_error_has_a_name_of_its_own() -> None:
+    assert set(ERROR_NAMES) == ERROR_CODES
+    assert len({str(name) for name in ERROR_NAMES.values()}) == len(ERROR_CODES)
