@@ -39,6 +39,7 @@ class _Blob:
     digest: str
     size: int = 50 * MIB
     media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+    platform: str = ""
 
 
 @dataclass

@@ -46,7 +46,7 @@ class AttemptInline(ReadOnlyInline):
 class LayerInline(ReadOnlyInline):
     model = ImportLayer
     verbose_name_plural = _("layers")
-    fields = ("position", "digest", "whole", "here", "state")
+    fields = ("position", "digest", "platform", "whole", "here", "state")
     readonly_fields = fields
 
     @admin.display(description=_("size"))

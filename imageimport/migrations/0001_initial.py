@@ -280,6 +280,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(verbose_name='position')),
                 ('digest', models.CharField(max_length=160, verbose_name='digest')),
                 ('media_type', models.CharField(blank=True, default='', max_length=255, verbose_name='media type')),
+                ('platform', models.CharField(blank=True, default='', max_length=255, verbose_name='platform')),
                 ('size', models.PositiveBigIntegerField(default=0, verbose_name='size')),
                 ('bytes_done', models.PositiveBigIntegerField(default=0, verbose_name='bytes done')),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('exists', 'Already here'), ('mounted', 'Mounted'), ('copying', 'Copying'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=8, verbose_name='state')),

@@ -21,6 +21,8 @@ class ImportLayer(models.Model):
     position = models.PositiveIntegerField(_("position"))
     digest = models.CharField(_("digest"), max_length=160)
     media_type = models.CharField(_("media type"), max_length=255, blank=True, default="")
+    #: Empty where it is for several platforms, or no index says which.
+    platform = models.CharField(_("platform"), max_length=255, blank=True, default="")
     size = models.PositiveBigIntegerField(_("size"), default=0)
     bytes_done = models.PositiveBigIntegerField(_("bytes done"), default=0)
     state = models.CharField(_("state"), max_length=8, choices=LAYER_STATES, default=LayerState.WAITING.value)

@@ -220,6 +220,20 @@ def blob_kind(media_type: str) -> str:
 
 
 @register.filter
+def in_groups(layers: Sequence[ImportLayer]) -> list[tuple[str, list[ImportLayer]]]:
+    """By platform, where the image has several: then what they share, then what is said about the image. By kind, where
+    it has one or no index says any."""
+    platforms = dict.fromkeys(layer.platform for layer in layers if layer.platform)
+    if len(platforms) < 2:
+        return by_kind(layers)
+    several, attached = _("Several platforms"), _("Signatures and SBOMs")
+    groups: dict[str, list[ImportLayer]] = {each: [] for each in (*platforms, several, attached)}
+    for layer in layers:
+        is_attached = blob_kind(layer.media_type) not in {"", _("Configuration")}
+        groups[attached if is_attached else layer.platform or several].append(layer)
+    return [(word, found) for word, found in groups.items() if found]
+
+
 def by_kind(layers: Sequence[ImportLayer]) -> list[tuple[str, list[ImportLayer]]]:
     """Layers of files, configurations, and what is said about the image, each under its word where there are any."""
     groups: dict[str, list[ImportLayer]] = {

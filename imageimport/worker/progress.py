@@ -49,6 +49,7 @@ class _Layer:
     digest: str
     size: int
     media_type: str = ""
+    platform: str = ""
     bytes_done: int = 0
     state: str = LayerState.WAITING
     connections: int = 0
@@ -127,12 +128,14 @@ class Progress:
             self.layers(planned)
 
     def layers(self, planned: Sequence[Any]) -> None:
-        """The blobs of the image are known: objects with ``digest``, ``size`` (bytes) and ``media_type``."""
+        """The blobs of the image are known: objects with ``digest``, ``size`` (bytes), ``media_type`` and
+        ``platform``.
+        """
         with self._lock:
             for plan in planned:
                 if plan.digest not in self._layers:
                     self._layers[plan.digest] = _Layer(
-                        len(self._layers), plan.digest, plan.size, plan.media_type
+                        len(self._layers), plan.digest, plan.size, plan.media_type, plan.platform
                     )
             self._touch()
 
@@ -287,6 +290,7 @@ class Progress:
                     position=layer.position,
                     digest=layer.digest,
                     media_type=layer.media_type[:255],
+                    platform=layer.platform[:255],
                     size=layer.size,
                     bytes_done=bytes_done,
                     state=state,
@@ -296,7 +300,15 @@ class Progress:
             ],
             update_conflicts=True,
             unique_fields=["task", "digest"],
-            update_fields=["position", "size", "bytes_done", "state", "media_type", "connections"],
+            update_fields=[
+                "position",
+                "size",
+                "bytes_done",
+                "state",
+                "media_type",
+                "platform",
+                "connections",
+            ],
         )
 
     def _measure(self) -> None:

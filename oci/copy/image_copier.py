@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from oci.copy.blob_copier import BlobCopier
+from oci.copy.blob_platforms import blob_platforms
 from oci.copy.candidate import Candidate
 from oci.copy.context import CopyContext, CopyOptions
 from oci.copy.image_info import ImageInfo, describe
@@ -118,7 +119,11 @@ class ImageCopier:
         self._blob_copier.has_image = self._reader.is_at_target
         self._blob_copier.contents = image.contents
         self._blob_copier.await_content = image.await_content
-        layers = [LayerPlan(each.digest, each.size, each.media_type) for each in blobs.values()]
+        platforms = blob_platforms(image.tree, image.attached)
+        layers = [
+            LayerPlan(each.digest, each.size, each.media_type, platforms[each.digest])
+            for each in blobs.values()
+        ]
         self._context.observer.layers(layers)
         self._blob_copier.bring(blobs.values())
         image.names.result()  # A configuration that can't be read ends the import here, before anything is put.

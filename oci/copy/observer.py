@@ -28,11 +28,15 @@ class LayerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """A blob that the target must have in the end. Each digest is there once."""
+    """A blob that the target must have in the end. Each digest is there once.
+
+    :param platform: such as ``linux/amd64``; empty where it is for several, or no index says it.
+    """
 
     digest: str
     size: int
     media_type: str
+    platform: str = ""
 
 
 class CopyObserver(Protocol):

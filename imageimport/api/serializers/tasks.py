@@ -80,7 +80,7 @@ class RetryBodySerializer(serializers.Serializer[Any]):
 class LayerSerializer(serializers.ModelSerializer[ImportLayer]):
     class Meta:
         model = ImportLayer
-        fields = ("digest", "size", "bytes_done", "state")
+        fields = ("digest", "platform", "size", "bytes_done", "state")
         read_only_fields = fields
 
 

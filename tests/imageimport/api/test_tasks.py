@@ -206,13 +206,21 @@ def test_bulk_inserted_rows_are_found(api: APIClient, project: Project) -> None:
 def test_detail_has_layers_and_history(api: APIClient, project: Project) -> None:
     task = TaskFactory(project=project)
     ImportLayer.objects.create(
-        task=task, position=0, digest="sha256:a", size=9, bytes_done=3, state="copying"
+        task=task,
+        position=0,
+        digest="sha256:a",
+        platform="linux/arm64",
+        size=9,
+        bytes_done=3,
+        state="copying",
     )
     ImportAttempt.objects.create(
         task=task, fence=1, attempt=1, outcome="lost", error_code="worker_lost", error="Gone."
     )
     body = api.get(path(project, task.pk)).json()
-    assert body["layers"] == [{"digest": "sha256:a", "size": 9, "bytes_done": 3, "state": "copying"}]
+    assert body["layers"] == [
+        {"digest": "sha256:a", "platform": "linux/arm64", "size": 9, "bytes_done": 3, "state": "copying"}
+    ]
     attempt = body["history"][0]
     assert set(attempt) == {"attempt", "started_at", "ended_at", "outcome", "error_code", "error"}
     assert (attempt["outcome"], attempt["error_code"]) == ("lost", "worker_lost")

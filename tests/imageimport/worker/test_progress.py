@@ -23,6 +23,7 @@ class Blob:
     digest: str
     size: int
     media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+    platform: str = ""
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ def test_bytes_move_the_percent_inside_pull(progress: Progress) -> None:
         ("sha256:a", 600, 300, "copying"),
         ("sha256:b", 400, 400, "exists"),
     ]
+
+
+def test_a_row_says_for_which_platform_it_is_and_the_next_attempt_may_know_better(progress: Progress) -> None:
+    progress.layers([Blob("sha256:a", 600, platform="linux/amd64"), Blob("sha256:b", 400)])
+    progress.write()
+    assert dict(row().layers.values_list("digest", "platform")) == {
+        "sha256:a": "linux/amd64",
+        "sha256:b": "",
+    }
+    second = Progress(progress._lease)
+    second.layers([Blob("sha256:a", 600), Blob("sha256:b", 400, platform="linux/arm64")])
+    second.write()
+    assert dict(row().layers.values_list("digest", "platform")) == {
+        "sha256:a": "",
+        "sha256:b": "linux/arm64",
+    }
 
 
 def test_a_layer_that_begins_again_tells_the_truth_and_the_percent_holds(progress: Progress) -> None:

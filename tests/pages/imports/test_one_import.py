@@ -83,6 +83,45 @@ def test_what_is_no_layer_of_files_is_called_what_it_is(as_: As, team: Team) -> 
     assert told[2] == [["Signature"], ["Signature"], ["Attestation"], ["SBOM"]]
 
 
+def groups_of(page: str) -> dict[str, list[str]]:
+    """Headings of the table of layers, with the last characters of the digests below each."""
+    table = page.partition('<table class="rows layers">')[2].partition("</table>")[0]
+    return {
+        re.sub(r"<[^>]+>", "", group).partition("·")[0].rsplit(maxsplit=4)[0].strip(): re.findall(
+            r'title="sha256:0+(\d)"', group
+        )
+        for group in table.split('<tr class="group">')[1:]
+    }
+
+
+def test_layers_of_several_platforms_stand_below_their_platforms(as_: As, team: Team) -> None:
+    task = TaskFactory(project=team.project, status=Status.RUNNING, stage="pull", progress=40)
+    config, sbom = "application/vnd.oci.image.config.v1+json", "application/spdx+json"
+    blobs = [
+        ("linux/amd64", config, 1024),
+        ("linux/amd64", "", 2048),
+        ("", "", 4096),
+        ("linux/arm64/v8", config, 8192),
+        ("linux/arm64/v8", sbom, 16384),
+    ]
+    for position, (platform, media_type, size) in enumerate(blobs, 1):
+        digest = f"sha256:{position:064}"
+        ImportLayer.objects.create(
+            task=task, position=position, digest=digest, size=size, platform=platform, media_type=media_type
+        )
+    page = as_("viewer").get(address(task)).content.decode()
+    assert groups_of(page) == {
+        "linux/amd64": ["1", "2"],
+        "linux/arm64/v8": ["4"],
+        "Several platforms": ["3"],
+        "Signatures and SBOMs": ["5"],
+    }
+    assert re.findall(r"0 of \d done · ([\d.]+ KiB)", page) == ["3.0 KiB", "8.0 KiB", "4.0 KiB", "16.0 KiB"]
+    ImportLayer.objects.filter(platform="linux/arm64/v8").update(platform="")
+    page = as_("viewer").get(address(task)).content.decode()
+    assert list(groups_of(page)) == ["Layers", "Configuration", "Signatures and SBOMs"]
+
+
 def test_each_group_of_blobs_says_how_far_it_is(as_: As, team: Team) -> None:
     task = TaskFactory(
         project=team.project, status=Status.RUNNING, stage="pull", progress=40, bytes_total=3 * 1024
