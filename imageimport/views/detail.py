@@ -121,7 +121,13 @@ def dismiss(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespon
     services.dismiss(task=task)
     if request.POST.get("back") == "home":
         return redirect("home")
-    return _after(request, project, task, None) or redirect("project", project.name)
+    return _after(request, project, task, None) or redirect(_where_the_next_failure_is(project))
+
+
+def _where_the_next_failure_is(project: Project) -> str:
+    """The project's page; a browser opens the line of failures there if the address names one that stands behind it."""
+    folded = cards_of(project).folded
+    return reverse("project", args=[project.name]) + (f"#import-{folded[0].pk}" if folded else "")
 
 
 @require_POST

@@ -432,6 +432,18 @@ def test_failures_are_one_line_and_dismissed_together(as_: As, team: Team) -> No
     assert client.post("/projects/team/imports/dismiss/")["Location"] == PAGE
 
 
+def test_without_scripts_the_line_of_failures_is_open_again_after_one_was_dismissed(
+    as_: As, team: Team
+) -> None:
+    tasks = [failed(team, target_tag=str(number)) for number in range(3)]
+    client = as_("developer")
+    there = client.post(f"/projects/team/imports/{tasks[2].pk}/dismiss/")["Location"]
+    assert there == f"{PAGE}#import-{tasks[1].pk}"
+    folded = text(client.get(there)).split('<details class="more" id="failures">')[1].split("</details>")[0]
+    assert f'id="import-{tasks[1].pk}"' in folded
+    assert client.post(f"/projects/team/imports/{tasks[1].pk}/dismiss/")["Location"] == PAGE
+
+
 def test_one_failure_says_at_once_what_is_wrong(as_: As, team: Team) -> None:
     failed(team)
     page = text(as_("developer").get(PAGE))

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from scripts.pictures.sample_pages import Shot
 from tests.pages.browser import LOCALES, NAMES
@@ -218,6 +218,53 @@ def test_a_roll_back_asks_in_the_pages_own_box(sample_site: Site, look: Look) ->
     with page.expect_request(lambda request: request.url.endswith("/restore/")) as sent:
         box.get_by_role("button", name="Roll back").click()
     assert "digest=sha256" in (sent.value.post_data or "")
+
+
+# --- the line of failures -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("polls", [False, True], ids=["at rest", "polling"])
+def test_the_line_of_failures_stays_open_while_one_is_dismissed_after_the_other(
+    sample_site: Site, look: Look, browser: Browser, polls: bool
+) -> None:
+    page = look()
+    sample_site.show(page, Shot("fresh", FRESH))
+    folder = f"fold-{polls}".lower()
+
+    def start(name: str) -> None:
+        page.get_by_role("button", name="Add from URL").click()
+        page.get_by_label("Image URL").fill(f"r.example/{folder}/{name}:1")
+        page.get_by_role("button", name="Start import").click()
+        expect(page.get_by_role("article", name=f"{folder}/{name}:1")).to_be_visible()
+
+    def card(on: Page, name: str) -> Locator:
+        return on.get_by_role("article", name=f"{folder}/{name}:1")
+
+    for name in ("one", "two", "three", "four"):
+        start(name)
+        fail(sample_site, f"{folder}/{name}", "unreachable")
+    if polls:
+        start("waiting")
+    page.reload()
+    page.get_by_text("4 imports need attention").click()
+    card(page, "two").get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_text("3 imports need attention")).to_be_visible()
+    page.wait_for_timeout(200)
+    expect(card(page, "one")).to_be_visible()
+
+    plain = browser.new_context(java_script_enabled=False, storage_state=page.context.storage_state())
+    without_scripts = plain.new_page()
+    without_scripts.goto(page.url)
+    expect(card(without_scripts, "one")).to_be_hidden()
+    without_scripts.get_by_text("3 imports need attention").click()
+    card(without_scripts, "four").get_by_role("button", name="Dismiss").click()
+    expect(without_scripts.get_by_text("2 imports need attention")).to_be_visible()
+    expect(card(without_scripts, "one")).to_be_visible()
+    plain.close()
+
+    page.reload()
+    page.get_by_role("button", name="Dismiss all").click()
+    expect(page.locator("#need-attention")).to_have_count(0)
 
 
 # --- what a poll leaves alone ---------------------------------------------------------------------------
