@@ -17,6 +17,8 @@ from oci.registry.rate_limit import RateLimit
 from oci.registry.repository import Repository
 from oci.registry.source import Source
 from oci.spec.manifest import Descriptor
+from oci.spec.platform import Platform
+from oci.spec.selection import platform_names
 
 #: Questions that are asked at once.
 _THREADS: Final = 4
@@ -49,6 +51,8 @@ class ImportPlan:
     #: Blobs in all, configurations among them, and how many of them need not be read from the source.
     blobs_total: int = 0
     blobs_present: int = 0
+    #: What may be chosen at the source, by the usual names, chosen or not; empty where it names none.
+    source_platforms: tuple[str, ...] = ()
 
     @property
     def bytes_to_transfer(self) -> int:
@@ -96,6 +100,7 @@ def make_plan(
         notes=(*filter(None, [late]), *source.notes),
         blobs_total=len(blobs),
         blobs_present=sum(present),
+        source_platforms=_source_platforms(image),
     )
 
 
@@ -124,6 +129,12 @@ class _Presence:
             return repository.head_blob(blob.digest) in (blob.size, -1)
         except OciError:
             return False  # Not ours to look at, so not ours to mount from either.
+
+
+def _source_platforms(image: SourceImage) -> tuple[str, ...]:
+    root = image.tree.root
+    names = platform_names(root.manifests) if root.is_index else image.platforms
+    return tuple(dict.fromkeys(Platform.parse(name).usual for name in names))
 
 
 def planned_platforms(image: SourceImage) -> tuple[PlannedPlatform, ...]:

@@ -82,6 +82,11 @@ class Platform:
             variant = f"v{variant}"
         return os, architecture, "" if (architecture, variant) in _IMPLIED else variant
 
+    @property
+    def usual(self) -> str:
+        """As people name it, without the system's version: ``linux/arm64`` for ``linux/aarch64/v8``."""
+        return "/".join(part for part in self.normal if part)
+
     def has_version(self, wanted: str) -> bool:
         """Whether this platform's system version is ``wanted`` or a build of it."""
         return not wanted or self.os_version == wanted or self.os_version.startswith(f"{wanted}.")

@@ -40,6 +40,7 @@ def _planned(**_wanted: object) -> Planned:
             notes=(),
             blobs_total=9,
             blobs_present=7,
+            source_platforms=("linux/amd64", "linux/arm64", "linux/riscv64"),
         ),
         warnings=(
             _("%(target)s points to a different image and will be replaced.")

@@ -21,6 +21,7 @@
     }
     if (form && event.target.name === "mode") choose(form);
     if (form) dropPlan(form);
+    if (form && event.target.name === "image_url") offerPlatforms(form, null);
     if (form && event.target.name === "platforms") form.dataset.chosePlatforms = "yes";
   });
 
@@ -42,12 +43,47 @@
     tick(form, read && read.dataset.platforms ? read.dataset.platforms.split(",") : null);
   }
 
+  function platformsOf(form) {
+    const fields = [...form.querySelectorAll("[name=platforms]")];
+    const isBox = (field) => field.type === "checkbox";
+    return [fields.filter(isBox), fields.find((field) => !isBox(field))];
+  }
+
+  // The boxes that a form came with, by form.
+  const usual = new WeakMap();
+
+  // Boxes are of the platforms that a plan has found at the source, until the source is another; what is ticked or typed
+  // stays.
+  function offerPlatforms(form, names) {
+    const [boxes, others] = platformsOf(form);
+    if (!boxes.length) return;
+    if (!usual.has(form)) usual.set(form, boxes);
+    const known = new Map([...boxes, ...usual.get(form)].map((box) => [box.value, box]));
+    const typed = others.value.split(/[,\s]+/).filter(Boolean);
+    const ticked = boxes.filter((box) => box.checked).map((box) => box.value);
+    const shown = [...new Set([...(names || usual.get(form).map((box) => box.value)), ...ticked])];
+    const labels = shown.map((name) => {
+      const box = known.get(name) || boxOf(name, boxes[0]);
+      box.checked = ticked.includes(name) || typed.includes(name);
+      return box.closest("label");
+    });
+    boxes[0].closest(".checks").replaceChildren(...labels);
+    others.value = typed.filter((name) => !shown.includes(name)).join(", ");
+  }
+
+  function boxOf(name, like) {
+    const label = like.closest("label").cloneNode(true);
+    const box = label.querySelector("input");
+    box.defaultChecked = false;
+    box.value = name;
+    label.querySelector("span").textContent = name;
+    return box;
+  }
+
   // Platforms that a pasted command names are ticked until the reader ticks others; without any, as the form had them.
   function tick(form, named) {
-    const fields = [...form.querySelectorAll("[name=platforms]")];
-    if (!fields.length || form.dataset.chosePlatforms || "bound" in form.dataset) return;
-    const boxes = fields.filter((field) => field.type === "checkbox");
-    const others = fields.find((field) => field.type !== "checkbox");
+    const [boxes, others] = platformsOf(form);
+    if (!others || form.dataset.chosePlatforms || "bound" in form.dataset) return;
     const known = boxes.map((box) => box.value);
     for (const box of boxes) box.checked = named ? named.includes(box.value) : box.defaultChecked;
     others.value = named ? named.filter((name) => !known.includes(name)).join(", ") : others.defaultValue;
@@ -150,8 +186,11 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     const form = formOf(event.detail.target);
     if (form && event.detail.target.matches("[data-reading]")) follow(form);
+    if (!form || event.detail.target.id !== "import-plan") return;
+    const plan = event.detail.target.querySelector("[data-source-platforms]");
+    if (plan && plan.dataset.sourcePlatforms) offerPlatforms(form, plan.dataset.sourcePlatforms.split(","));
     // It is what the reader waits for, and may begin below what is seen of the form.
-    if (form && event.detail.target.id === "import-plan") event.detail.target.scrollIntoView({ block: "nearest" });
+    event.detail.target.scrollIntoView({ block: "nearest" });
   });
 
   document.addEventListener("htmx:load", (event) => {
@@ -196,7 +235,9 @@
     const dialog = document.getElementById("import-dialog");
     const form = dialog && dialog.querySelector("form[data-import-form]");
     if (!form) return;
+    offerPlatforms(form, null); // Only what is in the form is reset.
     form.reset();
+    offerPlatforms(form, null);
     for (const name of [...TARGETS, "credential"]) {
       if (form.elements[name]) delete form.elements[name].dataset.typed;
     }

@@ -22,7 +22,8 @@ class RateLimitSerializer(serializers.Serializer[Any]):
 
 
 class PlanSerializer(serializers.Serializer[Planned]):
-    """``bytes_present`` need not be read from the source, by the caller's own rights."""
+    """``bytes_present`` need not be read from the source, by the caller's own rights. ``source_platforms`` are those
+    that one can choose from, also where ``platforms`` were chosen."""
 
     source_image = serializers.CharField()
     source_digest = serializers.CharField(source="plan.source_digest")
@@ -30,6 +31,7 @@ class PlanSerializer(serializers.Serializer[Planned]):
     target_image = serializers.CharField()
     target_digest = serializers.CharField(source="plan.target_digest", allow_null=True)
     platforms = PlannedPlatformSerializer(source="plan.platforms", many=True)
+    source_platforms = serializers.ListField(source="plan.source_platforms", child=serializers.CharField())
     bytes_total = serializers.IntegerField(source="plan.bytes_total")
     bytes_present = serializers.IntegerField(source="plan.bytes_present")
     bytes_to_transfer = serializers.IntegerField(source="plan.bytes_to_transfer")

@@ -44,8 +44,10 @@ def test_it_has_the_contracts_fields(
     assert set(body) == {
         "source_image", "source_digest", "media_type", "target_image", "target_digest", "platforms", "bytes_total",
         "bytes_present", "bytes_to_transfer", "referrers", "rate_limit", "warnings",
+        "source_platforms",
     }  # fmt: skip
     assert (body["source_digest"], body["target_digest"]) == (digest, None)
+    assert body["source_platforms"] == ["linux/amd64"]
     assert set(body["platforms"][0]) == {"platform", "digest", "size"}
     assert body["rate_limit"] == {"limit": 100, "remaining": 76, "window_seconds": 21600}
     assert all(isinstance(warning, str) for warning in body["warnings"])

@@ -16,7 +16,7 @@ from stack.sample import index_of
 from testbed.copying import NoMounts
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
-from tests.oci.attachments import artifact, cosign_tag
+from tests.oci.attachments import artifact, attestation_of, cosign_tag, index, platform
 from tests.oci.copying import client, copier, run
 
 AMD = random_image([40_000, 4_096], seed=121)
@@ -69,12 +69,33 @@ def test_a_chosen_platform_counts_alone(source: ScriptedRegistry, target: Script
     plan = _plan(source, target, platforms=["linux/arm64"])
     assert plan.bytes_total == sum(blob.size for blob in ARM.blobs)
     assert [each.platform for each in plan.platforms] == ["linux/arm64/v8"]
+    assert plan.source_platforms == ("linux/amd64", "linux/arm64")
+
+
+def test_platforms_to_choose_from_have_their_usual_names_once(
+    source: ScriptedRegistry, target: ScriptedRegistry
+) -> None:
+    windows = [
+        {"platform": {"os": "windows", "architecture": "amd64", "os.version": version}}
+        for version in ("10.0.17763.1", "10.0.20348.1")
+    ]
+    attestation = attestation_of(AMD)
+    nameless = (random_image([4_096], seed=123), {})
+    image = index(
+        [(AMD, platform("linux/x86_64")), *((AMD, each) for each in windows), attestation, nameless]
+    )
+    source.add_image("library/app", "v1", image)
+    assert _plan(source, target).source_platforms == ("linux/amd64", "windows/amd64")
 
 
 def test_a_single_image_is_its_own_platform(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
     source.add_image("library/app", "v1", AMD)
     (only,) = _plan(source, target).platforms
     assert (only.platform, only.digest) == ("linux/amd64", AMD.digest)
+    source.add_image("library/app", "v1", ARM)
+    assert _plan(source, target).source_platforms == ("linux/arm64",)
+    source.add_image("library/app", "v1", artifact(b"a chart"))
+    assert _plan(source, target).source_platforms == ()
 
 
 @pytest.mark.parametrize(("at_source", "present"), [(True, AMD.blobs[1].size), (False, 0)])

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
@@ -387,6 +388,45 @@ def test_platforms_of_a_pasted_command_are_ticked_until_the_reader_ticks_others(
     expect(dialog.get_by_label("Target tag")).to_have_value("2")
     expect(amd).to_be_checked()
     expect(arm).not_to_be_checked()
+    page.keyboard.press("Escape")
+
+
+def test_boxes_are_of_the_platforms_that_a_plan_has_found_and_what_was_chosen_stays(
+    sample_site: Site, look: Look
+) -> None:
+    page = look()
+    sample_site.show(page, Shot("fresh", FRESH))
+    page.get_by_role("button", name="Add from URL").click()
+    dialog = page.get_by_role("dialog", name="Import image")
+    url, more = dialog.get_by_label("Image URL"), dialog.get_by_label("More platforms")
+    boxes = dialog.get_by_role("group", name="Platforms").get_by_role("checkbox")
+
+    def offered() -> dict[str, bool]:
+        return {box.get_attribute("value") or "": box.is_checked() for box in boxes.all()}
+
+    url.fill("ghcr.io/owner/service:v1.4")
+    dialog.get_by_text("Options", exact=True).click()
+    usual = offered()
+    assert "linux/386" in usual and not any(usual.values())
+    dialog.get_by_label("linux/arm64", exact=True).check()
+    dialog.get_by_label("linux/s390x", exact=True).check()
+    more.fill("linux/riscv64, linux/mips64le")
+    dialog.get_by_role("button", name="Plan", exact=True).click()
+    expect(boxes).to_have_count(4)
+    found = {"linux/amd64": False, "linux/arm64": True, "linux/riscv64": True, "linux/s390x": True}
+    assert offered() == found
+    expect(more).to_have_value("linux/mips64le")
+    dialog.get_by_label("linux/s390x", exact=True).uncheck()
+    url.fill("ghcr.io/owner/other:1")
+    expect(boxes).to_have_count(len(usual) + 1)
+    assert offered() == {**usual, "linux/arm64": True, "linux/riscv64": True}
+    with page.expect_request("**/import/") as sent:
+        dialog.get_by_role("button", name="Start import").click()
+    asked = parse_qs(sent.value.post_data or "")["platforms"]
+    assert sorted(asked) == ["linux/arm64", "linux/mips64le", "linux/riscv64"]
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Add from URL").click()
+    assert offered() == usual
     page.keyboard.press("Escape")
 
 
