@@ -89,6 +89,7 @@ _project: list[URLPattern | URLResolver] = [
     path("import/reading-many/", submitting.reading_many, name="import-reading-many"),
     path("import/plan/", planning.plan, name="import-plan"),
     path("import/offers/", planning.offers, name="import-offers"),
+    path("import/look/", planning.look, name="import-look"),
     path("import/tags/", planning.tags, name="import-tags"),
     path("import/files/", uploading.files, name="import-files"),
     path("import/files/plan/", uploading.plan, name="import-files-plan"),

@@ -110,7 +110,7 @@ def _warnings(prepared: ValidatedImport, found: ImportPlan) -> Iterator[str]:
         yield _("The image doesn't support linux/amd64, only %(platforms)s.") % {
             "platforms": ", ".join(names)
         }
-    yield from _clashes(prepared, found)
+    yield from clashes(prepared, found.source_digest, found.target_digest)
     try:
         old = Image.objects.filter(
             project=task.project, repository=task.target_name, tag=task.target_tag
@@ -123,17 +123,20 @@ def _warnings(prepared: ValidatedImport, found: ImportPlan) -> Iterator[str]:
     yield from (filled(*note) for note in found.notes)
 
 
-def _clashes(prepared: ValidatedImport, found: ImportPlan) -> Iterator[str]:
-    """What stands where the image would go."""
+def clashes(prepared: ValidatedImport, source_digest: str, target_digest: str | None) -> Iterator[str]:
+    """What stands where the image would go, in sentences.
+
+    :param target_digest: what the target tag names now; None: nothing.
+    """
     task = prepared.task
     project, name, tag = task.project, task.target_name, task.target_tag
-    if found.target_digest is not None:
+    if target_digest is not None:
         same = timeline.comes_from(
             project=project,
             repository=name,
             tag=tag,
-            held=found.target_digest,
-            source_digest=found.source_digest,
+            held=target_digest,
+            source_digest=source_digest,
             platforms=task.platforms,
         )
         if same:

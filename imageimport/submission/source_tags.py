@@ -45,7 +45,7 @@ MAX_OFFERED: Final = 50
 MAX_LOOKED: Final = 8
 LOOK_SECONDS: Final = 3.0
 #: A list that was read is good for this long, seconds.
-_HOLDS: Final = 60
+HOLDS: Final = 60
 _NUMBER: Final = re.compile(r"[0-9]+|[^0-9]+")
 #: The most similar ones by a quick measure, which are then compared well.
 _SHORTLIST: Final = 100
@@ -111,19 +111,15 @@ def offered_tags(
     :raises FieldErrors: as :func:`nearest_tags`, and what else it raises, but no tag at all is no fault here.
     """
     prepared = prepare(project=project, user=user, request=request)
-    key = _key(prepared, user)
-    known: Listed | None = cache.get(key) if key else None
-    found = _listed(prepared, user) if known is None else known
+    found = listed_tags(prepared, user)
     wanted = search.strip().casefold()
     fitting = sorted((tag for tag in found.tags if wanted in tag.casefold()), key=_by_version, reverse=True)
     fitting.sort(key=lambda tag: not tag.casefold().startswith(wanted))
     if with_facts and not prepared.source.is_chart:
         unknown = [tag for tag in fitting[:MAX_LOOKED] if tag not in found.facts]
-        found = (
-            found._replace(facts={**found.facts, **_looked(prepared, user, unknown)}) if unknown else found
-        )
-    if key and found is not known:
-        cache.set(key, found, max(found.until - time.time(), 1))
+        if unknown:
+            found = found._replace(facts={**found.facts, **_looked(prepared, user, unknown)})
+            _keep(prepared, user, found)
     more = len(fitting) > MAX_OFFERED or found.cut
     return Offered(tuple(fitting[:MAX_OFFERED]), more, prepared.task.target_name, found.facts)
 
@@ -141,14 +137,39 @@ class Listed(NamedTuple):
     until: float
 
 
+def known_tags(prepared: ValidatedImport, user: User | None) -> Listed | None:
+    """What was read a moment ago by the same rights."""
+    key = key_of(prepared, user)
+    return cache.get(key) if key else None
+
+
+def listed_tags(prepared: ValidatedImport, user: User | None) -> Listed:
+    """What was read a moment ago, or is read now.
+
+    :raises ApplicationError: ``throttled``.
+    :raises OciError: the list can't be read.
+    """
+    found = known_tags(prepared, user)
+    if found is None:
+        found = _listed(prepared, user)
+        _keep(prepared, user, found)
+    return found
+
+
+def _keep(prepared: ValidatedImport, user: User | None, found: Listed) -> None:
+    key = key_of(prepared, user)
+    if key:
+        cache.set(key, found, max(found.until - time.time(), 1))
+
+
 def _listed(prepared: ValidatedImport, user: User | None) -> Listed:
     facts: dict[str, TagFacts] = {}
-    with _opened(prepared, user, MAX_SECONDS) as source:
+    with opened(prepared, user, MAX_SECONDS) as source:
         source.ping()
         names = list(islice(source.list_tags(facts), MAX_READ))
     tags = [name for name in names if valid_tag(name)]
     listed_facts = {tag: facts[tag] for tag in tags if tag in facts}
-    return Listed(tags, len(names) == MAX_READ, listed_facts, time.time() + _HOLDS)
+    return Listed(tags, len(names) == MAX_READ, listed_facts, time.time() + HOLDS)
 
 
 def _looked(prepared: ValidatedImport, user: User | None, tags: Sequence[str]) -> dict[str, TagFacts]:
@@ -163,7 +184,7 @@ def _looked(prepared: ValidatedImport, user: User | None, tags: Sequence[str]) -
 
     with (
         suppress(OciError, ApplicationError),
-        _opened(prepared, user, LOOK_SECONDS) as source,
+        opened(prepared, user, LOOK_SECONDS) as source,
         ThreadPoolExecutor(len(tags)) as threads,
     ):
         list(threads.map(look, tags))
@@ -171,7 +192,12 @@ def _looked(prepared: ValidatedImport, user: User | None, tags: Sequence[str]) -
 
 
 @contextmanager
-def _opened(prepared: ValidatedImport, user: User | None, seconds: float) -> Iterator[Source]:
+def opened(prepared: ValidatedImport, user: User | None, seconds: float) -> Iterator[Source]:
+    """The source by the rights of the request, for ``seconds`` in all.
+
+    :raises ApplicationError: ``throttled``.
+    :raises OciError: ``timeout``, and why the credentials can't be used.
+    """
     with (
         places.asking_others(user, seconds=seconds) as cancel,
         open_source(prepared.task) as (reference, credential),
@@ -184,7 +210,7 @@ def _opened(prepared: ValidatedImport, user: User | None, seconds: float) -> Ite
             source.close()
 
 
-def _key(prepared: ValidatedImport, user: User | None) -> str:
+def key_of(prepared: ValidatedImport, user: User | None) -> str:
     """The cache's key of the list as this person sees it in this project with this saved credential; empty where it is
     read each time: with a password for once, and at the portal's own registry, where rights may change from one moment
     to the next.

@@ -17,6 +17,7 @@ from imageimport.forms.imports import ImportForm
 from imageimport.submission import planning as planner
 from imageimport.submission import source_tags
 from imageimport.submission.requests import prepare
+from imageimport.submission.source_look import look_at_source
 from imageimport.submission.source_tags import Tags
 from oci.errors import OciError
 from projects.models import Image, Project, Role
@@ -114,6 +115,30 @@ def _offers(request: HttpRequest, project: Project, form: ImportForm) -> dict[st
         return {"offer_problem": sentence_of(exc)}
     here = Image.objects.filter(project=project, repository=found.target_name, tag__in=found.tags)
     return {"offered": found, "offer_base": base, "here": set(here.values_list("tag", flat=True))}
+
+
+@sensitive_post_parameters("password")
+@require_POST
+@project_view(Role.DEVELOPER)
+def look(request: HttpRequest, project: Project) -> HttpResponse:
+    """Whether the form's image is at its source, and what it would meet here: asked by the page itself once the typing
+    rests."""
+    form = ImportForm(request.POST, project=project)
+    return render(request, "imageimport/_look.html", {"project": project, **_look(request, project, form)})
+
+
+def _look(request: HttpRequest, project: Project, form: ImportForm) -> dict[str, Any]:
+    """Nothing where the form says already what is wrong, or too much is asked at once; nor with a password for once,
+    which may be half typed: some registries lock an account after a few wrong ones."""
+    if not form.is_valid() or form.cleaned_data["username"] or form.cleaned_data["password"]:
+        return {}
+    try:
+        found = look_at_source(project=project, user=current_user(request), request=form.to_request())
+    except (FieldErrors, ApplicationError):
+        return {}
+    except OciError as exc:
+        return {"problem": sentence_of(exc)}
+    return {"look": found, "base": _typed_tag(form.cleaned_data["image_url"])[0]}
 
 
 def _without_open_end(given: QueryDict) -> QueryDict:

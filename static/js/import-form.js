@@ -146,19 +146,54 @@
     list.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
-  // Tags are asked for where a tag is being typed, once the typing rests: no registry is asked for each letter.
-  const RESTS = 500;
+  // Once the typing rests the source is asked for the image, then for its tags where a tag is being typed: no registry
+  // is asked for each letter, and never two things at once, which a plan might have to wait for.
+  const RESTS = 600;
+  const LOOKED_AT = ["image_url", ...TARGETS, "credential", "platforms", "overwrite"];
   let resting = 0;
+
+  function typesTag(text) {
+    return /^\S+:[^/@\s]*$/.test(text.trim()) && !/:\/\/[^/]*$/.test(text);
+  }
+
+  function dropLook(form) {
+    clearTimeout(resting);
+    const look = form.querySelector("#import-look");
+    if (!look) return;
+    htmx.trigger(look, "htmx:abort");
+    look.replaceChildren();
+  }
+
+  function offerTags(form) {
+    const offers = form.querySelector("#import-offers");
+    const text = form.elements.image_url.value;
+    if (!typesTag(text) || offers.dataset.of === text) return;
+    offers.dataset.of = text;
+    htmx.trigger(offers, "offer-tags");
+  }
+
+  function askSource(form) {
+    if (!form.isConnected || !form.elements.image_url.value.trim() || form.elements.mode.value === "many") return;
+    // A password for once may be half typed; the server tries none here.
+    if (form.elements.username.value || form.elements.password.value) offerTags(form);
+    else htmx.trigger(form.querySelector("#import-look"), "look-at-source");
+  }
 
   document.addEventListener("input", (event) => {
     const form = formOf(event.target);
-    if (!form || event.target.name !== "image_url") return;
-    const offers = form.querySelector("#import-offers");
-    if (!offers) return;
-    clearTimeout(resting);
-    const typesTag = /^\S+:[^/@\s]*$/.test(event.target.value.trim()) && !/:\/\/[^/]*$/.test(event.target.value);
-    if (!typesTag) offers.replaceChildren();
-    else resting = setTimeout(() => offers.isConnected && htmx.trigger(offers, "offer-tags"), RESTS);
+    if (!form || !form.querySelector("#import-look") || !LOOKED_AT.includes(event.target.name)) return;
+    dropLook(form);
+    if (event.target.name === "image_url") {
+      const offers = form.querySelector("#import-offers");
+      delete offers.dataset.of;
+      if (!typesTag(event.target.value)) offers.replaceChildren();
+    }
+    resting = setTimeout(() => askSource(form), RESTS);
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt.id === "import-look" && formOf(event.detail.elt);
+    if (form && event.detail.xhr.status) offerTags(form); // Without a status it was given up for the next.
   });
 
   document.addEventListener("click", (event) => {
@@ -187,6 +222,7 @@
     const form = formOf(event.detail.target);
     if (form && event.detail.target.matches("[data-reading]")) follow(form);
     if (!form || event.detail.target.id !== "import-plan") return;
+    dropLook(form); // The plan says the same, and more.
     const plan = event.detail.target.querySelector("[data-source-platforms]");
     if (plan && plan.dataset.sourcePlatforms) offerPlatforms(form, plan.dataset.sourcePlatforms.split(","));
     // It is what the reader waits for, and may begin below what is seen of the form.
@@ -246,6 +282,7 @@
     toggleOnce(form);
     form.querySelectorAll(".errors").forEach((error) => error.remove());
     form.querySelectorAll("[aria-invalid]").forEach((field) => field.removeAttribute("aria-invalid"));
+    dropLook(form);
     form.querySelectorAll("[data-clears]").forEach((part) => part.replaceChildren());
     dialog.close();
     const live = document.getElementById("imports-live");

@@ -131,6 +131,7 @@ PAGES = {
             "import-plan",
             "import-tags",
             "import-offers",
+            "import-look",
             "import-sign-in",
             "import-cancel",
         ),

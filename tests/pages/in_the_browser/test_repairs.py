@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from scripts.pictures.sample_pages import Shot
 from tests.pages.browser import LOCALES, NAMES
@@ -427,6 +427,42 @@ def test_boxes_are_of_the_platforms_that_a_plan_has_found_and_what_was_chosen_st
     expect(dialog).to_be_hidden()
     page.get_by_role("button", name="Add from URL").click()
     assert offered() == usual
+    page.keyboard.press("Escape")
+
+
+def test_the_source_is_looked_at_once_the_typing_rests_and_its_tags_are_offered_then(
+    sample_site: Site, look: Look
+) -> None:
+    page = look()
+    sample_site.show(page, Shot("fresh", FRESH))
+    asked: list[tuple[str, str]] = []
+
+    def answer(route: Route) -> None:
+        fields = parse_qs(route.request.post_data or "")
+        what = route.request.url.rsplit("/", 2)[1]
+        asked.append((what, fields["image_url"][0]))
+        route.fulfill(body=f"<p id='{what}-said'>{fields['image_url'][0]}</p>")
+
+    page.route(re.compile("/import/(look|offers|plan)/$"), answer)
+    page.get_by_role("button", name="Add from URL").click()
+    dialog = page.get_by_role("dialog", name="Import image")
+    url, told = dialog.get_by_label("Image URL"), page.locator("#look-said")
+    url.press_sequentially("nginx:1.27", delay=30)
+    expect(page.locator("#offers-said")).to_have_text("nginx:1.27")
+    expect(told).to_have_text("nginx:1.27")
+    assert asked == [("look", "nginx:1.27"), ("offers", "nginx:1.27")]
+    dialog.get_by_label("Target tag").fill("mine")
+    expect(told).to_have_count(0)
+    expect(told).to_have_text("nginx:1.27")
+    page.wait_for_timeout(200)
+    assert asked[2:] == [("look", "nginx:1.27")], "the tags at the source are the same"
+    dialog.get_by_role("button", name="Plan", exact=True).click()
+    expect(page.locator("#plan-said")).to_be_visible()
+    expect(told).to_have_count(0)
+    dialog.get_by_label("Password").fill("half")
+    url.fill("nginx:1.28")
+    expect(page.locator("#offers-said")).to_have_text("nginx:1.28")
+    assert ("look", "nginx:1.28") not in asked, "a password for once may be half typed"
     page.keyboard.press("Escape")
 
 
