@@ -13,10 +13,9 @@ from functools import partial
 from typing import Final
 
 from oci.copy.blob_copier import BlobCopier
-from oci.copy.blob_platforms import blob_platforms
 from oci.copy.candidate import Candidate
 from oci.copy.context import CopyContext, CopyOptions
-from oci.copy.image_info import ImageInfo, describe
+from oci.copy.image_info import ImageInfo, blob_platforms, describe
 from oci.copy.image_reader import ImageReader, SourceImage
 from oci.copy.observer import LayerPlan
 from oci.copy.publisher import Publisher

@@ -1,4 +1,4 @@
-"""What people are told of an image: the facts that a row, a report and a notice share."""
+"""What people are told of an image: the facts that a row, a report and a notice share; the platforms of its blobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from oci.copy.blob_sums import blob_sums
 from oci.copy.manifest_tree import Tree, collect_blobs
+from oci.copy.referrers import Referrers, subject_of_tag
 from oci.spec.manifest import Manifest
 
 
@@ -80,3 +81,38 @@ def _children(tree: Tree, root: Manifest) -> tuple[ImageChild, ...]:
         if child.digest in source and not child.runs_nowhere
     ]
     return tuple(dict.fromkeys(named))
+
+
+def blob_platforms(tree: Tree, attached: Referrers) -> Mapping[str, str]:
+    """A platform such as ``linux/amd64`` for each digest of a blob; empty where manifests of several name it, and
+    where no index says a platform: nothing is read for it.
+
+    What is attached to an image is for that image's platform.
+    """
+    of_manifest: dict[str, str] = {}
+    entries = tree.children()
+    for entry in entries:
+        if not entry.attests:
+            platform = entry.platform
+            named = platform.detailed if platform is not None and not platform.is_unknown else ""
+            _note(of_manifest, entry.digest, named)
+    for entry in entries:
+        if entry.attests:
+            _note(of_manifest, entry.digest, of_manifest.get(entry.attests, ""))
+    for tag, manifest in attached.tags.items():
+        _note(of_manifest, manifest.digest, of_manifest.get(subject_of_tag(tag), ""))
+    for subject, referrers in attached.by_subject.items():  # Each after what it refers to.
+        for each in referrers:
+            _note(of_manifest, each.digest, of_manifest.get(subject, ""))
+
+    of_blob: dict[str, str] = {}
+    for manifest in (*tree.manifests.values(), *attached.manifests()):
+        for blob in manifest.blobs:
+            _note(of_blob, blob.digest, of_manifest.get(manifest.digest, ""))
+    return of_blob
+
+
+def _note(found: dict[str, str], digest: str, platform: str) -> None:
+    """Once two differ it is empty, and stays so."""
+    if found.setdefault(digest, platform) != platform:
+        found[digest] = ""

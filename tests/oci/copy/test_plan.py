@@ -80,10 +80,9 @@ def test_platforms_to_choose_from_have_their_usual_names_once(
         for version in ("10.0.17763.1", "10.0.20348.1")
     ]
     attestation = attestation_of(AMD)
-    nameless = (random_image([4_096], seed=123), {})
-    image = index(
-        [(AMD, platform("linux/x86_64")), *((AMD, each) for each in windows), attestation, nameless]
-    )
+    nameless: dict[str, Any] = {}
+    entries = [platform("linux/x86_64"), *windows, nameless]
+    image = index([*((AMD, each) for each in entries), attestation])
     source.add_image("library/app", "v1", image)
     assert _plan(source, target).source_platforms == ("linux/amd64", "windows/amd64")
 
