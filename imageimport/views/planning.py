@@ -15,9 +15,8 @@ from imageimport.credentials import services as credentials
 from imageimport.credentials.services import Tested
 from imageimport.forms.imports import ImportForm
 from imageimport.submission import planning as planner
-from imageimport.submission import source_tags
+from imageimport.submission import source_look, source_tags
 from imageimport.submission.requests import prepare
-from imageimport.submission.source_look import look_at_source
 from imageimport.submission.source_tags import Tags
 from oci.errors import OciError
 from projects.models import Image, Project, Role
@@ -133,7 +132,9 @@ def _look(request: HttpRequest, project: Project, form: ImportForm) -> dict[str,
     if not form.is_valid() or form.cleaned_data["username"] or form.cleaned_data["password"]:
         return {}
     try:
-        found = look_at_source(project=project, user=current_user(request), request=form.to_request())
+        found = source_look.look_at_source(
+            project=project, user=current_user(request), request=form.to_request()
+        )
     except (FieldErrors, ApplicationError):
         return {}
     except OciError as exc:

@@ -36,6 +36,7 @@ def _type(page: Any) -> None:
     _open_import(page)
     page.locator("[name=image_url]").fill("docker pull --platform linux/arm64 ghcr.io/owner/service:v1.4")
     page.locator("[data-reference]").wait_for()
+    page.locator("#import-look p").wait_for()
 
 
 def _plan(page: Any) -> None:

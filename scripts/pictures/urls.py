@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from imageimport import selectors
-from imageimport.submission import planning
+from imageimport.submission import planning, source_look
 from imageimport.submission.planning import Planned
 from imageimport.views import overview
 from oci.copy.plan import ImportPlan, PlannedPlatform
@@ -18,6 +18,16 @@ from registry_portal.urls import urlpatterns as portal_patterns
 
 #: What has just arrived stays on the project page until the last picture is taken. Seconds.
 selectors.SHOWN_AFTER_SUCCESS = 24 * 3600
+
+
+def _replaces() -> str:
+    return _("%(target)s points to a different image and will be replaced.") % {
+        "target": "registry.example.com/library/owner/service:v1.4"
+    }
+
+
+def _looked(**_wanted: object) -> source_look.Look:
+    return source_look.Look("ghcr.io/owner/service:v1.4", True, "sha256:" + "4b" * 32, notes=(_replaces(),))
 
 
 def _planned(**_wanted: object) -> Planned:
@@ -42,14 +52,12 @@ def _planned(**_wanted: object) -> Planned:
             blobs_present=7,
             source_platforms=("linux/amd64", "linux/arm64", "linux/riscv64"),
         ),
-        warnings=(
-            _("%(target)s points to a different image and will be replaced.")
-            % {"target": "registry.example.com/library/owner/service:v1.4"},
-        ),
+        warnings=(_replaces(),),
     )
 
 
 mock.patch.object(planning, "make_plan", _planned).start()
+mock.patch.object(source_look, "look_at_source", _looked).start()
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
