@@ -82,7 +82,7 @@ def test_what_stands_where_it_would_go_is_said(team: Team, source: ScriptedRegis
 
 def test_one_that_is_not_there_names_the_nearest_tags(team: Team, source: ScriptedRegistry) -> None:
     part = asked(team, source, "owner/app:1.91").content.decode()
-    assert "owner/app:1.91 isn't at the source. Closest tags:" in re.sub("&#x27;", "'", part)
+    assert "owner/app:1.91 isn't at the source. These tags are closest to it." in re.sub("&#x27;", "'", part)
     assert re.findall(r'data-picks="([^"]+)"', part)[0] == "1.9"
     asked(team, source, "owner/app:1.92")
     assert len(source.seen("GET", "/tags/list")) == 1
