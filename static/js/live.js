@@ -1,5 +1,5 @@
 /* Fragments that poll: little is asked while no one looks; open parts and the reader's place survive a swap;
-   two missed polls are said, and the last numbers stay. Title and icon of the tab follow. */
+   two missed polls are said, and the last numbers stay. Title and icon of the tab follow; who wants it is notified. */
 "use strict";
 
 (() => {
@@ -28,16 +28,37 @@
     if (icon && icon.getAttribute("href") !== href) icon.setAttribute("href", href);
   }
 
+  // The browser keeps whether it may; it never may where pages come over plain HTTP.
+  const may = () => (window.isSecureContext && "Notification" in window ? Notification.permission : "denied");
+
+  function offer() {
+    for (const button of document.querySelectorAll("[data-notify]")) button.hidden = !tab.running || may() !== "default";
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-notify]")) Notification.requestPermission().then(offer);
+  });
+
+  function notify() {
+    const said = document.querySelector("[data-live] [data-announce]");
+    const body = said ? said.dataset.announce : "";
+    const told = new Notification(document.title, { body, icon: icon ? icon.href : "", tag: location.pathname });
+    told.addEventListener("click", () => window.focus());
+  }
+
   // How an import ended is shown to who has seen it run here, a failure before all that arrived.
   function follow() {
     const told = document.querySelector("[data-live] [data-page-state]");
     const words = told ? told.dataset.pageState.split(" ") : [];
     const running = words.includes("running");
     if (running && !tab.running) Object.assign(tab, { followed: true, ended: "" });
+    const over = tab.running && !running;
     tab.running = running;
     if (tab.followed && words.includes("failed")) tab.ended = "failed";
     if (tab.followed && words.includes("done")) tab.ended = tab.ended || "done";
     draw(running ? "running" : tab.ended);
+    if (over && document.hidden && may() === "granted") notify();
+    offer();
   }
 
   // Who has looked and goes on knows it.

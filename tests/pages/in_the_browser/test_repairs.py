@@ -354,6 +354,32 @@ def test_a_tab_that_no_one_looks_at_still_learns_of_the_end(sample_site: Site, l
         expect(page).to_have_title("grafana/grafana:11.2.0 · Import · Registry Portal")
 
 
+def test_who_wants_it_is_notified_in_another_tab_when_an_import_is_done(
+    sample_site: Site, look: Look
+) -> None:
+    page = look()
+    page.clock.install()
+    page.add_init_script(
+        "window.told = []; window.Notification = class extends EventTarget {"
+        " static permission = 'default';"
+        " static async requestPermission() { return (this.permission = 'granted'); }"
+        " constructor(title, options) { super(); window.told.push([title, options.body]); } }"
+    )
+    sample_site.show(page, Shot("moving", IMPORT))
+    page.get_by_role("button", name="Notify me when it is done").click()
+    expect(page.locator("[data-notify]")).to_be_hidden()
+    ended = {"status": "success", "stage": "done", "completed_at": "2026-11-24 12:00:00", **NO_LEASE}
+    hide(page, True)
+    with changed(sample_site, "image_import_tasks", running(sample_site), **ended):
+        page.clock.run_for(26_000)
+        expect(page).to_have_title("grafana/grafana:11.2.0 · Import · Registry Portal")
+        ((title, body),) = page.evaluate("window.told")
+        assert title == "grafana/grafana:11.2.0 · Import · Registry Portal"
+        assert "grafana/grafana:11.2.0" in body
+        sample_site.show(page, Shot("ended", IMPORT))
+        expect(page.locator("[data-notify]")).to_be_hidden()
+
+
 def hide(page: Page, hidden: bool) -> None:
     """As if the reader had gone to another tab, or come back."""
     page.evaluate(
