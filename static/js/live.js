@@ -10,7 +10,7 @@
   const plain = icon ? icon.getAttribute("href") : "";
   const misses = new Map();
   const tab = { running: false, followed: false, ended: "" };
-  let asked = 0;
+  let asked = Date.now();
   let kept = { open: [], announced: "" };
 
   function isPoll(event) {

@@ -130,7 +130,7 @@ def test_what_is_chosen_is_told_in_forced_colours(sample_site: Site, page: Page)
     ("shot", "label"),
     [
         ("settings-credential", "Name"),
-        ("settings-webhook", "URL"),
+        ("settings-webhook", "Send by"),
         ("project-new", "Project name"),
         ("schedule-new", "Image"),
         ("project-delete-image", "Type"),
