@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def test_filters_of_the_history_work_with_the_back_button(
     page = look()
     sample_site.show(page, Shot("history", f"{LIBRARY}imports/"))
     page.get_by_text("Canceled", exact=True).first.click()
-    expect(page).to_have_url(f"{sample_site.url}{LIBRARY}imports/?search=&status=canceled")
+    expect(page).to_have_url(re.compile(r"/imports/\?search=&status=canceled(?:&\w+=)*$"))
     chips = page.locator("#history-list tbody .chip")
     assert set(chips.all_inner_texts()) == {"Canceled"}
     page.go_back()
