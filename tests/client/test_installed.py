@@ -144,6 +144,7 @@ def test_what_a_maintainer_does_with_it_on_another(
     program("project", "create", name)
     program("project", "edit", name, "--description", "by command")
     assert program.rows("project", "usage", name)[0]["images"] == 0
+    assert program.rows("project", "digest", name)[0]["subscribed"] is False
 
     first = registry.push("client/rows", "1", sample_image())
     image = f"{registry.host}/client/rows:1"
