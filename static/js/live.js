@@ -42,8 +42,13 @@
   function notify() {
     const said = document.querySelector("[data-live] [data-announce]");
     const body = said ? said.dataset.announce : "";
-    const told = new Notification(document.title, { body, icon: icon ? icon.href : "", tag: location.pathname });
-    told.addEventListener("click", () => window.focus());
+    try {
+      const shown = new Notification(document.title, { body, icon: icon ? icon.href : "", tag: location.pathname });
+      shown.addEventListener("click", () => window.focus());
+    } catch (error) {
+      // Chrome on Android has the name and refuses it to pages; title and icon tell it there.
+      console.info(error.message);
+    }
   }
 
   // How an import ended is shown to who has seen it run here, a failure before all that arrived.
