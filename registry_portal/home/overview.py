@@ -77,7 +77,8 @@ class Held:
 
 def now_of(user: Any) -> Now:
     """What runs and waits."""
-    running = _in_projects_of(user).filter(status__in=OCCUPYING)[:MAX_ROWS]
+    # As many as workers have places. Ordered here: for that, SQLite walks from the newest import to find the few.
+    running = sorted(_occupying(user), key=lambda task: (task.created_at, task.id), reverse=True)[:MAX_ROWS]
     waiting = _in_projects_of(user).waiting().order_by().values("pk")[:COUNTED]
     return Now(_with_projects(user, running), waiting.count())
 
@@ -135,6 +136,10 @@ def targets_of(user: Any) -> list[str]:
     """Names of projects that the person may import into."""
     found = own_projects(user).filter(role__in=_IMPORTING).order_by("name")
     return list(found.values_list("name", flat=True)[:MAX_TARGETS])
+
+
+def _occupying(user: Any) -> ImportTaskQuerySet:
+    return _in_projects_of(user).filter(status__in=OCCUPYING).order_by()
 
 
 def _in_projects_of(user: Any) -> ImportTaskQuerySet:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imageimport.choices import Status
@@ -182,3 +184,17 @@ def test_the_next_syncs_of_ones_projects_are_named_the_first_one_first(team: Tea
     assert "paused-image" not in found and "foreign-image" not in found
     assert "Next syncs" in found
     assert "Next syncs" not in page(Team.make("third"), "viewer")
+
+
+@pytest.mark.parametrize("superuser", [True, False])
+def test_what_runs_is_found_by_its_status_however_many_imports_there_are(team: Team, superuser: bool) -> None:
+    """SQLite plans as for a million rows; walking through them took half a second at each poll."""
+    user = team.users["owner"]
+    user.is_superuser = superuser
+    with CaptureQueriesContext(connection) as asked:
+        overview.now_of(user)
+    (query,) = [each["sql"] for each in asked.captured_queries if "'running'" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+        steps = [row[3] for row in cursor.fetchall() if "image_import_tasks" in row[3]]
+    assert all("status=?" in step for step in steps), steps
