@@ -94,7 +94,8 @@ class TaskFilter(django_filters.FilterSet):
         self._project_id = project.pk if project else None
 
     def find(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
-        return search(queryset, value, project_id=self._project_id or _in_address(self.request))
+        project_id = self._project_id or _in_address(self.request)
+        return search(queryset, value, projects=[project_id] if project_id else None)
 
     def of_person(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         """The imports that a user asked for, or a robot account."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
@@ -40,15 +41,17 @@ def ensure(using: str = "default", **_: Any) -> None:
     sqlite_statistics.ensure((*TASKS.tables, *LARGE), using, few=FEW)
 
 
-def search(tasks: QuerySet[ImportTask], text: str, *, project_id: UUID | None = None) -> QuerySet[ImportTask]:
+def search(
+    tasks: QuerySet[ImportTask], text: str, *, projects: Collection[UUID] | None = None
+) -> QuerySet[ImportTask]:
     """Narrow ``tasks`` to those whose source or target image contains ``text``, upper and lower case alike.
 
-    :param project_id: the project that ``tasks`` are of, where they are of one: narrows the index, too.
+    :param projects: those that ``tasks`` are of, where they are of some: narrows the index, too.
     """
     text = text.strip().replace("\x00", "")
     if not text:
         return tasks
-    rare = query.matching_ids(TASKS, [[text]], project_id=project_id)
+    rare = query.matching_ids(TASKS, [[text]], projects=projects)
     if rare is not None:
         tasks = tasks.filter(pk__in=rare)
     return tasks.filter(Q(source_image__icontains=text) | Q(target_image__icontains=text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -65,15 +66,17 @@ def images_of(project: Project) -> QuerySet[Image]:
     return Image.objects.filter(project=project).select_related("project")
 
 
-def search_images(images: QuerySet[Image], text: str, *, project_id: UUID | None = None) -> QuerySet[Image]:
+def search_images(
+    images: QuerySet[Image], text: str, *, projects: Collection[UUID] | None = None
+) -> QuerySet[Image]:
     """Those with ``text`` in repository or tag, or at the beginning of the digest; ``name:tag`` looks for both parts.
 
-    :param project_id: the project that ``images`` are of, where they are of one: narrows the index, too.
+    :param projects: those that ``images`` are of, where they are of some: narrows the index, too.
     """
     text = text.strip().replace("\x00", "")
     name, colon, tag = text.rpartition(":")
     found = Q(repository__icontains=text) | Q(tag__icontains=text) | Q(digest__istartswith=text)
     if colon:
         found |= Q(repository__icontains=name, tag__istartswith=tag)
-    rare = query.matching_ids(IMAGES, [[text], [name, tag]] if colon else [[text]], project_id=project_id)
+    rare = query.matching_ids(IMAGES, [[text], [name, tag]] if colon else [[text]], projects=projects)
     return images.filter(found) if rare is None else images.filter(pk__in=rare).filter(found)

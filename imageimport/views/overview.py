@@ -181,7 +181,7 @@ def _images(request: HttpRequest, project: Project) -> dict[str, Any]:
     found = with_scans(images_of(project)).filter(**({"repository": repository} if repository else {}))
     order = request.GET.get("order", "")
     order = order if order.removeprefix("-") in columns.ORDERS else ""
-    found = search_images(found, text, project_id=project.pk) if text else found
+    found = search_images(found, text, projects=[project.pk]) if text else found
     page = sorted_page_of(request, found, order) if order else page_of(request, found, by="updated_at")
     client, shown = pull_client_of(request), columns.columns_of(request)
     for image in page.rows:

@@ -64,7 +64,7 @@ class IndexedAdmin(PagesAhead):
         words = search_term.replace("\x00", "").split()
         if not words:
             return queryset, False
-        rare = query.matching_ids(self.index, [words], project_id=None)
+        rare = query.matching_ids(self.index, [words], projects=None)
         if rare is not None:
             queryset = queryset.filter(pk__in=rare)
         for word in words:

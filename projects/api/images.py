@@ -41,7 +41,7 @@ class ImageFilter(filters.FilterSet):
         fields = ("repository", "tag", "digest")
 
     def filter_search(self, found: QuerySet[Image], _field: str, text: str) -> QuerySet[Image]:
-        return search_images(found, text, project_id=self.request.parser_context["kwargs"]["project_id"])
+        return search_images(found, text, projects=[self.request.parser_context["kwargs"]["project_id"]])
 
 
 @extend_schema(tags=["images"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -15,6 +16,7 @@ from imageimport.models import ImportTask
 from imageimport.search import search as search_imports
 from projects.models import Image, Project, Role
 from projects.permissions import reaches
+from projects.search.query import of_projects
 from projects.selectors import own_projects, search_images, visible_projects
 
 #: Hits of each kind; a longer text narrows them.
@@ -111,14 +113,15 @@ def find(user: Any, text: str) -> SearchResults:
     if not wanted:
         return SearchResults()
     projects = visible_projects(user).filter(Q(name__icontains=wanted) | Q(description__icontains=wanted))
-    images = _seen(user, Image.objects.select_related("project"))
-    named = search_images(images, wanted)
-    imports = _seen(user, ImportTask.objects.for_lists().select_related("project"))
+    seen = None if user.is_superuser else list(visible_projects(user).values_list("pk", flat=True))
+    images = _of(seen, Image.objects.select_related("project"))
+    named = search_images(images, wanted, projects=seen)
+    imports = _of(seen, ImportTask.objects.for_lists().select_related("project").newest_first())
     return SearchResults(
         projects=list(projects.order_by("name")[:MAX_OF_A_KIND]),
-        repositories=_repositories(images, wanted),
+        repositories=_repositories(named, wanted),
         images=list(named.order_by("-updated_at", "-id")[:MAX_OF_A_KIND]),
-        imports=list(search_imports(imports.newest_first(), wanted)[:MAX_OF_A_KIND]),
+        imports=list(search_imports(imports, wanted, projects=seen)[:MAX_OF_A_KIND]),
         pages=pages(user, wanted),
     )
 
@@ -136,14 +139,15 @@ def pages(user: Any, text: str) -> list[Hit]:
     return found
 
 
-def _seen(user: Any, rows: Any) -> Any:
-    """Rows of projects that ``user`` may read; a superuser's are all."""
-    return rows if user.is_superuser else rows.filter(project__in=visible_projects(user).values("pk"))
+def _of(projects: Collection[UUID] | None, rows: Any) -> Any:
+    """Rows of these projects; None: of all."""
+    return rows if projects is None else of_projects(rows, projects)
 
 
-def _repositories(images: QuerySet[Image], text: str) -> list[FoundRepository]:
-    named = search_images(images, text).filter(repository__icontains=text)
-    newest = named.order_by("-updated_at", "-id").values_list("project__name", "repository")
+def _repositories(named: QuerySet[Image], text: str) -> list[FoundRepository]:
+    """Of ``named``, the tags that have the text in them or in their repository, those with it in their repository."""
+    found = named.filter(repository__icontains=text).order_by("-updated_at", "-id")
+    newest = found.values_list("project__name", "repository")
     return [FoundRepository(*row) for row in list(dict.fromkeys(newest[:LOOKED_AT]))[:MAX_OF_A_KIND]]
 
 

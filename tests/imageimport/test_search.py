@@ -47,10 +47,10 @@ def test_a_project_finds_its_own_though_others_have_many() -> None:
     for number in range(5):
         TaskFactory(project=other, source_image=f"ghcr.io/other/app{number}:1")
     tasks = ImportTask.objects.filter(project=mine)
-    assert [task.source_image for task in search(tasks, "ghcr.io", project_id=mine.pk)] == [
+    assert [task.source_image for task in search(tasks, "ghcr.io", projects=[mine.pk])] == [
         "ghcr.io/mine/app:1"
     ]
-    assert not search(tasks, "other", project_id=mine.pk).exists()
+    assert not search(tasks, "other", projects=[mine.pk]).exists()
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_what_another_release_made_of_the_index_is_not_asked(
         else:
             cursor.execute("DROP TRIGGER image_import_search_insert")
     later = TaskFactory(source_image="ghcr.io/after/app:1", project=mine.project)
-    found = search(ImportTask.objects.all(), "ghcr.io", project_id=mine.project_id)
+    found = search(ImportTask.objects.all(), "ghcr.io", projects=[mine.project_id])
     assert set(found) == {mine, later}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from projects import selectors
 from projects.models import Image, Project
@@ -32,7 +33,7 @@ def test_parts_of_repository_and_tag_and_the_beginning_of_a_digest_are_found() -
 
     def found(text: str) -> list[Image]:
         everywhere = set(search_images(Image.objects.filter(project=project), text))
-        mine = list(search_images(images_of(project), text, project_id=project.pk))
+        mine = list(search_images(images_of(project), text, projects=[project.pk]))
         assert everywhere == set(mine)
         return mine
 
@@ -51,11 +52,27 @@ def test_two_letters_are_sought_in_the_index_whatever_they_and_their_neighbours_
     for pair in ("we", "eb", "b/", "/a", "i_", "_v", "v2", "1.", "7-", "-b", "12"):
         assert [image.pk] == found_by_index(pair, project), pair
     assert found_by_index("zq", project) == found_by_index("2b", project) == []
-    assert query.matching_ids(IMAGES, [["镜像"]], project_id=project.pk) is None
+    assert query.matching_ids(IMAGES, [["镜像"]], projects=[project.pk]) is None
+
+
+def test_what_is_rare_in_some_projects_is_listed_however_often_others_have_it() -> None:
+    mine = [ImageFactory(repository=f"mine-{number}/nginx", tag="1.27") for number in range(2)]
+    for number in range(4):
+        ImageFactory(repository=f"theirs-{number}/nginx", tag="1.27")
+    projects = [image.project_id for image in mine]
+    few = replace(IMAGES, common=3)
+    assert query.matching_ids(few, [["nginx"]], projects=None) is None
+    if connection.vendor == "sqlite":
+        wanted = query.matching_ids(few, [["nginx"], ["mine", "1.2"]], projects=projects)
+        assert set(Image.objects.filter(pk__in=wanted)) == set(mine)
+        assert query.matching_ids(replace(IMAGES, common=1), [["nginx"]], projects=projects) is None
+    found = search_images(query.of_projects(Image.objects.all(), projects), "nginx", projects=projects)
+    assert set(found) == set(mine)
+    assert not search_images(Image.objects.none(), "nginx", projects=[]).exists()
 
 
 def found_by_index(text: str, project: Project) -> list[UUID]:
-    wanted = query.matching_ids(IMAGES, [[text]], project_id=project.pk)
+    wanted = query.matching_ids(IMAGES, [[text]], projects=[project.pk])
     assert wanted is not None
     return list(Image.objects.filter(pk__in=wanted).values_list("pk", flat=True))
 
