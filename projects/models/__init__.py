@@ -272,6 +272,13 @@ class Image(ImageFacts):
             models.Index(fields=("project", "digest"), name="image_digest"),
             models.Index(fields=("project", "repository", "-updated_at", "-id"), name="image_repository"),
             models.Index(fields=("project", "tag", "-updated_at", "-id"), name="image_tag"),
+            # What no one has pulled is counted, and its largest are shown. The first columns are those of the
+            # condition: SQLite reads a row for each that its index doesn't have.
+            models.Index(
+                fields=("project", "pull_count", "last_pulled_at", "-size", "repository", "tag"),
+                condition=models.Q(pull_count=0, last_pulled_at=None),
+                name="image_never_pulled",
+            ),
         ]
 
     @property

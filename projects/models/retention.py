@@ -141,7 +141,8 @@ class ImageBlob(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=("image", "digest"), name="one_row_a_blob_of_an_image")]
         indexes = [
-            models.Index(fields=("project", "digest"), name="blob_of_project"),
+            # With the size, so that a project's bytes are added up without its rows (projects.retention.usage).
+            models.Index(fields=("project", "digest", "size"), name="blob_of_project"),
             models.Index(fields=("digest", "project"), name="blob_held_by"),
         ]
 
