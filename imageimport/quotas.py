@@ -68,13 +68,19 @@ def check_submission(*, project: Project, waiting: int, count: int, targets: Seq
         return
     active = ImportTask.objects.active().filter(project=project)
     coming = set(active.values_list("target_name", "target_tag")) | set(targets)
-    held = set(Image.objects.filter(project=project).values_list("repository", "tag"))
-    if set(targets) - held and len(held | coming) > project.quota_images:
+    # Of a project's tags only those that are coming are read: it may hold a hundred thousand.
+    names, tags = ({each[part] for each in coming} for part in (0, 1))
+    there = Image.objects.filter(project=project, repository__in=names, tag__in=tags)
+    new = coming - set(there.values_list("repository", "tag"))
+    if new.isdisjoint(targets):
+        return
+    held = Holding.objects.filter(project=project).values_list("images", flat=True).first() or 0
+    if held + len(new) > project.quota_images:
         raise ApplicationError(
             "quota_exceeded",
             gettext_noop("This project can hold %(limit)d images and already has %(now)d."),
             limit=project.quota_images,
-            now=len(held),
+            now=held,
         )
 
 
