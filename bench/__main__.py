@@ -46,7 +46,11 @@ CASES: dict[str, tuple[str, Callable[[], Image]]] = {
     "many": ("40 × 2 MB", lambda: random_image([2 * MB] * 40, seed=2)),
     "platforms": ("4 platforms × 5 × 10 MB", four_platforms),
     "small": ("3 × 0.5 MB", lambda: random_image([MB // 2] * 3, seed=3)),
+    "large-tls": ("6 × 100 MB, source by TLS", lambda: random_image([100 * MB] * 6, seed=1)),
+    "many-tls": ("40 × 2 MB, source by TLS", lambda: random_image([2 * MB] * 40, seed=2)),
 }
+#: Cases whose source is asked by TLS, as real sources are.
+SECURE = {"large-tls", "many-tls"}
 
 
 @dataclass
@@ -67,14 +71,15 @@ def race(world: World, name: str, rounds: int) -> Row:
     image = make()
     repository = f"bench/{name}"
     world.push(repository, "v1", image)
+    source = world.secure_source.host if name in SECURE else world.source.host
     runners: dict[str, Callable[[], float]] = {
-        "portal": lambda: rivals.portal(world, repository, "v1"),
-        "skopeo": lambda: rivals.skopeo(world, repository, "v1"),
+        "portal": lambda: rivals.portal(world, repository, "v1", source),
+        "skopeo": lambda: rivals.skopeo(world, repository, "v1", source),
         "floor": lambda: rivals.floor(world, image, repository),
     }
     if os.environ.get("CRANE"):
-        runners["crane"] = lambda: rivals.crane(world, repository, "v1")
-    if world.engine is not None and name != "platforms":
+        runners["crane"] = lambda: rivals.crane(world, repository, "v1", source)
+    if world.engine is not None and name not in {"platforms", *SECURE}:
         runners["docker"] = lambda: rivals.docker(world, repository, "v1")
     row = Row(title, {rival: [] for rival in runners})
     # Looking at a process's memory stops it for moments: in a run of its own.

@@ -1,9 +1,11 @@
-"""A batch of many small images, against four ``skopeo copy`` at a time."""
+"""A batch of many small images, against four copies at a time by other tools."""
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import rivals
@@ -18,22 +20,25 @@ PATIENCE = 300
 
 
 def batch_case(world: World, rounds: int) -> str:
-    """Markdown: seconds of both, and their ratio."""
+    """Markdown: the portal's seconds, those of each rival, and the ratios to them."""
     push_images(world)
-    portal, skopeo = [], []
+    runners: dict[str, Callable[[], float]] = {
+        "portal": lambda: batch_seconds(world),
+        "skopeo": lambda: _four_at_a_time(world, rivals.skopeo),
+    }
+    if os.environ.get("CRANE"):
+        runners["crane"] = lambda: _four_at_a_time(world, rivals.crane)
+    seconds: dict[str, list[float]] = {who: [] for who in runners}
     for _ in range(rounds):
-        world.empty_target()
-        portal.append(batch_seconds(world))
-        world.empty_target()
-        skopeo.append(_skopeo(world))
-    own, other = statistics.median(portal), statistics.median(skopeo)
-    return "\n".join(
-        [
-            f"| batch | portal, s | {AT_A_TIME} skopeo copy at a time, s | ÷ skopeo |",
-            "|---|---|---|---|",
-            f"| {IMAGES} × 3 × 0.2 MB | {own:.2f} | {other:.2f} | {own / other:.2f} |",
-        ]
-    )
+        for who, run in runners.items():
+            world.empty_target()
+            seconds[who].append(run())
+    own, *others = (statistics.median(each) for each in seconds.values())
+    cells = [f"{IMAGES} × 3 × 0.2 MB", f"{own:.2f}", *(f"{each:.2f} | {own / each:.2f}" for each in others)]
+    heads = ["batch", "portal, s"]
+    heads += [f"{AT_A_TIME} {who} copy at a time, s | ÷ {who}" for who in runners if who != "portal"]
+    line = "|---" * (2 + 2 * len(others)) + "|"
+    return "\n".join([f"| {' | '.join(heads)} |", line, f"| {' | '.join(cells)} |"])
 
 
 def push_images(world: World) -> None:
@@ -59,8 +64,8 @@ def batch_seconds(world: World) -> float:
     return rivals.ended(batch) - began
 
 
-def _skopeo(world: World) -> float:
+def _four_at_a_time(world: World, copy: Callable[[World, str, str], float]) -> float:
     began = time.monotonic()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        list(pool.map(lambda number: rivals.skopeo(world, f"batch/image-{number}", "v1"), range(IMAGES)))
+        list(pool.map(lambda number: copy(world, f"batch/image-{number}", "v1"), range(IMAGES)))
     return time.monotonic() - began

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from oci.copy.context import CopyOptions
 from oci.copy.image_copier import ImageCopier
@@ -54,12 +55,16 @@ def shape(text: str) -> list[int]:
 
 
 class Registry:
-    """A Distribution of one's own."""
+    """A Distribution of one's own.
 
-    def __init__(self, directory: Path, *, access_log: bool = False) -> None:
+    :param options: of its :class:`RegistryPlan`.
+    """
+
+    def __init__(self, directory: Path, *, access_log: bool = False, **options: Any) -> None:
         directory.mkdir()
         extra = {"log": {"level": "error", "accesslog": {"disabled": False}}} if access_log else {}
-        self.plan = RegistryPlan(directory=directory, port=free_port(), extra=extra)
+        extra |= options.pop("extra", {})
+        self.plan = RegistryPlan(directory=directory, port=free_port(), extra=extra, **options)
         self.running = Running(registry_service(self.plan), directory / "registry.log")
 
     @property

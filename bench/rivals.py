@@ -21,11 +21,15 @@ LOOK_SECONDS = 0.5
 MANIFESTS = (OCI_MANIFEST, OCI_INDEX)
 
 
-def portal(world: World, repository: str, tag: str) -> float:
-    """The whole product: from sending the POST to ``success``, by the clock that both share."""
+def portal(world: World, repository: str, tag: str, source: str = "") -> float:
+    """The whole product: from sending the POST to ``success``, by the clock that both share.
+
+    :param source: where it reads, if not at the source itself.
+    """
     project = world.portal.project("bench")
+    (host, name), _target = _ends(world, repository, source)
     began = time.time()
-    task = world.portal.submit(project, f"{world.source.host}/{repository}:{tag}", target_name=repository)
+    task = world.portal.submit(project, f"{host}/{name}:{tag}", target_name=repository)
     return _until_success(world, project, task["id"], began)
 
 
@@ -119,7 +123,7 @@ def _digest(host: str, repository: str, tag: str) -> str:
 
 def _timed(command: Sequence[str]) -> float:
     began = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, capture_output=True)  # crane tells of each blob
     return time.monotonic() - began
 
 

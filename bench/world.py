@@ -1,4 +1,5 @@
-"""What a benchmark stands on: one source, one target that is emptied before each run, the whole portal, an Engine."""
+"""What a benchmark stands on: one source, by plain HTTP and by TLS, one target that is emptied before each run, the
+whole portal, an Engine."""
 
 from __future__ import annotations
 
@@ -9,18 +10,24 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
 import redis
+import trustme
 
 from bench.engine import Registry
 from stack.sample import Image
 from testbed.engine import DockerEngine, start_engine, stop_engine
 from testbed.portal import PortalProcess
 
+#: Where the source answers by TLS: another address than that of what plain HTTP is allowed for.
+_SECURE: Final = "127.0.0.2"
+
 
 class World:
     """Everything real, on loopback, with its data in a temporary directory. Use it as a context.
+
+    ``source`` and ``secure_source`` serve the same images, one by HTTP and one by TLS.
 
     :param env: of the portal, beyond what it needs here.
     """
@@ -35,6 +42,7 @@ class World:
         directory = Path(tempfile.mkdtemp(prefix="portal-bench-"))
         self._stack.callback(shutil.rmtree, directory, ignore_errors=True)
         self.source = self._registry(directory / "source", access_log=True)
+        self.secure_source = self._secure_source(directory)
         self.target = self._registry(directory / "target")
         self.portal = PortalProcess(
             directory / "portal",
@@ -43,6 +51,7 @@ class World:
                 "REGISTRY_AUTH": "none",
                 "IMPORT_PRIVATE_SOURCES": "127.0.0.0/8",
                 "IMPORT_INSECURE_SOURCES": "127.0.0.1",
+                "IMPORT_CA_FILE": str(directory / "ca.pem"),
                 "IMPORT_MAX_RUNNING_PER_PROJECT": "4",
                 **self._env,
             },
@@ -57,8 +66,21 @@ class World:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _registry(self, directory: Path, *, access_log: bool = False) -> Registry:
-        registry = Registry(directory, access_log=access_log)
+    def _secure_source(self, directory: Path) -> Registry:
+        """A second registry over the source's own storage."""
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+        issued = authority.issue_cert(_SECURE)
+        certificate, key = directory / "source.pem", directory / "source.key"
+        issued.cert_chain_pems[0].write_to_path(str(certificate))
+        issued.private_key_pem.write_to_path(str(key))
+        storage = {"filesystem": {"rootdirectory": str(self.source.plan.directory / "data")}}
+        return self._registry(
+            directory / "secure", host=_SECURE, tls=(certificate, key), extra={"storage": storage}
+        )
+
+    def _registry(self, directory: Path, **options: Any) -> Registry:
+        registry = Registry(directory, **options)
         registry.start()
         self._stack.callback(registry.running.stop)
         return registry

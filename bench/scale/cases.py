@@ -23,6 +23,8 @@ TEXTS: Final = {
     "rare pair": RARE_PAIR,
     "absent pair": "qj",
 }
+#: Sums of what a project holds: they read a row for each blob of each tag, and are promised in milliseconds.
+ADDS_UP: Final = frozenset({"usage, API, big", "usage, API, calm", "usage, page, big"})
 LONG_AGO: Final = "2001-01-01T00:00:00Z"
 
 
@@ -33,6 +35,7 @@ def cases() -> dict[str, str]:
     found |= {"overview": reverse("home"), "poll of the overview": reverse("running")}
     for kind, text in TEXTS.items():
         found[f"search over everything, {kind}"] = f"{reverse('search')}?{urlencode({'search': text})}"
+    found["usage, page, big"] = reverse("usage", args=["big"])
     found["images by size, page, big"] = f"{reverse('project', args=['big'])}?order=-size"
     for project in (big, calm):
         found |= _of_project(project)

@@ -21,7 +21,7 @@ from bench.scale import rows
 from bench.scale.rows import Row, World
 from imageimport.models import ImportAttempt, ImportBatch, ImportLayer, ImportTask, Schedule, TagDigest
 from imageimport.search import TASKS
-from projects.models import AuditEvent, Image, ImageScan, Membership, Project, Role
+from projects.models import AuditEvent, Image, ImageBlob, ImageScan, Membership, Project, Role
 from projects.search.trigrams import EVENTS, IMAGES
 
 PROJECTS: Final = 20
@@ -53,6 +53,7 @@ def fill(*, tasks: int, images: int, pending: int = 0, say: Say = lambda _text: 
         for chunk in _chunks(rows.images(world, images)):
             _write(Image, chunk)
             _write(ImageScan, [rows.scan(image, noise) for image in chunk])
+            _write(ImageBlob, [blob for image in chunk for blob in rows.blobs(image)], skip=("id",))
             _write(TagDigest, [rows.timeline(image, noise) for image in chunk])
         say(f"{images:,} images, {time.monotonic() - began:.0f} s")
     for index in (TASKS, IMAGES, EVENTS):

@@ -240,6 +240,19 @@ def scan(image: Row, noise: random.Random) -> Row:
     }
 
 
+def blobs(image: Row) -> Iterator[Row]:
+    """Five of an image: a base that a thousand images share, a layer that thirty do, three of its own."""
+    number = int(image["tag"].rpartition("-")[2])
+    for name in (f"base {number % 100}", f"team {number // 30}", *(f"own {number} {n}" for n in range(3))):
+        whole = hashlib.sha256(name.encode()).hexdigest()
+        yield {
+            "image": image["id"],
+            "project": image["project"],
+            "digest": f"sha256:{whole}",
+            "size": 100_000 + int(whole[:7], 16) % 90_000_000,
+        }
+
+
 def timeline(image: Row, noise: random.Random) -> Row:
     """What the tag named first."""
     return {
