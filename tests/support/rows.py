@@ -138,6 +138,25 @@ class Rows:
             found = file.execute(statement)
             return _plain([column[0] for column in found.description], found.fetchall())
 
+    def writable(self, task: str, *, seconds: float = 1.0) -> bool:
+        """Whether an import's row can be written: no one holds it, or SQLite's one lock, for so long."""
+        if self._is_postgres:
+            with psycopg.connect(self.url, connect_timeout=5, autocommit=True) as connection:
+                connection.execute(f"SET lock_timeout = {int(seconds * 1000)}".encode())
+                try:
+                    connection.execute("SELECT 1 FROM image_import_tasks WHERE id = %s FOR UPDATE", [task])
+                except psycopg.errors.LockNotAvailable:
+                    return False
+            return True
+        with closing(sqlite3.connect(f"file:{self.url}?mode=rw", uri=True, timeout=seconds)) as file:
+            file.isolation_level = None
+            try:
+                file.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            file.execute("ROLLBACK")
+        return True
+
     @property
     def _is_postgres(self) -> bool:
         return self.url.startswith("postgres")

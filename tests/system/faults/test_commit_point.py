@@ -184,7 +184,7 @@ def test_a_frozen_worker_at_the_tag_puts_nothing_over_its_successor(house: House
         wire,
         "frozen/tag",
         put_by_digest("frozen/tag"),
-        lambda task: frozen.append(house.kill_runner_of(task, signal.SIGSTOP)),
+        lambda task: frozen.append(house.freeze_runner_of(task)),
     )
     # One try only: the frozen attempt counts as lost, and the import fails without a tag.
     house.fail(task, "worker_lost", timeout=TAKEN_OVER)

@@ -56,7 +56,7 @@ def test_a_killed_worker_is_started_again_and_goes_on(house: House) -> None:
 @on_both
 def test_a_frozen_worker_that_wakes_late_changes_nothing(house: House) -> None:
     with house.caught_in_a_layer("frozen") as task:
-        frozen = house.kill_runner_of(task, signal.SIGSTOP)
+        frozen = house.freeze_runner_of(task)
         house.until(task, lambda row: row.fence == 2, timeout=TAKEN_OVER)
     done = house.succeed(task)
     # The source has moved on, so a late tag of the first attempt would show.
@@ -102,7 +102,7 @@ def test_a_cancel_inside_a_layer_takes_effect_within_seconds(house: House) -> No
 @on_both
 def test_a_canceled_import_of_a_dead_worker_ends_canceled(house: House) -> None:
     with house.caught_in_a_layer("dead/canceled") as task:
-        frozen = house.kill_runner_of(task, signal.SIGSTOP)
+        frozen = house.freeze_runner_of(task)
         house.portal.call("POST", f"/projects/{house.project()}/images/import/{task}/cancel")
         ended = house.until_ended(task, timeout=TAKEN_OVER)
         assert ended.status == "canceled"
