@@ -17,6 +17,7 @@ from imageimport.models import ImportTask
 from imageimport.search import search
 from oci.errors import ERROR_CODES
 from projects.models import Project, Robot
+from projects.search.query import passing
 
 #: Up to so many imports are sorted: as many as a search fetches (:attr:`projects.search.trigrams.TrigramIndex.common`).
 FEW: Final = 1000
@@ -30,14 +31,19 @@ class SomeOf(django_filters.fields.MultipleChoiceField):
         return [each for each in found if each]
 
 
-def few_of(tasks: QuerySet[ImportTask], found: QuerySet[ImportTask]) -> QuerySet[ImportTask]:
-    """``found`` of ``tasks``, by their ids where they are at most :data:`FEW`.
+def few_of(
+    tasks: QuerySet[ImportTask], column: str, value: Any, *, partial: bool = False
+) -> QuerySet[ImportTask]:
+    """Those of ``tasks`` with ``value`` in a column: by their ids where they are at most :data:`FEW`.
 
-    :param tasks: in the order of a list, which the index of ``found`` does not have.
-    :param found: narrowed by what some index begins with; its order does not count.
+    :param tasks: in the order of a list, which the column's index does not have.
+    :param partial: the index has only what is not empty.
     """
+    found = tasks.filter(**{column: value})
+    if partial:
+        found = found.exclude(**{column: ""})
     few = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
-    return tasks.filter(pk__in=few) if len(few) <= FEW else found
+    return tasks.filter(pk__in=few) if len(few) <= FEW else passing(tasks, column, [value])
 
 
 class StatusFilter(django_filters.MultipleChoiceFilter):
@@ -100,14 +106,13 @@ class TaskFilter(django_filters.FilterSet):
     def of_person(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         """The imports that a user asked for, or a robot account."""
         if value.startswith(Robot.LOGIN_PREFIX):
-            return few_of(queryset, queryset.filter(robot=value))
+            return few_of(queryset, "robot", value, partial=True)
         user = User.objects.filter(username=value).only("pk").first()
-        return few_of(queryset, queryset.filter(requested_by=user)) if user else queryset.none()
+        return few_of(queryset, "requested_by", user.pk) if user else queryset.none()
 
     def with_error(self, queryset: QuerySet[ImportTask], name: str, value: str) -> QuerySet[ImportTask]:
         """The imports whose last attempt ended with this code."""
-        # The second condition is that of the index.
-        return few_of(queryset, queryset.filter(error_code=value).exclude(error_code=""))
+        return few_of(queryset, "error_code", value, partial=True)
 
     @property
     def is_narrowed(self) -> bool:

@@ -50,8 +50,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> int:
     """Print a line a case; 1 if anything takes more than :data:`MAX_RATIO` times as long among many rows, or, where it
     adds rows up, more than :data:`MAX_SUM_MS`."""
-    from bench.scale.cases import ADDS_UP
-    from bench.scale.measure import compare
+    from bench.scale.measure import ADDS_UP, compare
 
     sides = [_environment(side) for side in (arguments.few, arguments.many)]
     slower = 0

@@ -23,8 +23,6 @@ TEXTS: Final = {
     "rare pair": RARE_PAIR,
     "absent pair": "qj",
 }
-#: Sums of what a project holds: they read a row for each blob of each tag, and are promised in milliseconds.
-ADDS_UP: Final = frozenset({"usage, API, big", "usage, API, calm", "usage, page, big"})
 LONG_AGO: Final = "2001-01-01T00:00:00Z"
 
 
@@ -81,6 +79,12 @@ def _lists(project: Project) -> dict[str, str]:
         "imports, two statuses that are rare, API": f"{imports}?status=canceling&status=running",
         "history page, two statuses that are rare": f"{history}?status=canceling&status=running",
         "history page, two statuses": f"{history}?{several}",
+        "imports, of one person, API": f"{imports}?requested_by=user1",
+        "imports, of nobody, API": f"{imports}?requested_by=admin",
+        "imports, of a robot account that has none, API": f"{imports}?requested_by=robot$big%2Bnone",
+        "imports, an error code, API": f"{imports}?error_code=not_found",
+        "imports, an error code that is rare, API": f"{imports}?error_code=tls_error",
+        "imports, long ago, API": f"{imports}?created_after=2001-01-01&created_before=2001-02-01",
         "imports, of a batch, API": f"{imports}?batch={batch.pk}",
         "imports, of a schedule, API": f"{imports}?schedule={schedule.pk}",
         "batches, API": f"{imports}/batches",

@@ -23,6 +23,8 @@ from stack.paths import ROOT
 
 #: A quicker answer than this, in milliseconds, is as good as any.
 QUICK: Final = 3.0
+#: Sums of what a project holds: they read a row for each blob of each tag, and are promised in milliseconds.
+ADDS_UP: Final = frozenset({"usage, API, big", "usage, API, calm", "usage, page, big"})
 #: Rows of an admin page: more than that some searches don't find among few, and what is compared is not their number.
 ADMIN_ROWS: Final = 25
 

@@ -350,6 +350,8 @@ class ImportTask(models.Model):
             ),
             # What runs or waits in the installation: claim, sweep, metrics; the admin's filter by status.
             models.Index(fields=("status", "-created_at", "-id"), name="task_status_all"),
+            # ``?requested_by=`` of a robot account; of a person the foreign key's own.
+            models.Index(fields=("robot",), condition=~Q(robot=""), name="task_by_robot"),
             # The rotation of keys.
             models.Index(fields=("completed_at",), condition=~Q(password=""), name="task_holds_secret"),
             # The admin: all, by error code, by transport.

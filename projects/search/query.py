@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.db import OperationalError, connection
-from django.db.models import F, Func, Model, QuerySet, UUIDField
+from django.db.models import F, Func, Model, QuerySet
 from django.db.models.expressions import RawSQL
 
 from projects.search.trigrams import TrigramIndex, gram
@@ -47,16 +47,20 @@ def matching_ids(
     return None
 
 
-def of_projects(rows: QuerySet[Row], projects: Collection[UUID]) -> QuerySet[Row]:
-    """The rows of several projects, for a list of the newest of them.
+def passing(rows: QuerySet[Row], column: str, values: Collection[Any]) -> QuerySet[Row]:
+    """The rows that have one of the values in a column, for the first page of a list that is full soon: read in the
+    list's order, passing by those that don't.
 
-    SQLite would read all rows of each project and sort them; the plus sign keeps its index of the project out of it
-    (its documentation, "The SQLite Query Optimizer Overview", 2.1), and it walks the newest.
+    SQLite would read all that its index of the column has, and sort them; the plus sign keeps that index out of it
+    (its documentation, "The SQLite Query Optimizer Overview", 2.1).
     """
     if connection.vendor != "sqlite":
-        return rows.filter(project__in=projects)
-    whose = Func(F("project_id"), template="+%(expressions)s", output_field=UUIDField())
-    return rows.alias(whose=whose).filter(whose__in=projects)
+        return rows.filter(**{f"{column}__in": values})
+    field: Any = rows.model._meta.get_field(column)
+    kind = getattr(field, "target_field", field)
+    alias = f"passing_{column}"
+    plain = Func(F(field.attname), template="+%(expressions)s", output_field=kind)
+    return rows.alias(**{alias: plain}).filter(**{f"{alias}__in": values})
 
 
 def _is_pair(text: str) -> bool:

@@ -16,7 +16,7 @@ from imageimport.models import ImportTask
 from imageimport.search import search as search_imports
 from projects.models import Image, Project, Role
 from projects.permissions import reaches
-from projects.search.query import of_projects
+from projects.search.query import passing
 from projects.selectors import own_projects, search_images, visible_projects
 
 #: Hits of each kind; a longer text narrows them.
@@ -141,7 +141,7 @@ def pages(user: Any, text: str) -> list[Hit]:
 
 def _of(projects: Collection[UUID] | None, rows: Any) -> Any:
     """Rows of these projects; None: of all."""
-    return rows if projects is None else of_projects(rows, projects)
+    return rows if projects is None else passing(rows, "project", projects)
 
 
 def _repositories(named: QuerySet[Image], text: str) -> list[FoundRepository]:

@@ -41,8 +41,8 @@ LEADING = {
     ("status=failed&status=success", ""): (r"\bproject_id=\?",),
     ("requested_by=user", ""): (r"\bproject_id=\?",),
     ("requested_by=robot$team", ""): (r"\bproject_id=\?",),
-    ("error_code=not_found", ""): (r"\berror_code=\?",),
-    ("requested_by=user&error_code=not_found", ""): (r"\brequested_by_id=\?",),
+    ("error_code=not_found", ""): (r"\bproject_id=\?",),
+    ("requested_by=user&error_code=not_found", ""): (r"\bproject_id=\?",),
     (NARROWED[-2], ""): (r"\bproject_id=\?", r"\bcreated_at>\?", r"\bcreated_at<\?"),
     (NARROWED[-1], ""): (r"\bproject_id=\?", r"\bstatus=\?", r"\bcreated_at>\?"),
     ("schedule=%s", ""): (r"\bschedule_id=\?",),
@@ -102,12 +102,21 @@ def test_imports_of_several_statuses_that_hardly_any_has_are_fetched_one_by_one(
     assert any("(id=?)" in step and "image_import_tasks" in step for step in steps), steps
 
 
-@pytest.mark.parametrize("narrowed", ["requested_by=user", "error_code=not_found"])
+@pytest.mark.parametrize(
+    ("narrowed", "column"),
+    [
+        ("requested_by=user", "requested_by_id"),
+        ("requested_by=robot$team", "robot"),
+        ("error_code=not_found", "error_code"),
+    ],
+)
 def test_the_few_imports_of_a_person_or_with_an_error_are_fetched_one_by_one(
-    project: Project, narrowed: str
+    project: Project, narrowed: str, column: str
 ) -> None:
     TaskFactory(project=project, requested_by=UserFactory(username="user"), error_code="not_found")
+    TaskFactory(project=project, robot="robot$team")
     steps = plans(project, f"images/import?{narrowed}", "image_import_tasks")
+    assert any(f"({column}=?" in step for step in steps), steps
     assert any("(id=?)" in step and "image_import_tasks" in step for step in steps), steps
 
 

@@ -66,7 +66,7 @@ def test_what_is_rare_in_some_projects_is_listed_however_often_others_have_it() 
         wanted = query.matching_ids(few, [["nginx"], ["mine", "1.2"]], projects=projects)
         assert set(Image.objects.filter(pk__in=wanted)) == set(mine)
         assert query.matching_ids(replace(IMAGES, common=1), [["nginx"]], projects=projects) is None
-    found = search_images(query.of_projects(Image.objects.all(), projects), "nginx", projects=projects)
+    found = search_images(query.passing(Image.objects.all(), "project", projects), "nginx", projects=projects)
     assert set(found) == set(mine)
     assert not search_images(Image.objects.none(), "nginx", projects=[]).exists()
 
