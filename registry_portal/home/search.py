@@ -145,7 +145,7 @@ def _of(projects: Collection[UUID] | None, rows: Any) -> Any:
 
 
 def _repositories(named: QuerySet[Image], text: str) -> list[FoundRepository]:
-    """Of ``named``, the tags that have the text in them or in their repository, those with it in their repository."""
+    """Tags of ``named`` that have the text in their repository, of those that have it anywhere in repository or tag."""
     found = named.filter(repository__icontains=text).order_by("-updated_at", "-id")
     newest = found.values_list("project__name", "repository")
     return [FoundRepository(*row) for row in list(dict.fromkeys(newest[:LOOKED_AT]))[:MAX_OF_A_KIND]]
