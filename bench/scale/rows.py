@@ -30,6 +30,9 @@ YEAR: Final = 365 * 86_400
 ACTIVE: Final = 200
 RUNNING: Final = 4
 BATCH: Final = 50
+#: The newest imports are of the last hours, few or many: a project's page shows the failures of a day.
+RECENT: Final = 800
+RECENT_SECONDS: Final = 6 * 3600
 
 Row = dict[str, Any]
 
@@ -77,6 +80,8 @@ def tasks(world: World, count: int, *, pending: int = 0) -> Iterator[Row]:
 
 def _task(world: World, number: int, count: int, noise: random.Random, *, name: str) -> Row:
     at = world.moment(number, count)
+    if count - number < RECENT:
+        at = world.now - dt.timedelta(seconds=RECENT_SECONDS * (count - number) / RECENT)
     project, project_name = _project(world, noise.random())
     registry = noise.choice(REGISTRIES)
     name = f"{noise.choice(WORDS)}/{name or noise.choice(WORDS)}-{noise.randrange(2000)}"
