@@ -28,7 +28,8 @@ if DOTENV:
 def secret(name: str, default: str = "") -> str:
     """The value of ``NAME``, or the content of the file that ``NAME_FILE`` names, without its last newline.
 
-    Not by django-environ's ``FileAwareEnv``: a password that begins with ``$`` is another variable's name to it.
+    Not by django-environ, whose ``FileAwareEnv`` reads such files, too: a password that begins with ``$`` is another
+    variable's name to it.
 
     :raises ImproperlyConfigured: the file can't be read.
     """
@@ -40,7 +41,7 @@ def secret(name: str, default: str = "") -> str:
             raise ImproperlyConfigured(
                 f"{name}_FILE names {path}, which can't be read: {exc.strerror}"
             ) from exc
-    return str(env.str(name, default=default))
+    return os.environ.get(name, default)
 
 
 def secret_url(name: str, default: str = "") -> str:

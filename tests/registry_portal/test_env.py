@@ -20,6 +20,13 @@ def test_a_secret_of_a_file_is_taken_as_it_stands(tmp_path: Path, monkeypatch: p
     assert secret("SOME_PASSWORD") == "$ecret,{x}"
 
 
+def test_a_secret_of_the_environment_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_PASSWORD", "$ecret")
+    monkeypatch.setenv("ecret", "another")
+
+    assert secret("SOME_PASSWORD") == "$ecret"
+
+
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_PASSWORD_FILE", str(tmp_path / "none"))
 
