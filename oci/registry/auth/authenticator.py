@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -163,11 +164,13 @@ class SignIn:
             scopes,
             self.account,
         )
+
+        def fetch() -> Token:
+            return self._fetch(realm, service, scopes, self._account(shown))
+
         return self._known.tokens.get(
             key,
-            lambda: self._refusals.guard(
-                key, lambda: self._fetch(realm, service, scopes, self._account(shown))
-            ),
+            partial(self._refusals.guard, key, fetch),
             rejected=rejected,
             check=self._endpoint.transport.cancel.check,
         )
@@ -184,7 +187,7 @@ class SignIn:
         key: TokenKey = (credential.host, exchange.name, "", (), credential.username)
         token = self._known.tokens.get(
             key,
-            lambda: self._refusals.guard(key, lambda: self._exchanged(credential, exchange)),
+            partial(self._refusals.guard, key, partial(self._exchanged, credential, exchange)),
             check=self._endpoint.transport.cancel.check,
         )
         return exchange.account(credential, token.value)
