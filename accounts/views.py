@@ -27,7 +27,11 @@ from accounts.addresses import current_address
 from accounts.forms import THROTTLED, WRONG, OwnPasswordForm, SignInForm, TokenForm
 from accounts.models import ApiToken
 from accounts.preferences import profile_of
-from accounts.sign_in.allauth_internals import perform_password_login, suspend_request
+from accounts.sign_in.allauth_internals import (
+    get_authentication_records,
+    perform_password_login,
+    suspend_request,
+)
 from accounts.sign_in.services import (
     InvalidCredentials,
     TooManyFailures,
@@ -116,7 +120,7 @@ def create_own_token(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _account_page(request, token_form=form, status=422)
-    if not signed_in_lately(request):
+    if not signed_in_lately(_user(request), get_authentication_records(request, _user(request))):
         # The form is put off until then; a token would outlive the session that someone found open.
         return suspend_request(request, reverse("account_reauthenticate"))
     row, text = create_token(user=_user(request), **form.cleaned_data)

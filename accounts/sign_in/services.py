@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,11 +11,10 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 
 from accounts.addresses import current_address
 from accounts.sign_in import throttling
-from accounts.sign_in.allauth_internals import TOTP, get_authentication_records, get_reauthentication_flows
+from accounts.sign_in.allauth_internals import TOTP, get_reauthentication_flows
 
 #: Seconds after signing in, or typing the password again, in which it is not asked for once more.
 LATELY: Final = 600
@@ -81,10 +81,13 @@ def second_factor_of(user: Any) -> str:
     return f"second factor of {user.get_username()}"
 
 
-def signed_in_lately(request: HttpRequest) -> bool:
+def signed_in_lately(user: User, sign_ins: Iterable[Mapping[str, Any]]) -> bool:
     """The person has shown who they are, by whatever factor, within :data:`LATELY`. Who can show it nowhere here (an
-    identity provider vouches for them, and there is no second factor) is believed."""
-    if not get_reauthentication_flows(request.user):
+    identity provider vouches for them, and there is no second factor) is believed.
+
+    :param sign_ins: those of the session, each with its moment (``at``, seconds since 1970).
+    """
+    if not get_reauthentication_flows(user):
         return True
-    moments = [record.get("at", 0) for record in get_authentication_records(request, request.user)]
+    moments = [record.get("at", 0) for record in sign_ins]
     return time.time() - max(moments, default=0) < LATELY
