@@ -65,14 +65,10 @@ DECORATORS = [
     "@receiver",
     "@*.connect",
 ]
-#: What only tests and readers use, and why it stays.
+#: What a framework finds in a way of its own.
 KEPT = {
     "BearerScheme": "drf-spectacular finds it as a subclass",
     "RobotScheme": "drf-spectacular finds it as a subclass",
-    "Hasher": "digests of pieces, for those who check what was copied",
-    "familiar": "the short spelling of a reference, by which tests see that parsing loses nothing",
-    "is_manifest": "what the specification asks of a descriptor, held by its tests",
-    "forget_all": "one process after another is played in one",
 }
 #: Kinds of vulture that say something here; attributes and variables of classes are settings of frameworks.
 KINDS = frozenset({"class", "function", "import", "method", "property", "unreachable_code"})
