@@ -45,7 +45,6 @@ class WorkerNotifier:
         self._wake = threading.Condition()
         self._owed = 0
         self._thread: threading.Thread | None = None
-        self._stopping = False
 
     def request(self, count: int) -> None:
         with self._wake:
