@@ -214,7 +214,7 @@ CLUSTERS: Final = Kind(
     key=("name",),
     columns=("name", "pods", "seen_at"),
     editable=False,
-    actions=(("import", _("Import what it runs and is missing here.")),),
+    actions=(("import", _("Import the images that it runs and that are missing here.")),),
     fields=(Field("name", help=_("its name"), required=True, fixed=True),),
 )
 
@@ -317,14 +317,18 @@ PROJECT_FIELDS: Final = (
     Field(
         "naming", choices=("short", "full"), help=_("names of new images: nginx, or docker.io/library/nginx")
     ),
-    Field("default_action", choices=("allow", "approve", "refuse"), help=_("where no rule fits an import")),
+    Field(
+        "default_action",
+        choices=("allow", "approve", "refuse"),
+        help=_("what happens to an import that no rule matches"),
+    ),
     Field("requests_from", choices=("developer", "viewer"), help=_("who can ask for what needs approval")),
     Field("request_days", "number", help=_("days until a request expires")),
     Field("four_eyes", "flag", help=_("whether someone other than the requester has to approve")),
     Field(
         "first_pull",
         choices=("off", "viewer", "developer"),
-        help=_("whose pull of a missing image becomes an import"),
+        help=_("who can import a missing image by pulling it"),
     ),
     Field(
         "first_pull_fresh_seconds",

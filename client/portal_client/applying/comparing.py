@@ -134,7 +134,7 @@ def _update(project: str, kind: Kind, row: Row, wanted: Row, *, secrets: bool) -
     if fields and not kind.editable:
         what = {"project": project, "what": kind.noun, "name": kind.name_of(row)}
         raise PortalError(
-            _("%(project)s: %(what)s %(name)s can't be changed. Give the new one another name.") % what,
+            _("%(project)s: %(what)s %(name)s can't be changed. Add a new one with a different name.") % what,
             "invalid",
         )
     secret = kind.secret
@@ -190,9 +190,7 @@ def _images(api: Api, project: Project, there: Row | None) -> Iterator[Change]:
                 "other": body["image_url"],
                 "name": ":".join(target),
             }
-            sentence = _(
-                "%(project)s: %(one)s and %(other)s would both become %(name)s. Give one another name."
-            )
+            sentence = _("%(project)s: %(one)s and %(other)s would both become %(name)s. Rename one of them.")
             raise PortalError(sentence % what, "invalid")
         if target not in here:
             here.add(target)

@@ -58,7 +58,7 @@ def body_of(api: Api, project_id: str, options: dict[str, Any]) -> Row:
 
 @in_project
 @click.command(
-    "import", cls=Command, help=_("Import images into a project: references, or what docker pull takes.")
+    "import", cls=Command, help=_("Import images into a project, by reference or by a docker pull command.")
 )
 @click.argument("images", nargs=-1, metavar="IMAGE…")
 @source_options

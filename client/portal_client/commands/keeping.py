@@ -30,7 +30,7 @@ def clean_up(project: str, dry_run: bool, yes: bool) -> None:
         rows = [{"action": action, **row} for action in ("keep", "remove") for row in plan[action]]
         session.out.rows(rows, ("action", "image", "digest", "why"))
         freed = {"count": len(plan["remove"]), "size": size(plan["bytes"])}
-        session.out.say(_("Tags to remove: %(count)d, which alone hold %(size)s.") % freed)
+        session.out.say(_("Tags to remove: %(count)d. Only they use %(size)s.") % freed)
 
 
 @click.group(cls=Group, help=_("Removed tags that can be restored."))

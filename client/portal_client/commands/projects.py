@@ -91,7 +91,7 @@ def usage(name: str) -> None:
 
 @project.command(help=_("Your own weekly digest of a project by mail: whether you get it, and when."))
 @click.argument("name")
-@click.option("--on/--off", "wanted", default=None, help=_("Get it, or get it no more."))
+@click.option("--on/--off", "wanted", default=None, help=_("Subscribe or unsubscribe."))
 def digest(name: str, wanted: bool | None) -> None:
     session = current()
     with session.api() as api:

@@ -61,7 +61,7 @@ def cancel(ids: tuple[UUID, ...], project: str) -> None:
 
 
 @in_any_project
-@click.command(cls=Command, help=_("Retry imports that failed or were canceled, or what failed of a batch."))
+@click.command(cls=Command, help=_("Retry failed or canceled imports, or the failed imports of a batch."))
 @click.argument("ids", nargs=-1, required=True, type=click.UUID, metavar="ID…")
 def retry(ids: tuple[UUID, ...], project: str) -> None:
     _do("retry", ids, project)

@@ -73,7 +73,9 @@ class Collection:
         renamed = wanted.target_tag and [wanted.target_tag] != wanted.tags
         if wanted.digest or renamed:
             if cron and not wanted.digest:
-                sentence = _("%(name)s: a schedule keeps a tag's name, so it is imported once as %(tag)s.")
+                sentence = _(
+                    "%(name)s: a schedule can't rename a tag, so the image is imported only once, as %(tag)s."
+                )
                 self.note(sentence % {"name": wanted.repository, "tag": wanted.target_tag})
             self._import(wanted)
         elif cron:

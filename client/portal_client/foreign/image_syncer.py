@@ -30,7 +30,7 @@ def read(found: dict[str, Any], into: Collection) -> None:
             into.account(str(place), _value(account["username"]).reveal(), _value(account["password"]))
             if account.get("insecure"):
                 sentence = _(
-                    "%(registry)s: plain HTTP, certificates and mirrors are the operator's to configure."
+                    "%(registry)s: plain HTTP, certificates and mirrors are configured by the administrator."
                 )
                 into.note(sentence % {"registry": place})
     for source, destinations in whole["images"].items():

@@ -45,7 +45,9 @@ def _credential(found: dict[str, Any], into: Collection) -> None:
             % {"registry": registry}
         )
     if found.get("tls") in ("insecure", "disabled") or found.get("regcert"):
-        sentence = _("%(registry)s: plain HTTP, certificates and mirrors are the operator's to configure.")
+        sentence = _(
+            "%(registry)s: plain HTTP, certificates and mirrors are configured by the administrator."
+        )
         into.note(sentence % {"registry": registry})
     if found.get("user") and found.get("pass"):
         user, password = _secret(str(found["user"])), _secret(str(found["pass"]))

@@ -24,7 +24,7 @@ def read(found: dict[str, Any], into: Collection) -> None:
             into.account(registry, str(account["username"]), Secret(text=str(account["password"])))
         if each.get("tls-verify") is False or each.get("cert-dir"):
             sentence = _(
-                "%(registry)s: plain HTTP, certificates and mirrors are the operator's to configure."
+                "%(registry)s: plain HTTP, certificates and mirrors are configured by the administrator."
             )
             into.note(sentence % {"registry": registry})
         for name, references in (each.get("images") or {}).items():
