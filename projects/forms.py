@@ -125,7 +125,7 @@ class FirstPullForm(Styled, forms.ModelForm):
         help_texts = {
             "first_pull": _("Who can start an import by pulling. Anonymous pulls never start one."),
             "first_pull_fresh_seconds": _(
-                "When a tag was last checked longer ago than this, a pull checks its source for a newer image. "
+                "If the last check of a tag is older than this, a pull checks the source for a newer image. "
                 "Enter 0 to check on each pull."
             ),
         }

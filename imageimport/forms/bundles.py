@@ -52,12 +52,12 @@ class BundleForm(StyledForm):
         Bundle.objects.none(),
         label=gettext_lazy("Earlier bundle"),
         required=False,
-        help_text=gettext_lazy("What this bundle has is left out."),
+        help_text=gettext_lazy("Content that this bundle already has is left out."),
     )
     receipt = forms.FileField(
         label=gettext_lazy("Receipt of the other side"),
         required=False,
-        help_text=gettext_lazy("What the other portal holds is left out."),
+        help_text=gettext_lazy("Content that the other portal already has is left out."),
     )
     volume_bytes = forms.CharField(
         label=gettext_lazy("Volume size"),

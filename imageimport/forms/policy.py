@@ -81,7 +81,7 @@ class RuleForm(StyledForm):
         required=False,
         min_value=0,
         max_value=36_500,
-        help_text=_("Counted from when the portal first saw the tag name this digest"),
+        help_text=_("Counted from when the portal first saw the tag point to this digest"),
     )
     platforms = forms.CharField(
         label=_("Allowed platforms"),

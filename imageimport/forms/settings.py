@@ -27,8 +27,8 @@ class CredentialForm(StyledForm):
         label=_("Username"),
         max_length=255,
         help_text=_(
-            "In a cloud: Amazon's access key ID (AKIA…), oauth2accesstoken for Google, for Azure an application ID or"
-            " refresh_token@ with the tenant."
+            "In a cloud: for Amazon the access key ID (AKIA…), for Google oauth2accesstoken, for Azure an application"
+            " ID or refresh_token@ followed by the tenant."
         ),
     )
     password = forms.CharField(

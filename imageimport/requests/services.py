@@ -29,7 +29,7 @@ _OTHER: Final = gettext_noop(
     "The request has changed since you looked at it. Look at it again, then approve it."
 )
 _UNSEEN: Final = gettext_noop(
-    "The source has only just been checked: read what the request shows now, then approve it."
+    "The source was first checked just now. Read what the request shows, then approve it."
 )
 _REJECTED: Final = gettext_noop("%(user)s rejected the request: %(reason)s")
 _EXPIRED: Final = gettext_noop("The request expired before a maintainer decided on it.")

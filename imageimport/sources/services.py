@@ -226,7 +226,7 @@ def _check_whole(rule: SourceRule, mirrors: Sequence[SourceMirror]) -> None:
             {"mirrors": [_("A mirror is for one registry. Enter the registry's host as the pattern.")]}
         )
     if rule.pattern == "*":
-        everything = [_("Enter the hosts this applies to. For all hosts, it would open the whole network.")]
+        everything = [_("Enter the hosts that need this: allowing it for all would open the whole network.")]
         wide = {name: everything for name in ("private", "insecure") if getattr(rule, name)}
         if wide:
             raise FieldErrors(wide)

@@ -114,7 +114,7 @@ ADVICE: Final = {
         "Choose an image that the rules allow, or ask a maintainer of the project or the administrator to change them."
     ),
     "rejected": gettext_noop("Ask the maintainer who rejected it, or request another image."),
-    "approval_outdated": gettext_noop("Retry to ask again, for the image as it is now."),
+    "approval_outdated": gettext_noop("Retry to request approval of the image that the tag points to now."),
     "tag_exists": gettext_noop("Choose another target tag, or allow overwriting."),
     "signature_missing": gettext_noop(
         "Ask the publisher of the image to sign it, or a maintainer to change the rule."

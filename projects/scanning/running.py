@@ -54,8 +54,8 @@ _DIED: Final = gettext_noop("The scan was interrupted too often. Start it again.
 _GONE: Final = gettext_noop("The image is no longer here.")
 _NO_SCANNER: Final = gettext_noop("The scanner was removed or switched off.")
 _NO_TOKENS: Final = gettext_noop(
-    "Scans need the portal's own token service: with another sign-in at the registry, a scanner would have to be "
-    "given the portal's own password."
+    "Scans need the portal's token service. With any other kind of sign-in at the registry, the scanner would need "
+    "the portal's own password."
 )
 
 

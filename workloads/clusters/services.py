@@ -97,6 +97,6 @@ def import_images(*, cluster: Cluster, user: User) -> Begun:
     if begun.batch is None and not begun.skipped:
         raise ApplicationError(
             "nothing_missing",
-            gettext_noop("All images of this cluster are here or on their way."),
+            gettext_noop("All images of this cluster are here or being imported."),
         )
     return begun
