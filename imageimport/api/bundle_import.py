@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -75,6 +76,7 @@ class BundleImportViewSet(ProjectScoped, viewsets.GenericViewSet[ImportBatch]):
         request=BundlePlanBodySerializer,
         responses={200: FilePlanSerializer},
     )
+    @action(detail=False, methods=["post"])
     def plan(self, request: Request, **_: Any) -> Response:
         body = BundlePlanBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -107,6 +107,8 @@ class VolumeViewSet(ProjectScoped, viewsets.GenericViewSet[Bundle]):
     queryset = Bundle.objects.none()
     serializer_class = BundleSerializer
     renderer_classes = (*viewsets.GenericViewSet.renderer_classes, TarRenderer)
+    lookup_url_kwarg = "number"
+    lookup_value_converter = "int"
 
     @extend_schema(
         tags=["bundles"],

@@ -90,6 +90,7 @@ class RunViewSet(
     queryset = ScheduleRun.objects.none()
     serializer_class = RunSerializer
     lookup_url_kwarg = "run_id"
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[ScheduleRun]:
         if self.is_schema:

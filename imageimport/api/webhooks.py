@@ -101,6 +101,7 @@ class DeliveryViewSet(
 
     queryset = WebhookDelivery.objects.none()
     lookup_url_kwarg = "delivery_id"
+    lookup_value_converter = "uuid"
     role_to_read = Role.MAINTAINER
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:

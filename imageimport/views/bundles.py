@@ -43,7 +43,7 @@ def bundle(request: HttpRequest, project: Project, bundle_id: UUID) -> HttpRespo
     """One bundle: its files, how they are downloaded, checked and used."""
     row = get_object_or_404(selectors.bundles_of(project), pk=bundle_id)
     paths = [
-        reverse("api-bundle-volume", args=[project.pk, row.pk, number])
+        reverse("api-bundle-volume-detail", args=[project.pk, row.pk, number])
         for number in range(1, len(row.volumes) + 1)
     ]
     context = {

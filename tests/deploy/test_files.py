@@ -194,7 +194,7 @@ def test_what_is_large_passes_the_proxies_and_a_piece_of_a_file_everywhere() -> 
     assert f"client_max_body_size {MAX_PIECE // 2**20}m;" in pieces[1]
     assert "proxy_request_buffering off;" in pieces[1]
     assert re.search(pieces[0], reverse("api-upload-detail", args=[uuid.uuid4(), uuid.uuid4()]))
-    volume = reverse("api-bundle-volume", args=[uuid.uuid4(), uuid.uuid4(), 12])
+    volume = reverse("api-bundle-volume-detail", args=[uuid.uuid4(), uuid.uuid4(), 12])
     assert re.search(volumes[0], volume)
     for route in ("import-files-plan", "import-files-start", "bundles"):
         assert not re.search(forms[0], reverse(route, args=["team"]))

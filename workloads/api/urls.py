@@ -12,9 +12,9 @@ PROJECT = "projects/<uuid:project_id>"
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register(f"{PROJECT}/clusters", ClusterViewSet, basename="workload-cluster")
+router.register(f"{PROJECT}/rewrite", RewriteViewSet, basename="workload-rewrite")
 
 urlpatterns = [
-    path(f"{PROJECT}/rewrite", RewriteViewSet.as_view({"post": "create"}), name="workload-rewrite"),
     path(
         f"{PROJECT}/client-config",
         ClientConfigViewSet.as_view({"get": "retrieve", "post": "create"}),

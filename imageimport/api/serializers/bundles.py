@@ -108,7 +108,7 @@ class BundleSerializer(serializers.ModelSerializer[Bundle]):
                 "file_name": file_name(bundle, number),
                 "size": size,
                 "url": reverse(
-                    "api-bundle-volume",
+                    "api-bundle-volume-detail",
                     kwargs={"project_id": bundle.project_id, "bundle_id": bundle.pk, "number": number},
                     request=self.context.get("request"),
                 ),
