@@ -2,6 +2,8 @@
 or in files of ``tests/oci/urls/``. What is held elsewhere by design has a line in ``mirror.toml``.
 
 Modules that decide nothing (no branch, no loop: lists of addresses, configurations of apps, models' columns) need none.
+
+``python -m scripts.mirror oci/urls.py …`` says where the tests of these modules are.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scripts.lint import PRODUCT, project_files
@@ -19,15 +21,33 @@ TABLE = ROOT / "scripts/mirror.toml"
 _DECIDING = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.BoolOp, ast.comprehension)
 
 
-def main() -> int:
-    """0 if every module's tests are found by its path or by the table, and the table says nothing else."""
+def main(asked: Sequence[str] = ()) -> int:
+    """0 if every module's tests are found by its path or by the table, and the table says nothing else; or, of the
+    modules that were asked for, if each has some."""
     python = [str(path.relative_to(ROOT)) for path in project_files(".py")]
+    if asked:
+        return _tell(asked, [name for name in python if name.startswith("tests/")])
     modules = [name for name in python if name.split("/")[0] in PRODUCT and _decides(ROOT / name)]
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     complaints = unmirrored(modules, [name for name in python if name.startswith("tests/")], table)
     print(*complaints, sep="\n", end="\n" if complaints else "")
     print(f"{len(modules)} modules, {len(table)} lines of the table")
     return 1 if complaints else 0
+
+
+def _tell(modules: Iterable[str], tests: Sequence[str]) -> int:
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    found = {module: where_tested(module, tests, table) for module in modules}
+    for module, files in found.items():
+        print(f"{module}: {', '.join(files) or 'none'}")
+    return 0 if all(found.values()) else 1
+
+
+def where_tested(module: str, tests: Iterable[str], table: Mapping[str, str]) -> list[str]:
+    """The files of tests that have the module's path, or else the place that the table names."""
+    own = [test for test in tests if is_mirrored(module, [test])]
+    elsewhere = [table[module]] if module in table else []
+    return own or elsewhere
 
 
 def unmirrored(modules: Iterable[str], tests: Iterable[str], table: Mapping[str, str]) -> list[str]:
@@ -72,4 +92,4 @@ def _is_for_types(node: ast.AST) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

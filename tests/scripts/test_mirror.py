@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scripts.mirror import unmirrored
+import pytest
+
+from scripts.mirror import main, unmirrored, where_tested
 
 TESTS = [
     "tests/oci/http/test_dial.py",
@@ -27,6 +29,17 @@ def test_the_table_says_it_of_a_module() -> None:
 def test_the_table_has_no_line_for_what_may_still_come() -> None:
     found = unmirrored(["oci/http/idle.py"], TESTS, {"oci/http/": "tests/system/test_faults.py"})
     assert [line.split()[0].removesuffix(":") for line in found] == ["oci/http/idle.py", "oci/http/"]
+
+
+def test_where_a_modules_tests_are_is_said_for_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {"oci/http/idle.py": "tests/system/test_faults.py"}
+    assert where_tested("oci/copy/blob_copier.py", TESTS, table) == [
+        "tests/oci/copy/blob_copier/test_waiting.py"
+    ]
+    assert where_tested("oci/http/idle.py", TESTS, table) == ["tests/system/test_faults.py"]
+    assert where_tested("oci/gone.py", TESTS, table) == []
+    assert main(["scripts/gone.py"]) == 1
+    assert capsys.readouterr().out == "scripts/gone.py: none\n"
 
 
 def test_lines_that_are_no_longer_true_are_told() -> None:
