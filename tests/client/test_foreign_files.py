@@ -236,7 +236,7 @@ def test_image_syncers_rules_and_accounts_are_read_together(
     ]
     text = "\n".join(notes)
     assert "/a+/ can't be expressed" in text
-    assert "imported once as renamed" in text
+    assert "imported only once, as renamed" in text
 
 
 def test_image_syncers_older_file_has_both_in_one(tmp_path: Path) -> None:

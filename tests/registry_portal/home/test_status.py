@@ -46,7 +46,7 @@ def test_services_that_are_away_are_said_and_the_rest_is_there(settings: Any) ->
     assert found.workers is None
     code, text = shown(team)
     assert code == 200
-    assert "Workers can&#x27;t be asked" in text or "Workers can't be asked" in text
+    assert "The state of the workers is not known" in text
     assert text.count("Unavailable") == 2
 
 
