@@ -114,9 +114,9 @@ def find(user: Any, text: str) -> SearchResults:
         return SearchResults()
     projects = visible_projects(user).filter(Q(name__icontains=wanted) | Q(description__icontains=wanted))
     seen = None if user.is_superuser else list(visible_projects(user).values_list("pk", flat=True))
-    images = _of(seen, Image.objects.select_related("project"))
+    images = _in_projects(seen, Image.objects.select_related("project"))
     named = search_images(images, wanted, projects=seen)
-    imports = _of(seen, ImportTask.objects.for_lists().select_related("project").newest_first())
+    imports = _in_projects(seen, ImportTask.objects.for_lists().select_related("project").newest_first())
     return SearchResults(
         projects=list(projects.order_by("name")[:MAX_OF_A_KIND]),
         repositories=_repositories(named, wanted),
@@ -139,13 +139,16 @@ def pages(user: Any, text: str) -> list[Hit]:
     return found
 
 
-def _of(projects: Collection[UUID] | None, rows: Any) -> Any:
+def _in_projects(projects: Collection[UUID] | None, rows: Any) -> Any:
     """Rows of these projects; None: of all."""
     return rows if projects is None else passing(rows, "project", projects)
 
 
 def _repositories(named: QuerySet[Image], text: str) -> list[FoundRepository]:
-    """Tags of ``named`` that have the text in their repository, of those that have it anywhere in repository or tag."""
+    """The repositories with the text in their names, those written last first.
+
+    :param named: the tags that have it there or in the tag.
+    """
     found = named.filter(repository__icontains=text).order_by("-updated_at", "-id")
     newest = found.values_list("project__name", "repository")
     return [FoundRepository(*row) for row in list(dict.fromkeys(newest[:LOOKED_AT]))[:MAX_OF_A_KIND]]

@@ -97,8 +97,11 @@ def test_an_index_that_was_made_otherwise_is_made_anew() -> None:
     assert found("ghcr.io") == {"ghcr.io/before/app:1", "ghcr.io/unseen/app:1"}
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL is asked whether its index is there")
-@pytest.mark.parametrize("change", ["other keys", "another name", "no trigger"])
+#: PostgreSQL has neither keys of its own nor triggers there.
+CHANGES = ["another name", "other keys", "no trigger"][: 3 if connection.vendor == "sqlite" else 1]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_another_release_made_of_the_index_is_not_asked(
     monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
