@@ -13,14 +13,7 @@ from imageimport import filters
 from imageimport.choices import Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from projects.models import Project, Role
-from tests.support.factories import (
-    BatchFactory,
-    CredentialFactory,
-    ProjectFactory,
-    TaskFactory,
-    ended_task,
-    member,
-)
+from tests.support.factories import BatchFactory, ProjectFactory, TaskFactory, ended_task, member
 
 pytestmark = pytest.mark.django_db
 
@@ -31,11 +24,6 @@ FIELDS = {
     "bytes_done", "bytes_reused", "rate", "eta_seconds", "attempts", "not_before", "has_credentials", "requested_by",
     "retry_of", "batch", "schedule", "created_at", "started_at", "updated_at", "completed_at",
 }  # fmt: skip
-
-
-@pytest.fixture
-def api() -> APIClient:
-    return APIClient()
 
 
 @pytest.fixture
@@ -57,48 +45,6 @@ def test_post_answers_202_with_the_task_and_its_location(api: APIClient, project
     assert answer["Location"].endswith(path(project, body["id"]))
     assert (body["status"], body["progress"], body["has_credentials"]) == ("pending", 0, False)
     assert api.get(answer["Location"]).json() == body
-
-
-def test_passwords_go_in_and_never_come_out(api: APIClient, project: Project) -> None:
-    body = {"image_url": "ghcr.io/a/b", "username": "me", "password": "hunter22-canary"}
-    answer = api.post(path(project), body)
-    assert answer.json()["has_credentials"] is True
-    for shown in (answer, api.get(path(project)), api.get(path(project, answer.json()["id"]))):
-        assert "canary" not in shown.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "image_url"),
-        ({"image_url": ["nginx"]}, "image_url"),
-        ({"image_url": "nginx", "platforms": "linux/amd64"}, "platforms"),
-        ({"image_url": "nginx", "overwrite": "maybe"}, "overwrite"),
-        ({"image_url": "nginx", "credential": "x"}, "credential"),
-        ({"image_url": "nginx", "transport": "docker"}, "transport"),
-        ({"image_url": "10.0.0.1/x"}, "image_url"),
-    ],
-)
-def test_field_errors_have_drfs_shape(
-    api: APIClient, project: Project, body: dict[str, Any], field: str
-) -> None:
-    answer = api.post(path(project), body)
-    assert answer.status_code == 400
-    assert list(answer.json()) == [field]
-    assert not ImportTask.objects.exists()
-
-
-def test_another_projects_credential_is_unknown(api: APIClient, project: Project) -> None:
-    theirs = CredentialFactory()
-    answer = api.post(path(project), {"image_url": "ghcr.io/a/b", "credential": str(theirs.pk)})
-    assert (answer.status_code, list(answer.json())) == (400, ["credential"])
-
-
-def test_fields_that_are_not_ones_own_to_set_are_ignored(api: APIClient, project: Project) -> None:
-    answer = api.post(
-        path(project), {"image_url": "nginx", "status": "success", "digest": "sha256:x", "priority": 0}
-    )
-    assert (answer.json()["status"], answer.json()["digest"]) == ("pending", "")
 
 
 def test_the_same_key_gives_the_first_answer(api: APIClient, project: Project) -> None:
