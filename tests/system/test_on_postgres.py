@@ -17,6 +17,7 @@ ROOMS = (
     "tests/imageimport/worker/test_completion.py",
     "tests/imageimport/worker/test_progress.py",
     "tests/imageimport/submission/test_services.py",
+    "tests/imageimport/submission/test_requests.py",
     "tests/imageimport/worker/test_attempt.py",
     "tests/imageimport/test_search.py",
     "tests/imageimport/api/test_tasks.py",
@@ -26,6 +27,8 @@ ROOMS = (
     "tests/imageimport/batches/test_selectors.py",
     "tests/imageimport/admin/test_tasks.py",
     "tests/imageimport/test_quotas.py",
+    "tests/imageimport/worker/test_within_quota.py",
+    "tests/imageimport/test_filters.py",
     "tests/projects/search/test_query.py",
     "tests/projects/search/test_holdings.py",
 )

@@ -1,4 +1,4 @@
-"""Shared."""
+"""Uploads by tus, as clients send them."""
 
 from __future__ import annotations
 

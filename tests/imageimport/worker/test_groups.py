@@ -15,8 +15,10 @@ from imageimport.worker import groups
 from projects.models import Project
 from testbed.scripted_http import Reply
 from testbed.scripted_registry import ScriptedRegistry
+from tests.imageimport.schedules.conftest import project
 from tests.imageimport.schedules.runs import Work, add, counts, keep, run
 
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -19,9 +19,7 @@ from projects.models import Project
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry, too_many
 from tests.imageimport.policy.signed_images import INDEX, KEY, NAME, STRANGER, task_for, trusted
-from tests.support.content.signing import (
-    sign_by_tag,
-)
+from tests.support.content.signing import sign_by_tag
 from tests.support.factories import ProjectFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
