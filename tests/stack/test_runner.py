@@ -16,21 +16,12 @@ import pytest
 import redis
 import requests
 
-from stack.paths import ROOT
-from testbed.portal import PortalProcess, alive, parent_of
-from testbed.services import RedisServer, RegistryServer
+from testbed.portal import PortalProcess, parent_of
+from tests.stack.ending import gone
 
 MakePortal = Callable[..., PortalProcess]
 WORKER = "celery --quiet -A registry_portal worker"
 SERVICES = ("redis-server", "docker-registry", "nginx: master", "gunicorn", WORKER, "registry_portal beat")
-
-
-def gone(pids: dict[int, str], *, seconds: float = 10.0) -> dict[int, str]:
-    """Those of the processes that still run after a while."""
-    deadline = time.monotonic() + seconds
-    while (left := {pid: line for pid, line in pids.items() if alive(pid)}) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
 
 
 @pytest.fixture
@@ -92,23 +83,6 @@ def _own_addresses() -> list[str]:
     return [address for address in found if not address.startswith("127.")]
 
 
-def test_a_second_run_on_the_same_data_is_refused_by_name(up: PortalProcess) -> None:
-    done = subprocess.run(
-        [ROOT / ".venv/bin/python", "-m", "stack", "run"],
-        cwd=ROOT,
-        env=up.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "up already" in done.stdout
-    assert up.process is not None
-    assert f"process {up.process.pid}" in done.stdout
-    assert requests.get(f"{up.url}/healthz", timeout=60).status_code == 200
-
-
 def test_what_dies_is_started_again_and_a_kill_leaves_nothing(make_portal: MakePortal) -> None:
     portal = make_portal()
     for name in SERVICES:
@@ -163,39 +137,6 @@ def test_a_signal_during_the_start_stops_everything(make_portal: MakePortal, mom
     pids = portal.pids()
     assert portal.stop() == 0
     assert gone(pids, seconds=2) == {}
-
-
-def test_make_run_hands_an_interrupt_on(make_portal: MakePortal) -> None:
-    portal = make_portal(command=["make", "run"])
-    pids = portal.pids()
-    assert any("stack run" in line for line in pids.values())
-    portal.stop(signal.SIGINT)  # to make alone: make itself would tell nobody
-    assert gone(pids, seconds=5) == {}
-
-
-def test_configured_services_are_used_and_none_is_started(
-    make_portal: MakePortal,
-    make_redis: Callable[[], RedisServer],
-    make_registry: Callable[..., RegistryServer],
-) -> None:
-    server, registry = make_redis(), make_registry()
-    portal = make_portal(REDIS_URL=server.url, REGISTRY_URL=registry.url, command=["make", "run"])
-    assert portal.pids("redis-server") == {}
-    assert portal.pids("docker-registry") == {}
-    assert set(portal.services) == {"web_url"}
-    ready = requests.get(f"{portal.url}/readyz", timeout=60)
-    assert (ready.status_code, set(ready.json().values())) == (200, {"ok"})
-    pids = portal.pids()
-    portal.stop(signal.SIGTERM)  # to make alone, as service managers do
-    assert gone(pids, seconds=5) == {}
-
-
-def test_a_taken_port_is_named(make_portal: MakePortal) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        portal = make_portal(start=False, PORT=str(port))
-        with pytest.raises(AssertionError, match=f"Can't listen on 127.0.0.1, port {port}"):
-            portal.start()
 
 
 def test_several_run_side_by_side_and_ctrl_c_in_the_terminal_stops_one(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gettext
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from stack.install.catalogues import compile_catalogues
 from stack.install.system import NEEDS_TO_RUN, InstallError, Need, install_system_packages
-from stack.install.venv import LOCKS, install_locked
-from stack.paths import ROOT
 
 
 def test_nothing_is_done_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,21 +49,6 @@ def test_a_package_that_this_release_lacks_does_not_hold_up_the_others(
     assert install.endswith("--no-install-recommends docker.io")
 
 
-def test_the_catalogues_are_compiled_from_their_sources(tmp_path: Path) -> None:
-    messages = tmp_path / "locale" / "zh_Hans" / "LC_MESSAGES"
-    messages.mkdir(parents=True)
-    source = messages / "django.po"
-    shutil.copy(ROOT / "locale/zh_Hans/LC_MESSAGES/django.po", source)
-    compile_catalogues(tmp_path)
-    first = (messages / "django.mo").read_bytes()
-    with (messages / "django.mo").open("rb") as compiled:
-        assert gettext.GNUTranslations(compiled).gettext("Retry") == "重试"
-    source.write_text(source.read_text(encoding="utf-8").replace("重试", "再试"), encoding="utf-8")
-    os.utime(source, (2**31, 2**31))
-    compile_catalogues(tmp_path)
-    assert (messages / "django.mo").read_bytes() != first
-
-
 def test_a_configured_service_is_not_needed_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     need = next(need for need in NEEDS_TO_RUN if "Redis" in need.what)
     monkeypatch.setattr("stack.install.system.search_path", lambda: str(tmp_path))
@@ -78,42 +57,6 @@ def test_a_configured_service_is_not_needed_here(monkeypatch: pytest.MonkeyPatch
     assert not need.present()
     monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379/0")
     assert need.present()
-
-
-def test_an_installed_environment_is_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    install_locked(ROOT, "test")
-    assert capfd.readouterr().out == ""
-
-
-def test_a_broken_environment_is_made_anew(tmp_path: Path) -> None:
-    for lock in LOCKS.values():
-        (tmp_path / lock).write_text("", encoding="utf-8")
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    (tmp_path / ".venv" / "bin" / "python").write_text("not a program", encoding="utf-8")
-    install_locked(tmp_path, "run")
-    subprocess.run([tmp_path / ".venv" / "bin" / "python", "-c", "import pip"], check=True)
-
-
-def test_an_old_python_is_told_what_is_needed() -> None:
-    source = (ROOT / "stack" / "install" / "__main__.py").read_text(encoding="utf-8")
-    assert source.index("sys.version_info") < source.index("import fcntl")
-    for old in _older_pythons():
-        done = subprocess.run(
-            [old, "-m", "stack.install"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 1
-        assert "needs Python 3.11" in done.stderr
-
-
-def _older_pythons() -> list[str]:
-    """Those of this machine that run."""
-    names = [f"python3.{minor}" for minor in (7, 8, 9, 10)]
-    elsewhere = map(str, Path.home().glob(".pyenv/versions/3.[6-9]*/bin/python3"))
-    found = [*filter(None, map(shutil.which, names)), *elsewhere]
-    runs = [
-        subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0 for path in found
-    ]
-    return [path for path, good in zip(found, runs, strict=True) if good]
 
 
 def _forbidden(directory: Path, *names: str) -> Path:
