@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from imageimport.models import Credential
 from projects.models import Project
-from tests.imageimport.api.paths import path
+from tests.imageimport.paths import path
 from tests.support.factories import CredentialFactory
 
 pytestmark = pytest.mark.django_db

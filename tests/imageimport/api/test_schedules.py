@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from imageimport.messages import parts
 from imageimport.models import Schedule, ScheduleRun
 from projects.models import Project
-from tests.imageimport.api.paths import path
+from tests.imageimport.paths import path
 
 pytestmark = pytest.mark.django_db
 CRON = {"image_url": "quay.io/a/b", "tags": ["1.*", "semver:>=1.2 <2"], "cron": "0 3 * * *"}

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from imageimport.models import BundleUpload
 from imageimport.registries.archives import path_of
 from projects.models import AuditEvent, Project, Role
-from tests.imageimport.api.tus import CONTENT, TUS, begin, send, where
+from tests.imageimport.tus import CONTENT, TUS, begin, send, where
 from tests.support.factories import TaskFactory, member
 
 pytestmark = pytest.mark.django_db

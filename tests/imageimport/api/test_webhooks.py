@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from imageimport.models import Webhook, WebhookDelivery
 from projects.models import Project
-from tests.imageimport.api.paths import path
+from tests.imageimport.paths import path
 
 pytestmark = pytest.mark.django_db
 

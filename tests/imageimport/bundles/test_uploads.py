@@ -18,7 +18,7 @@ from imageimport.bundles import uploads
 from imageimport.models import BundleUpload
 from imageimport.registries.archives import path_of
 from projects.models import Project, Role
-from tests.imageimport.api.tus import CONTENT, TUS, begin, send
+from tests.imageimport.tus import CONTENT, TUS, begin, send
 from tests.support.factories import TaskFactory, member
 from tests.support.people import Team
 

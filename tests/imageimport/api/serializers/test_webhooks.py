@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from projects.models import Project
-from tests.imageimport.api.paths import path
+from tests.imageimport.paths import path
 
 pytestmark = pytest.mark.django_db
 
