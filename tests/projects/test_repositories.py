@@ -19,10 +19,6 @@ def team() -> Team:
     return team_with_repositories()
 
 
-def names(found: Any) -> list[str]:
-    return [row["repository"] for row in found]
-
-
 def test_many_tags_take_four_questions(team: Team, django_assert_max_num_queries: Any) -> None:
     Image.objects.bulk_create(
         Image(project=team.project, repository=f"r{number % 100}", tag=str(number), digest="d", size=1)

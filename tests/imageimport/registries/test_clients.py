@@ -16,6 +16,13 @@ from tests.imageimport.registries.rules import make, proxy_of
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def no_environment(settings: Any) -> None:
+    for name in ("IMPORT_PRIVATE_SOURCES", "IMPORT_INSECURE_SOURCES", "IMPORT_MIRRORS_ONLY", "OWN_ENDPOINTS"):
+        setattr(settings, name, [])
+    settings.IMPORT_PROXIES, settings.IMPORT_REGISTRY_MIRRORS = (), {}
+
+
 def test_mirrors_come_with_their_path_and_account_and_docker_hub_has_one_name(settings: Any) -> None:
     mirror = {"url": "https://m.example/docker.io", "username": "robot", "password": "secret-m"}
     make("docker.io", mirrors=[mirror, {"url": "https://other.example"}])

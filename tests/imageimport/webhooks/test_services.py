@@ -89,9 +89,6 @@ def test_the_audit_log_holds_nothing_of_a_chats_address_that_lets_one_post_there
     assert "canary" not in str(list(AuditEvent.objects.filter(project=project).values()))
 
 
-# --- what one account can do to another -----------------------------------------------------------------
-
-
 def test_a_project_has_so_many_webhooks(hook: Webhook) -> None:
     for number in range(webhooks.MAX_WEBHOOKS - 1):
         webhooks.create(

@@ -8,7 +8,6 @@ from imageimport.models import ImportTask
 from tests.support.people import DIGEST, Team, call
 
 pytestmark = pytest.mark.django_db
-OTHER = "sha256:" + "b" * 64
 POD = "spec:\n  containers:\n    - image: nginx:1.27\n    - image: redis:7\n"
 
 

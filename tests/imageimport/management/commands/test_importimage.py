@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -131,10 +130,3 @@ def test_without_overwrite_another_image_stays(
     assert refused.returncode == 1
     assert "tag_exists" in refused.stderr
     assert portal.verify(f"{project}/three", "x").digest == first
-
-
-# --- the display ----------------------------------------------------------------------------------------------
-
-
-def task(**values: Any) -> ImportTask:
-    return ImportTask(**{"status": "running", "progress": 30, "message": "Pulling the image", **values})

@@ -18,7 +18,6 @@ from oci.memory import ReadAhead
 from oci.registry.connections import LocalConnections, Share
 from oci.registry.mirrors import MirroredSource
 from oci.registry.repository import Repository
-from testbed.images import random_image
 from testbed.scripted_auth import BearerSignIn, TokenServer
 from testbed.scripted_http import Reply, Request, ScriptedServer
 from testbed.scripted_registry import Act, ScriptedRegistry, cut, too_many
@@ -252,9 +251,6 @@ def test_parts_come_from_a_mirror_and_the_rest_from_the_registry_once_it_fails(
     )
     assert len(asked(mirror)) > 2
     assert asked(source), "what the mirror does not have the registry gives"
-
-
-SMALL = random_image([4_000_000, 3_000_000], seed=63)
 
 
 def test_a_cancel_ends_all_connections_within_a_second(
