@@ -44,4 +44,4 @@ def test_a_lost_certificate_is_made_from_the_key_that_is_there(tmp_path: Path) -
     again, second = token_service_pair(tmp_path)
     assert (again, second != first) == (key, True)
     private = serialization.load_pem_private_key(key.encode(), password=None)
-    assert x509.load_pem_x509_certificate(second.encode()).public_key() == private.public_key()  # type: ignore[union-attr]
+    assert x509.load_pem_x509_certificate(second.encode()).public_key() == private.public_key()
