@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from projects.models import AuditEvent, Membership, Project, Role
 from projects.registry import removal
@@ -90,3 +91,12 @@ def test_a_project_that_is_gone_leaves_its_journal(monkeypatch: pytest.MonkeyPat
     assert call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner")).status_code == 204
     assert call("GET", f"/projects/{team.project.pk}", headers=team.bearer("superuser")).status_code == 404
     assert AuditEvent.objects.get(action="project.deleted").subject == "team"
+
+
+def test_the_page_says_so_too(settings: Any) -> None:
+    settings.PROJECTS_PER_USER = 0
+    client = Client()
+    client.force_login(make_user("ann"))
+    answer = client.post("/new-project/", {"name": "web", "visibility": "private"})
+    assert (answer.status_code, Project.objects.count()) == (422, 0)
+    assert "You have created 0 projects" in answer.content.decode()

@@ -1,4 +1,4 @@
-"""``/auth/tokens`` and what a token opens."""
+"""``/auth/tokens``: made, listed and revoked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox: what is owed to whom, and what becomes of it."""
+"""Webhooks as they are made, changed, sent again and deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives of all writers, and what is wrong with those that are refused."""
+"""What an archive of images is, and how much of one is kept while it is read."""
 
 from __future__ import annotations
 

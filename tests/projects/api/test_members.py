@@ -1,4 +1,4 @@
-"""Members and their roles; who may name whom."""
+"""Members and their roles in the API."""
 
 from __future__ import annotations
 

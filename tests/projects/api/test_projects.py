@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from projects.models import AuditEvent, Membership, Project
+from projects.models import AuditEvent, Membership
 from tests.support.people import Team, bearer, call, make_user
 
 pytestmark = pytest.mark.django_db
@@ -50,15 +47,6 @@ def test_whoever_makes_a_project_owns_it() -> None:
     assert body["created_at"].endswith("Z")
     assert Membership.objects.get().user == user
     assert AuditEvent.objects.get().action == "project.created"
-
-
-def test_the_page_says_so_too(settings: Any) -> None:
-    settings.PROJECTS_PER_USER = 0
-    client = Client()
-    client.force_login(make_user("ann"))
-    answer = client.post("/new-project/", {"name": "web", "visibility": "private"})
-    assert (answer.status_code, Project.objects.count()) == (422, 0)
-    assert "You have created 0 projects" in answer.content.decode()
 
 
 def test_a_project_is_private_unless_said_otherwise() -> None:
