@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +34,11 @@ def test_of_many_that_make_it_at_once_one_counts_for_all(tmp_path: Path) -> None
 
 
 def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    secrets_store.redis_password(tmp_path)
+    kept = os.umask(0)
+    try:
+        secrets_store.redis_password(tmp_path)
+    finally:
+        os.umask(kept)
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "secrets/redis_password").stat().st_mode) == 0o600
 
