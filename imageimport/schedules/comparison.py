@@ -24,7 +24,7 @@ from oci.reference.parser import Reference
 from oci.registry.faults import IMAGE_NOT_FOUND
 from oci.registry.options import ClientOptions
 from oci.registry.repository import Repository
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.registry.source import Source
 from projects.models import TrashedTag
 from projects.registry import client
@@ -92,7 +92,7 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
     task = _as_import(schedule)
     repository = f"{schedule.project.name}/{task.target_name}"
     with open_source(task) as (reference, credential):
-        options = ClientOptions(budget=RetryBudget(seconds=RETRY_SECONDS))
+        options = ClientOptions(retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
         source = clients.source_client(
             reference, user=schedule.created_by, credential=credential, options=options
         )

@@ -27,7 +27,7 @@ from oci.egress.door import Door, EgressPolicy, split_url
 from oci.egress.hosts import LOOPBACK_NAMES, bracketed, literal_address
 from oci.errors import Canceled, OciError
 from oci.http.connection import ConnectionBroken, ProtocolError, Response
-from oci.http.transport import HttpTransport
+from oci.http.transport import HttpTransport, Timeouts
 from oci.registry.endpoint import USER_AGENT
 from oci.urls import Url
 
@@ -155,9 +155,9 @@ def _post(parcel: Parcel) -> int:
     transport = HttpTransport(
         door=Door(_policy(target)),
         cancel=cancel,
-        stall_seconds=ANSWER_SECONDS,
-        connect_seconds=CONNECT_SECONDS,
-        headers_seconds=ANSWER_SECONDS,
+        timeouts=Timeouts(
+            connect_seconds=CONNECT_SECONDS, headers_seconds=ANSWER_SECONDS, stall_seconds=ANSWER_SECONDS
+        ),
     )
     with closing(transport), cancel.after(WHOLE_SECONDS):
         response = transport.exchange("POST", target, headers, body)

@@ -14,10 +14,12 @@ from imageimport.worker.progress import Progress
 from oci.cancel import CancelToken
 from oci.copy.candidate import Candidate
 from oci.copy.image_copier import CopyResult
+from oci.http.transport import Timeouts
 from oci.reference.parser import Reference
 from oci.registry.auth.credentials import Credential
-from oci.registry.options import ClientOptions
+from oci.registry.options import ClientOptions, Throttling
 from oci.registry.pace import Pace, Unpaced
+from oci.registry.retry import RetryPolicy
 from projects import protection
 
 
@@ -55,10 +57,9 @@ class Job:
         """For the clients of both registries, which then share one budget."""
         return ClientOptions(
             cancel=self.cancel,
-            stall_seconds=settings.IMPORT_STALL_SECONDS,
-            pace=self.pace,
-            on_wait=self.progress.waiting,
-            on_retry=self.progress.retried,
+            timeouts=Timeouts(stall_seconds=settings.IMPORT_STALL_SECONDS),
+            retries=RetryPolicy(on_wait=self.progress.waiting, on_retry=self.progress.retried),
+            throttling=Throttling(pace=self.pace),
         )
 
 

@@ -16,7 +16,16 @@ from imageimport.worker import kept_uploads, windows
 from imageimport.worker.kept_uploads import KEEPING
 from imageimport.worker.transports.base import Job
 from imageimport.worker.within_quota import WithinQuota
-from oci.copy.context import CopyContext, CopyOptions, largest_first
+from oci.copy.context import (
+    Checks,
+    CopyContext,
+    CopyOptions,
+    ReadContext,
+    Resumption,
+    Sharing,
+    Transfers,
+    largest_first,
+)
 from oci.copy.image_copier import CopyResult, ImageCopier
 from oci.copy.ranges.reading_ahead import SharedReading
 from oci.copy.worker_pool import WorkerPool
@@ -63,26 +72,33 @@ class RegistryTransport:
                 overwrite=task.overwrite,
             ),
             context=CopyContext(
-                cancel=job.cancel,
-                workers=WorkerPool(self._threads, share),
-                documents=options.documents,
-                gate=job.signatures,
+                reading=ReadContext(
+                    cancel=job.cancel,
+                    workers=WorkerPool(self._threads, share),
+                    documents=options.documents,
+                    gate=job.signatures,
+                ),
                 observer=self._observer(),
-                flights=SharedFlights(),
-                flight_scope=self._flight_scope,
-                mounts=self._mounts,
-                announcements=SharedAnnouncements(),
-                judge=job.judge,
-                confirm_lease=self._confirm,
-                stall_seconds=settings.IMPORT_STALL_SECONDS,
-                kept_uploads=kept_uploads.take(task),
-                keeps_uploads=self._keeps_uploads,
-                # The row as it was found: its fence is that of the attempt before.
-                goes_on=bool(task.fence or task.retry_of_id),
-                target_is_new=not task.project.images.filter(repository=task.target_name).exists(),
-                parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
-                order=self._order,
-                reading=reading,
+                sharing=Sharing(
+                    flights=SharedFlights(),
+                    flight_scope=self._flight_scope,
+                    mounts=self._mounts,
+                    announcements=SharedAnnouncements(),
+                ),
+                checks=Checks(judge=job.judge, confirm_lease=self._confirm),
+                transfers=Transfers(
+                    parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
+                    stall_seconds=settings.IMPORT_STALL_SECONDS,
+                    reading_ahead=reading,
+                    order=self._order,
+                ),
+                resumption=Resumption(
+                    target_is_new=not task.project.images.filter(repository=task.target_name).exists(),
+                    # The row as it was found: its fence is that of the attempt before.
+                    goes_on=bool(task.fence or task.retry_of_id),
+                    kept_uploads=kept_uploads.take(task),
+                    keeps_uploads=self._keeps_uploads,
+                ),
             ),
         )
 
