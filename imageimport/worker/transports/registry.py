@@ -62,7 +62,7 @@ class RegistryTransport:
         share = Share(reading.connections, self._source.host)
         self._copier = ImageCopier(
             self._source,
-            job.source.identifier,
+            job.source.reference.identifier,
             self._target,
             task.target_tag,
             options=CopyOptions(
@@ -85,7 +85,7 @@ class RegistryTransport:
                     mounts=self._mounts,
                     announcements=SharedAnnouncements(),
                 ),
-                checks=Checks(judge=job.judge, confirm_lease=self._confirm),
+                checks=Checks(judge=job.checks.judge, confirm_lease=self._confirm),
                 transfers=Transfers(
                     parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
                     stall_seconds=settings.IMPORT_STALL_SECONDS,
@@ -107,9 +107,9 @@ class RegistryTransport:
     def _open_source(self, options: ClientOptions) -> Source:
         job = self._job
         return clients.source_client(
-            job.source,
+            job.source.reference,
             user=job.task.requested_by,
-            credential=job.credential,
+            credential=job.source.credential,
             options=options,
             alive=job.progress.alive,
             passed_over=job.progress.faults.note,
@@ -150,10 +150,9 @@ class RegistryTransport:
         So a slow registry holds up only those that chose it, and no one sees how far another project's private import
         is.
         """
-        job = self._job
-        registry = job.task.source_registry
-        is_public = job.credential is None and not clients.is_own(job.source)
-        return registry if is_public else f"{registry}/{job.task.project_id}"
+        task, source = self._job.task, self._job.source
+        is_public = source.credential is None and not clients.is_own(source.reference)
+        return task.source_registry if is_public else f"{task.source_registry}/{task.project_id}"
 
     # --- the steps --------------------------------------------------------------------------------------
 
@@ -183,7 +182,7 @@ class RegistryTransport:
         through."""
         if not self._committing and self._job.tag_is_protected():
             self._copier.tag(protected=True)
-        self._job.confirm_lease()
+        self._job.checks.confirm_lease()
         self._committing = True
 
     def push(self) -> CopyResult:
