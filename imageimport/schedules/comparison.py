@@ -47,12 +47,12 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The two sides, and what earlier imports made of which source digest: ``(tag, held) -> source digests``."""
+class History:
+    """What came of the tags before.
 
-    source: Source
-    reference: Reference
-    target: Repository
+    ``made_from``: which source digest earlier imports made a tag's digest of.
+    """
+
     made_from: Mapping[tuple[str, str], str]
     #: Tags whose newest import was of other platforms than the schedule's.
     other_choice: frozenset[tuple[str, str]]
@@ -60,6 +60,16 @@ class Comparison:
     set_back: Mapping[tuple[str, str], str]
     #: Tags that clean-up took last, to the digests that they stand for at the source.
     cleaned: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The two sides, and what is known beforehand."""
+
+    source: Source
+    reference: Reference
+    target: Repository
+    history: History
     #: How old an image has to be, and which platforms of it count.
     age: Age | None = None
 
@@ -102,11 +112,8 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
         try:
             source.ping()
             target.ping()
-            made_from, other_choice, set_back = _history(schedule, task.target_name)
-            cleaned = _cleaned(schedule, task.target_name, made_from, set_back)
-            yield Comparison(
-                source, reference, target, made_from, other_choice, set_back, cleaned, _age(schedule)
-            )
+            history = _history(schedule, task.target_name)
+            yield Comparison(source, reference, target, history, _age(schedule))
         finally:
             source.close()
             target.close()
@@ -124,7 +131,7 @@ def compare(sides: Comparison, tag: str) -> TagState:
         was = None
         if there is not None:
             was = there.digest or sides.target.get_manifest(tag).digest
-        if was is None and digest in sides.cleaned.get(tag, ()):
+        if was is None and digest in sides.history.cleaned.get(tag, ()):
             return TagState(tag, digest, was, is_cleaned=True, pulled=pulled)
         if was is not None and _is_same(sides, tag, was, digest):
             return TagState(tag, digest, was, is_unchanged=True, pulled=pulled)
@@ -185,16 +192,15 @@ def _age(schedule: Schedule) -> Age | None:
 
 
 def _is_same(sides: Comparison, tag: str, held: str, digest: str) -> bool:
-    if sides.set_back.get((tag, held)) == digest:
+    history = sides.history
+    if history.set_back.get((tag, held)) == digest:
         return True  # Until the source moves on, the person's word counts.
-    if (tag, held) in sides.other_choice:
+    if (tag, held) in history.other_choice:
         return False
-    return held == digest or sides.made_from.get((tag, held)) == digest
+    return held == digest or history.made_from.get((tag, held)) == digest
 
 
-def _history(
-    schedule: Schedule, name: str
-) -> tuple[dict[tuple[str, str], str], frozenset[tuple[str, str]], dict[tuple[str, str], str]]:
+def _history(schedule: Schedule, name: str) -> History:
     """What imports of this target made: see :func:`imageimport.timeline.comes_from`, here for all tags at once."""
     rows = TagDigest.objects.filter(project=schedule.project, repository=name).order_by("at", "id")
     made_from: dict[tuple[str, str], str] = {}
@@ -212,7 +218,8 @@ def _history(
     platforms = dict(chosen.values_list("pk", "platforms"))
     wanted = set(schedule.platforms)
     other = frozenset(key for key, task in tasks.items() if set(platforms.get(task, ())) != wanted)
-    return made_from, other, dict(set_back.values())
+    aside = dict(set_back.values())
+    return History(made_from, other, aside, _cleaned(schedule, name, made_from, aside))
 
 
 def _cleaned(
