@@ -46,11 +46,11 @@ class Portal:
     config: RunConfig
     console: Console
     supervisor: Supervisor
-    web_port: int = 0
-    listening: socket.socket | None = None
-    addresses: dict[str, str] = field(default_factory=dict)
-    administrator: dict[str, str | bool] = field(default_factory=dict)
-    sample_done: bool = False
+    web_port: int = field(default=0, init=False)
+    listening: socket.socket | None = field(default=None, init=False)
+    addresses: dict[str, str] = field(default_factory=dict, init=False)
+    administrator: dict[str, str | bool] = field(default_factory=dict, init=False)
+    sample_done: bool = field(default=False, init=False)
 
     @property
     def env(self) -> dict[str, str]:
