@@ -51,7 +51,7 @@ class SharedReading:
     #: Bytes of all blobs so far.
     total: int = field(default=0, init=False)
     #: So many connections have helped one of them.
-    helped: int = field(default=1, init=False)
+    helped: int = 1
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def came(self, count: int) -> int:
