@@ -31,7 +31,7 @@ Endpoint = tuple[str, int]
 
 @dataclass(frozen=True)
 class Login:
-    """Of the servers; empty: none."""
+    """What the servers ask for; empty: nothing."""
 
     username: str
     password: str

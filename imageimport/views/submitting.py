@@ -46,7 +46,7 @@ class Reading:
 
     @property
     def prefix(self) -> str:
-        """Of the target image, before its name."""
+        """The target image, up to its name."""
         return self.task.target_image.removesuffix(f"/{self.task.target_name}:{self.task.target_tag}")
 
     @property

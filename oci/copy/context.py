@@ -107,7 +107,7 @@ class Transfers:
     """How blobs are moved.
 
     :param parallel_blobs: in flight at the target; of the small ones more may be on their way, as many as workers.
-    :param stall_seconds: another import's transfer is waited for so long, and longer only while it is quick.
+    :param stall_seconds: another import's transfer is waited for this long, and longer only while it is quick.
     :param reading_ahead: how much is read ahead, over how many connections.
     :param order: a key that says in which order blobs are begun (default: largest first).
     """
