@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
@@ -74,23 +75,38 @@ class Comparison:
     age: Age | None = None
 
 
+class Standing(Enum):
+    """How a tag at the source stands to the one at the target."""
+
+    #: New or moved.
+    DUE = auto()
+    #: New or moved, and too young.
+    YOUNG = auto()
+    UNCHANGED = auto()
+    #: Clean-up took it, and it has not moved at the source since.
+    CLEANED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class TagState:
     """One tag. ``digest``: at the source; ``target_digest``: what the target tag names, None where there is none."""
 
     tag: str
-    digest: str = ""
-    target_digest: str | None = None
-    is_unchanged: bool = False
-    #: Clean-up took it, and it has not moved at the source since.
-    is_cleaned: bool = False
-    #: It is new or moved, and too young.
-    is_young: bool = False
-    #: Until when it is; None: the image does not say.
-    until: dt.datetime | None = None
+    digest: str
+    target_digest: str | None
+    standing: Standing
     #: Manifests that had to be fetched, to learn its digest or its age.
     pulled: int = 0
-    error: OciError | None = None
+    #: Until when it is too young; None: the image does not say.
+    until: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """A tag that can't be looked at."""
+
+    tag: str
+    error: OciError
 
 
 @contextmanager
@@ -119,12 +135,12 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
             target.close()
 
 
-def compare(sides: Comparison, tag: str) -> TagState:
+def compare(sides: Comparison, tag: str) -> TagState | NotCompared:
     """Look at one tag on both sides. Safe in any thread."""
     try:
         head = sides.source.head_manifest(tag)
         if head is None:
-            return TagState(tag, error=_gone(sides, tag))
+            return NotCompared(tag, _gone(sides, tag))
         pulled = int(head.digest is None)
         digest = head.digest or sides.source.get_manifest(tag).digest
         there = sides.target.head_manifest(tag)
@@ -132,15 +148,15 @@ def compare(sides: Comparison, tag: str) -> TagState:
         if there is not None:
             was = there.digest or sides.target.get_manifest(tag).digest
         if was is None and digest in sides.history.cleaned.get(tag, ()):
-            return TagState(tag, digest, was, is_cleaned=True, pulled=pulled)
+            return TagState(tag, digest, was, Standing.CLEANED, pulled)
         if was is not None and _is_same(sides, tag, was, digest):
-            return TagState(tag, digest, was, is_unchanged=True, pulled=pulled)
+            return TagState(tag, digest, was, Standing.UNCHANGED, pulled)
         if sides.age is None:
-            return TagState(tag, digest, was, pulled=pulled)
+            return TagState(tag, digest, was, Standing.DUE, pulled)
         is_young, until, read = _is_young(sides, sides.age, tag, digest)
-        return TagState(tag, digest, was, is_young=is_young, until=until, pulled=pulled + read)
+        return TagState(tag, digest, was, Standing.YOUNG if is_young else Standing.DUE, pulled + read, until)
     except OciError as exc:
-        return TagState(tag, error=exc)
+        return NotCompared(tag, exc)
 
 
 def _is_young(sides: Comparison, age: Age, tag: str, digest: str) -> tuple[bool, dt.datetime | None, int]:
