@@ -46,10 +46,7 @@ def submit_text(
     :raises FieldErrors: on ``images``, with line numbers.
     :raises ApplicationError: see :func:`create`.
     """
-    try:
-        entries = read_list(text).entries
-    except ApplicationError as exc:
-        raise FieldErrors({"images": [sentence_of(exc)]}) from exc
+    entries = read_list(text).entries
     bad = {index: [filled(*entry.error)] for index, entry in enumerate(entries) if entry.error}
     lines = [entry.line for entry in entries]
     if bad:

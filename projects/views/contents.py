@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.exceptions import Refusal
 from oci.errors import OciError
 from oci.spec.manifest import Descriptor
 from oci.spec.strict_json import Json, dump
@@ -72,14 +72,12 @@ def image_page(
         def shown(request: HttpRequest, project: Project, image_id: UUID, **kwargs: Any) -> HttpResponse:
             image = get_object_or_404(images_of(project), pk=image_id)
             context: dict[str, Any] = {"image": image, "inside": tab}
-            try:
+            with Refusal() as refusal:
                 context |= view(request, image, **kwargs)
-            except (ApplicationError, OciError) as exc:
-                context["fault"] = sentence_of(exc)
+            if refusal:
+                context["fault"] = refusal.detail
                 # A page that asks again by itself goes on when the registry is back.
-                context["polls"] = polls and isinstance(exc, OciError) and exc.retryable
-            except FieldErrors as exc:
-                context["fault"] = exc.first
+                context["polls"] = polls and _passes(refusal)
             return render_project(request, project, f"projects/inside/{tab}.html", context, tab="images")
 
         return require_GET(project_view(Role.VIEWER)(shown))
@@ -113,11 +111,10 @@ def compare(request: HttpRequest, image: Image) -> dict[str, Any]:
     context: dict[str, Any] = {"partners": partners[:_PARTNERS], "other": other, "platform": platform}
     if not other:
         return context
-    try:
+    with Refusal() as refusal:
         found = comparing.compare(image, other, platform)
-    except (ApplicationError, OciError, FieldErrors) as exc:
-        sentence = exc.first if isinstance(exc, FieldErrors) else sentence_of(exc)
-        return {**context, "fault": sentence}
+    if refusal:
+        return {**context, "fault": refusal.detail}
     changes = [(change.key, _text(change.before), _text(change.after)) for change in found.config]
     return {**context, "found": found, "changes": changes, "bytes_added": _sum(found.layers.added)}
 
@@ -147,10 +144,10 @@ def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
         context: dict[str, Any] = {"sboms": found, "chosen": chosen, "search": search, "others": others}
         if chosen is None:
             return context
-        try:
+        with Refusal() as refusal:
             packages = sboms.packages_of(place, chosen)
-        except OciError as exc:
-            return {**context, "fault": sentence_of(exc)}
+        if refusal:
+            return {**context, "fault": refusal.detail}
     return {
         **context,
         "count": len(packages),
@@ -163,11 +160,10 @@ def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
 def sbom_file(request: HttpRequest, project: Project, image_id: UUID, digest: str) -> HttpResponse:
     """An SBOM, or another document, as it is attached."""
     image = get_object_or_404(images_of(project), pk=image_id)
-    try:
+    with Refusal() as refusal:
         return cast(HttpResponse, downloads.attached_file(image, digest))
-    except OciError as exc:
-        context = {"image": image, "inside": "sboms", "fault": sentence_of(exc)}
-        return render_project(request, project, "projects/inside/sboms.html", context, tab="images")
+    context = {"image": image, "inside": "sboms", "fault": refusal.detail}
+    return render_project(request, project, "projects/inside/sboms.html", context, tab="images")
 
 
 @image_page("files", polls=True)
@@ -203,6 +199,10 @@ def file(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse
     if isinstance(found, Indexing):
         return redirect("image-files", project.name, image.pk)
     return found
+
+
+def _passes(refusal: Refusal) -> bool:
+    return isinstance(refusal.error, OciError) and refusal.error.retryable
 
 
 def _start(request: HttpRequest) -> int:
