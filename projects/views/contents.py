@@ -23,7 +23,7 @@ from projects.contents.reading import Read, opened_place, read_image
 from projects.models import Image, Project, Role
 from projects.selectors import images_of
 from projects.views.answers import refusals_at, render_project
-from projects.views.decorators import project_view
+from projects.views.decorators import current_user, project_view
 from projects.views.pagination import page_size
 
 _NUMBER: Final = 6
@@ -88,7 +88,7 @@ def image_page(
 @image_page("contents")
 def contents(request: HttpRequest, image: Image) -> dict[str, Any]:
     """Configuration, labels, history and layers of one platform."""
-    with opened_place(image) as place:
+    with opened_place(image, current_user(request)) as place:
         read = read_image(place, image.digest, _asked(request, "platform"))
     sizes = {layer.digest: layer for layer in read.manifest.layers}
     return {
@@ -112,7 +112,7 @@ def compare(request: HttpRequest, image: Image) -> dict[str, Any]:
     if not other:
         return context
     with Refusal() as refusal:
-        found = comparing.compare(image, other, platform)
+        found = comparing.compare(image, current_user(request), other, platform)
     if refusal:
         return {**context, "fault": refusal.detail}
     changes = [(change.key, _text(change.before), _text(change.after)) for change in found.config]
@@ -125,7 +125,9 @@ def compare_files(request: HttpRequest, image: Image) -> dict[str, Any]:
     other, platform = _asked(request, "with"), _asked(request, "platform")
     size, start = page_size(request), _start(request)
     context: dict[str, Any] = {"inside": "compare", "other": other, "platform": platform}
-    found = comparing_files.changed_files(image, other, platform=platform, part=(start, size))
+    found = comparing_files.changed_files(
+        image, current_user(request), other, platform=platform, part=(start, size)
+    )
     if isinstance(found, Indexing):
         return {**context, "indexing": found, "polls": True}
     later = start + size if found.more else None
@@ -136,7 +138,7 @@ def compare_files(request: HttpRequest, image: Image) -> dict[str, Any]:
 def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
     """The attached SBOMs, and the packages of one of them: of ``?sbom=``, else of the first."""
     wanted, search = _asked(request, "sbom"), _asked(request, "search")
-    with opened_place(image) as place:
+    with opened_place(image, current_user(request)) as place:
         attached = sboms.find_attached(place, image.digest)
         found = [each.sbom for each in attached if each.sbom]
         chosen = next((each for each in found if each.layer.digest == wanted), found[0] if found else None)
@@ -161,7 +163,7 @@ def sbom_file(request: HttpRequest, project: Project, image_id: UUID, digest: st
     """An SBOM, or another document, as it is attached."""
     image = get_object_or_404(images_of(project), pk=image_id)
     with Refusal() as refusal:
-        return cast(HttpResponse, downloads.attached_file(image, digest))
+        return cast(HttpResponse, downloads.attached_file(image, current_user(request), digest))
     context = {"image": image, "inside": "sboms", "fault": refusal.detail}
     return render_project(request, project, "projects/inside/sboms.html", context, tab="images")
 
@@ -172,7 +174,12 @@ def files(request: HttpRequest, image: Image) -> dict[str, Any]:
     platform, search, size = _asked(request, "platform"), _asked(request, "search"), page_size(request)
     start = _start(request)
     found = listing.list_files(
-        image, platform=platform, path=request.GET.get("path", ""), search=search, part=(start, size)
+        image,
+        current_user(request),
+        platform=platform,
+        path=request.GET.get("path", ""),
+        search=search,
+        part=(start, size),
     )
     if isinstance(found, Indexing):
         return {"indexing": found, "polls": True}
@@ -195,7 +202,7 @@ def file(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse
     """A small file of the image as a download."""
     image = get_object_or_404(images_of(project), pk=image_id)
     platform, path = _asked(request, "platform"), request.GET.get("path", "")
-    found = listing.file_content(image, platform=platform, path=path)
+    found = listing.file_content(image, current_user(request), platform=platform, path=path)
     if isinstance(found, Indexing):
         return redirect("image-files", project.name, image.pk)
     return found
