@@ -92,7 +92,7 @@ class SourceSight(models.Model):
     tag = models.CharField(_("tag"), max_length=128, blank=True, default="")
     digest = models.CharField(_("digest"), max_length=160)
     at = models.DateTimeField(_("at"), default=timezone.now)
-    #: When a rule last read it, to the day: what none can read any more goes (:mod:`imageimport.policy.old_sights`).
+    #: When a rule last read it, to the day: what none can read goes (:mod:`imageimport.policy.old_sights`).
     asked_at = models.DateTimeField(_("asked at"), default=timezone.now, db_default=Now())
 
     class Meta:

@@ -1,4 +1,4 @@
-"""First sights (:class:`imageimport.models.SourceSight`) that no rule can read any more.
+"""First sights (:class:`imageimport.models.SourceSight`) that no rule can read.
 
 A sight is a clock: a rule with ``min_seen_days`` reads how long ago it began. Deleted, it begins again at zero when its
 image is asked for next, and the rule refuses what it had accepted. So neither its age nor that its tag names something
@@ -47,8 +47,7 @@ def forget(now: dt.datetime) -> int:
 
 
 def _readers() -> Iterator[Rule]:
-    """The rules that ask for days, whoever's and whether switched on or not; those that read everything have no
-    patterns."""
+    """The rules that ask for days, of all projects, switched on or not; those that read everything have no patterns."""
     for row in PolicyRule.objects.all():
         everything = Rule(id=row.pk, name=row.name, of="installation", action=Action.ALLOW)
         try:

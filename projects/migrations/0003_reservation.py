@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('images', models.PositiveSmallIntegerField(verbose_name='images')),
                 ('bytes', models.PositiveBigIntegerField(verbose_name='bytes')),
-                ('until', models.DateTimeField(verbose_name='until')),
+                ('until', models.DateTimeField()),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
             ],
         ),

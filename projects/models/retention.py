@@ -136,7 +136,7 @@ class Reservation(models.Model):
     images = models.PositiveSmallIntegerField(_("images"))
     bytes = models.PositiveBigIntegerField(_("bytes"))
     #: It ends by itself then, if the process that has it died.
-    until = models.DateTimeField(_("until"))
+    until = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.project_id}: {self.images}"
