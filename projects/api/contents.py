@@ -47,7 +47,7 @@ PAGES: Final = [
 AWAY: Final = {
     409: refused("`no_platform`: the image is not available for it."),
     502: refused("The image can't be read."),
-    503: refused("The registry is away; see Retry-After."),
+    503: refused("The registry is away, or you read too much at once; see Retry-After."),
 }
 
 
