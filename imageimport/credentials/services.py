@@ -14,19 +14,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
+from accounts.exceptions import ApplicationError, FieldErrors, Refusal, filled, sentence_of
 from imageimport.models import Credential, ImportTask, Schedule
 from imageimport.registries import clients, sources
 from imageimport.registries.rate_limits import SharedRateLimits
 from oci.cancel import CancelToken
 from oci.errors import Note, OciError
+from oci.http.transport import Timeouts
 from oci.redaction import remember
 from oci.reference.parser import connect_host, parse_reference
 from oci.registry.auth.credentials import Credential as SourceCredential
 from oci.registry.auth.credentials import Identity
 from oci.registry.client import RegistryClient
-from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.options import ClientOptions, Throttling
+from oci.registry.retry import RetryBudget, RetryPolicy
 from projects import audit, places
 from projects.locking import locked
 from projects.models import Project
@@ -144,9 +145,9 @@ def test(*, credential: Credential, user: User | None = None) -> Tested:
     )
 
 
-def not_now(exc: ApplicationError) -> Tested:
+def not_now(refusal: Refusal) -> Tested:
     """That nothing was tested, for a page."""
-    return Tested(False, exc.code, exc.detail, exc.retry_after)
+    return Tested(False, refusal.code, refusal.detail, refusal.retry_after)
 
 
 def check_sign_in(*, registry: str, username: str, password: str, user: User | None = None) -> Tested:
@@ -180,10 +181,9 @@ def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Seque
         identity=Identity(credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS),
         options=ClientOptions(
             cancel=cancel,
-            budget=RetryBudget(seconds=TEST_SECONDS),
-            headers_seconds=STALL_SECONDS,
-            stall_seconds=STALL_SECONDS,
-            rate_limits=SharedRateLimits(),
+            retries=RetryPolicy(budget=RetryBudget(seconds=TEST_SECONDS)),
+            timeouts=Timeouts(headers_seconds=STALL_SECONDS, stall_seconds=STALL_SECONDS),
+            throttling=Throttling(rate_limits=SharedRateLimits()),
         ),
     )
     try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from imageimport import quotas
 from imageimport.batches import services as batches
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.submission import services
+from imageimport.submission import admission, services
 from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
 from projects.models import Image, Project, Role
@@ -182,3 +185,35 @@ def test_usage_says_what_is_held_beside_the_limits() -> None:
     ImageFactory(size=999)
     TaskFactory(project=project)
     assert quotas.usage(project) == quotas.Usage(2, None, 300, 5000, 1, None)
+
+
+@pytest.mark.parametrize("quota", [{"quota_queued": 1}, {"quota_images": 1}])
+@pytest.mark.parametrize("way", ["import", "batch"])
+def test_of_two_that_are_submitted_at_the_same_moment_one_passes(
+    team: tuple[User, Project], monkeypatch: pytest.MonkeyPatch, quota: dict[str, int], way: str
+) -> None:
+    limit(team[1], **quota)
+    together, insert = threading.Barrier(2), admission.insert
+
+    def insert_together(rows: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(2)
+        insert(rows)
+
+    monkeypatch.setattr({"import": services, "batch": batches}[way], "insert", insert_together)
+
+    def ask_now(name: str) -> str:
+        try:
+            if way == "import":
+                ask(team, name)
+            else:
+                batches.create(project=team[1], user=team[0], entries=[ImportRequest(name)])
+        except ApplicationError as exc:
+            return exc.code
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask_now, "ab")) == ["", "quota_exceeded"]
+    assert ImportTask.objects.count() == 1

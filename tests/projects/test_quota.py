@@ -19,6 +19,7 @@ def full(**limits: int) -> Project:
     team.image("app", "2", size=10)
     for name, limit in limits.items():
         setattr(team.project, name, limit)
+    team.project.save()
     return team.project
 
 
@@ -52,8 +53,20 @@ def test_a_project_is_over_its_quota_once_it_holds_more(limits: dict[str, int], 
 def test_what_comes_back_needs_room(limits: dict[str, int], images: int, size: int, fits: bool) -> None:
     project = full(**limits)
     if fits:
-        quota.refuse_excess(project, images=images, size=size)
+        with quota.reserved(project, images=images, size=size):
+            pass
         return
-    with pytest.raises(ApplicationError) as refused:
-        quota.refuse_excess(project, images=images, size=size)
+    with pytest.raises(ApplicationError) as refused, quota.reserved(project, images=images, size=size):
+        raise AssertionError
     assert refused.value.code == "quota_exceeded"
+
+
+def test_what_is_reserved_counts_until_its_block_ends() -> None:
+    project = full(quota_images=3)
+    with quota.reserved(project, images=1, size=5):
+        assert quota.reserved_in(project) == quota.Room(1, 5)
+        with pytest.raises(ApplicationError), quota.reserved(project, images=1, size=5):
+            raise AssertionError
+    assert quota.reserved_in(project) == quota.Room()
+    with quota.reserved(project, images=1, size=5):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from projects.contents import files, indexing
 from projects.contents.reading import opened_place
 from projects.models import LayerIndex, LayerIndexPart, Project
+from projects.places import PER_USER
 from stack.sample import OCI_LAYER, Blob, Layer, file_layer
 from testbed.services import RegistryServer
 from tests.projects.contents.file_layers import CONFIG, ask, indexed, tar_layer
 from tests.support.content.inside import holding, made, row_of
-from tests.support.people import Team
+from tests.support.people import Team, call
 
 pytestmark = pytest.mark.django_db
 LAYERS = [
@@ -45,7 +47,7 @@ def test_files_are_indexed_once_and_then_listed_searched_and_read(
     finally:
         indexing.when_wanted.pop()
     assert answer.json() == {"state": "indexing", "progress": 0}
-    assert wanted == [(row.pk, "")]
+    assert wanted == [(row.pk, "", team.users["viewer"].pk)]
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 2
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 0
 
@@ -134,7 +136,7 @@ def test_no_path_is_followed_for_ever_and_no_layer_holds_more_parts_than_all_may
     monkeypatch.setattr(files, "_HELD", 2)
     layers = [tar_layer(*((f"{n}-{m}", tarfile.REGTYPE, "", b"") for m in range(4))) for n in range(3)]
     row = indexed(team, registry, "parts", layers)
-    with opened_place(row) as place:
+    with opened_place(row, None) as place:
         found = files.files_of(place, row, "")
         assert isinstance(found, files.Files)
         assert len(list(found.view.list("/"))) == 12
@@ -149,3 +151,16 @@ def test_an_artifact_has_no_files(team: Team, registry: RegistryServer) -> None:
     registry.push("filesof/chart", "1", chart)
     row = row_of(Project.objects.get(name="filesof"), "chart", "1", chart)
     assert ask(team, row, "files", 409).json()["code"] == "no_files"
+
+
+def test_one_persons_pages_of_images_leave_places_to_others(team: Team, registry: RegistryServer) -> None:
+    row = indexed(team, registry, "busy", [file_layer({"a": b"1"})])
+    with ExitStack() as stack:
+        for _ in range(PER_USER):
+            stack.enter_context(opened_place(row, team.users["viewer"]))
+        for tail in ("contents", "files", "files/content?path=/a", "sboms", f"compare?with={row.pk}"):
+            answer = ask(team, row, tail, 503)
+            assert (answer.json()["code"], answer["Retry-After"]) == ("rate_limited", "5")
+        path = f"/projects/{team.project.pk}/images/{row.pk}/files"
+        assert call("GET", path, headers=team.bearer("developer")).status_code == 200
+    ask(team, row, "files")

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import tarfile
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -150,3 +151,51 @@ def test_an_index_goes_with_the_last_image_that_has_the_layer(team: Team, regist
     row.delete()
     assert indexing.forget_unused() > 0
     assert not LayerIndex.objects.exists()
+
+
+def two_layered(team: Team, registry: RegistryServer, name: str) -> Any:
+    image = made(CONFIG, [file_layer({name: b"1"}), file_layer({name: b"2"})])
+    registry.push(f"filesof/{name}", "1", image)
+    return row_of(team.project, name, "1", image)
+
+
+def test_for_one_account_one_layer_is_read_at_a_time_and_another_has_its_own(
+    team: Team, registry: RegistryServer
+) -> None:
+    images = [two_layered(team, registry, name) for name in ("one", "two", "three")]
+    beside: list[int] = []
+
+    def look_at_more() -> bool:
+        if not beside:
+            beside.append(-1)
+            for image, reader in ((images[1], 1), (images[2], 2)):
+                beside.append(indexing.index_image(image.pk, "", reader=reader, stop=lambda: False))
+        return False
+
+    assert indexing.index_image(images[0].pk, "", reader=1, stop=look_at_more) == 2
+    assert beside == [-1, 0, 2]
+    assert indexing.index_image(images[1].pk, "", reader=1, stop=lambda: False) == 2
+
+
+def test_who_waits_for_a_worker_has_it_after_a_layer(team: Team, registry: RegistryServer) -> None:
+    """All but one of the places are taken; an account with two layers has the last one."""
+    for number in range(indexing.MAX_AT_ONCE - 1):
+        LayerIndex.objects.create(
+            digest=f"sha256:{number}", claimed_until=indexing.CLAIMS.until(timezone.now())
+        )
+    first, second = (two_layered(team, registry, name) for name in ("first", "second"))
+    calls = itertools.count()
+    waited: list[int] = []
+
+    def another_asks() -> bool:
+        if next(calls) == 1:  # the first layer is being read
+            waited.append(indexing.index_image(second.pk, "", reader=2, stop=lambda: False))
+        return False
+
+    assert indexing.index_image(first.pk, "", reader=1, stop=another_asks) == 1
+    assert waited == [0]
+    assert indexing.index_image(first.pk, "", reader=1, stop=lambda: False) == 0
+    # They take turns, layer by layer.
+    assert indexing.index_image(second.pk, "", reader=2, stop=lambda: False) == 1
+    assert indexing.index_image(first.pk, "", reader=1, stop=lambda: False) == 1
+    assert indexing.index_image(second.pk, "", reader=2, stop=lambda: False) == 1

@@ -46,7 +46,7 @@ def copied(
     observer = Recorder()
     host = source.host if isinstance(source, MirroredSource) else source.server_name
     workers = WorkerPool(4, Share(reading.connections, host))
-    result = run(copier(source, target, observer=observer, reading=reading, workers=workers))
+    result = run(copier(source, target, observer=observer, reading_ahead=reading, workers=workers))
     assert result.image.digest == IMAGE.digest
     assert target.repository("team/app").blobs[LAYER.digest] == LAYER.data
     return observer
@@ -264,7 +264,7 @@ def test_a_cancel_ends_all_connections_within_a_second(
         return replace(proceed(), stall_at=1000)
 
     source.rule("GET", BLOB, parts(stuck))
-    made = copier(source, target, observer=observer, cancel=cancel, reading=reading)
+    made = copier(source, target, observer=observer, cancel=cancel, reading_ahead=reading)
 
     def cancel_it() -> None:
         held.wait(20)

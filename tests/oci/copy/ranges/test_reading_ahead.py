@@ -110,6 +110,6 @@ def test_all_blobs_of_an_import_share_the_window(make_scripted: Make, target: Sc
             return taken
 
     reading = SharedReading(memory=Watched(6 * MIB))
-    assert run(copier(source, target, reading=reading)).image.digest == image.digest
+    assert run(copier(source, target, reading_ahead=reading)).image.digest == image.digest
     assert 0 < most <= 6 * MIB
     assert reading.memory._held == 0
