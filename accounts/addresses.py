@@ -1,32 +1,11 @@
-"""Who is calling, as an address."""
+"""Where a request comes from, as an address."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
-
-_current: Final[ContextVar[str | None]] = ContextVar("caller_address", default=None)
-
-
-def current_address() -> str | None:
-    """Where the request comes from that this thread answers; None in tasks and commands, and where it is not known."""
-    return _current.get()
-
-
-@contextmanager
-def calling_from(address: str | None) -> Iterator[None]:
-    """Inside the block the caller is at ``address``."""
-    token = _current.set(address)
-    try:
-        yield
-    finally:
-        _current.reset(token)
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -111,7 +111,7 @@ def _scan(request: HttpRequest, chosen: Sequence[Image]) -> None:
     refused = []
     for image in chosen:
         try:
-            scans.request_scan(image=image, user=current_user(request))
+            scans.request_scan(image=image)
         except ApplicationError as exc:
             if exc.code == "no_scanner":  # for none of them
                 messages.error(request, exc.detail)

@@ -67,7 +67,7 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
         )
     problem = None
     try:
-        services.cancel(task=task, user=current_user(request))
+        services.cancel(task=task)
     except ApplicationError as exc:
         problem = exc
     return _after(request, project, task, problem) or redirect(back)
@@ -80,7 +80,7 @@ def run_now(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespon
     task = _task(project, task_id)
     problem = None
     try:
-        services.run_now(task=task, user=current_user(request))
+        services.run_now(task=task)
     except ApplicationError as exc:
         problem = exc
     return _after(request, project, task, problem) or redirect("import-detail", project.name, task.pk)

@@ -89,7 +89,7 @@ class ProjectAdmin(RemovesByService):
             )
 
     def remove(self, request: HttpRequest, obj: Project) -> None:
-        removal.delete_project(project=obj, user=cast(User, request.user))
+        removal.delete_project(project=obj)
 
 
 @admin.register(Image)
@@ -118,7 +118,7 @@ class RobotAdmin(RemovesByService, ReadOnly):
     fields = ("project", "name", "access", "created_by", "created_at", "expires_at", "last_used_at")
 
     def remove(self, request: HttpRequest, obj: Robot) -> None:
-        services.delete_robot(robot=obj, by=cast(User, request.user))
+        services.delete_robot(robot=obj)
 
 
 @admin.register(AuditEvent)

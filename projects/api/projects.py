@@ -101,7 +101,7 @@ class ProjectViewSet(
         changes = {name: value for name, value in form.validated_data.items() if name != "name"}
         if not self.of_maintainers.issuperset(request.data) and not reaches(self.role, Role.OWNER):
             raise PermissionDenied(gettext("Your role in this project does not allow this."))
-        project = services.update_project(project=self.project, user=self.user, changes=changes)
+        project = services.update_project(project=self.project, changes=changes)
         return self._shown(project)
 
     @extend_schema(
@@ -113,7 +113,7 @@ class ProjectViewSet(
         },
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        removal.delete_project(project=self.project, user=self.user)
+        removal.delete_project(project=self.project)
         return Response(status=204)
 
     def _shown(self, project: Project, status: int = 200) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
-
 from projects import protection
 from projects.models import Image, Project
 from projects.places import asking_ours
@@ -13,7 +11,7 @@ from projects.services import forget_project
 from projects.token_service import writers
 
 
-def delete_project(*, project: Project, user: User) -> None:
+def delete_project(*, project: Project) -> None:
     """Remove all tags of the project in the registry, then the project with all its rows.
 
     Anyone who makes a project of the same name later must not find the old one's images in it.
@@ -31,7 +29,7 @@ def delete_project(*, project: Project, user: User) -> None:
                 # It may take minutes, and a collection that is asked for in between waits for no one here.
                 writers.refuse_while_held()
                 delete_tag(repository=repository, tag=tag)
-    forget_project(project=project, user=user)
+    forget_project(project=project)
 
 
 def _refuse_protected(project: Project) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from accounts.addresses import client_address, current_address
-from accounts.middleware import CallerMiddleware
+from accounts.addresses import client_address
 
 
 @pytest.mark.parametrize(
@@ -36,19 +34,3 @@ def test_the_first_address_that_no_stranger_wrote_counts(
     settings.TRUSTED_PROXIES = hops
     headers: dict[str, Any] = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=peer, **headers)) == found
-
-
-def test_the_address_is_known_while_a_request_is_answered_and_forgotten_then() -> None:
-    answer = CallerMiddleware(lambda _request: HttpResponse(current_address() or ""))
-    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.5")
-    assert answer(request).content == b"203.0.113.5"
-    assert current_address() is None
-
-
-def test_the_address_is_forgotten_when_the_answer_is_an_exception() -> None:
-    def fail(_request: HttpRequest) -> HttpResponse:
-        raise LookupError(current_address())
-
-    with pytest.raises(LookupError, match=r"203\.0\.113\.5"):
-        CallerMiddleware(fail)(RequestFactory().get("/", REMOTE_ADDR="203.0.113.5"))
-    assert current_address() is None

@@ -146,7 +146,7 @@ def test_a_retry_reads_by_the_rights_of_whoever_retries(
     MembershipFactory(user=alice, project=project, role=Role.DEVELOPER)
     submit(project, f"{target.server_name}/victim/private/app:1", user=alice)
     task = ImportTask.objects.latest("created_at")
-    services.cancel(task=task, user=alice)
+    services.cancel(task=task)
     task.refresh_from_db()
     services.retry(task=task, user=mallory)
     assert work()[-1].error_code == "not_found"
@@ -227,7 +227,7 @@ def test_who_may_read_the_layer_at_the_source_has_it_mounted(
 def test_the_name_of_a_deleted_project_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     team, other = Team.make("gone"), Team.make("other")
-    removal.delete_project(project=team.project, user=team.users["owner"])
+    removal.delete_project(project=team.project)
     for who, status in (
         (other.users["owner"], 400),
         (team.users["maintainer"], 400),
@@ -235,7 +235,7 @@ def test_the_name_of_a_deleted_project_goes_to_nobody_else(monkeypatch: pytest.M
     ):
         answer = call("POST", "/projects", {"name": "gone"}, bearer(who))
         assert answer.status_code == status, answer.content
-    removal.delete_project(project=Project.objects.get(name="gone"), user=team.users["owner"])
+    removal.delete_project(project=Project.objects.get(name="gone"))
     with pytest.raises(FieldErrors, match="was deleted"):
         project_services.create_project(user=other.users["owner"], name="gone")
     assert project_services.create_project(user=other.users["superuser"], name="gone")

@@ -104,7 +104,7 @@ def test_a_deletion_whose_answer_is_lost_leaves_the_tag_in_the_trash(
         trash.throw_away(image=image, user=None)
     reconcile()
     assert not Image.objects.filter(project=team.project).exists()
-    assert trash.restore(trashed=TrashedTag.objects.get(), user=None).digest == image.digest
+    assert trash.restore(trashed=TrashedTag.objects.get()).digest == image.digest
     assert registry.verify(f"{team.project.name}/app", "1").digest == image.digest
 
 
@@ -125,11 +125,11 @@ def test_a_deletion_that_broke_off_half_way_is_carried_through_or_undone(
             trash.throw_away(image=image, user=None)
     monkeypatch.setattr(trash, "delete_tag", delete.delete_tag)
     undone, gone = TrashedTag.objects.order_by("tag")
-    assert trash.restore(trashed=undone, user=None).digest == undone.digest
+    assert trash.restore(trashed=undone).digest == undone.digest
     assert registry.verify(name, "1").digest == undone.digest
     assert trash.throw_away(image=Image.objects.get(project=team.project, tag="2"), user=None) is None
     assert tags_of(name) == ["1"]
-    assert trash.restore(trashed=gone, user=None).digest == gone.digest
+    assert trash.restore(trashed=gone).digest == gone.digest
     assert registry.verify(name, "2").digest == gone.digest
 
 
@@ -208,7 +208,7 @@ def test_what_comes_back_counts_with_its_true_size(team: Team, registry: Registr
     team.project.quota_bytes = 5000
     team.project.save()
     with pytest.raises(ApplicationError) as refused:
-        trash.restore(trashed=TrashedTag.objects.get(), user=None)
+        trash.restore(trashed=TrashedTag.objects.get())
     assert refused.value.code == "quota_exceeded"
     assert tags_of(f"{team.project.name}/app") == []
 
@@ -232,7 +232,7 @@ def test_what_is_known_of_one_digest_is_not_said_of_another(team: Team, registry
     trashed = trash.throw_away(image=image, user=None)
     assert trashed is not None
     assert (trashed.signature, trashed.source_image, trashed.size, trashed.children) == (None, "", 0, [])
-    back = trash.restore(trashed=trashed, user=None)
+    back = trash.restore(trashed=trashed)
     assert (back.signature, back.source_image) == (None, "") and back.size > 900
 
 
