@@ -34,7 +34,10 @@ class RobotCaller(AnonymousUser):
 
     def __init__(self, robot: Robot) -> None:
         super().__init__()
-        self.username = robot.login
+        self.robot = robot
+
+    def get_username(self) -> str:
+        return self.robot.login
 
 
 class RobotAuthentication(BaseAuthentication):
