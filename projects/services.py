@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from accounts.sign_in.tokens import SECRET_LENGTH, digest_of, expiry, random_text
 from oci.copy.image_info import ImageInfo
@@ -112,9 +113,12 @@ def _clock(line: str) -> tuple[str, dt.datetime | None]:
 
 
 @transaction.atomic
-def forget_project(*, project: Project) -> None:
-    """Delete the rows of a project whose content is gone (:func:`projects.registry.removal.delete_project`)."""
-    audit.record_event(action="project.deleted", project=None, subject=project.name)
+def forget_project(*, project: Project, user: User) -> None:
+    """Delete the rows of a project whose content is gone (:func:`projects.registry.removal.delete_project`). Its name
+    is ``user``'s from then on (:func:`create_project`).
+    """
+    with acting_as(user):
+        audit.record_event(action="project.deleted", project=None, subject=project.name)
     project.delete()
 
 
@@ -217,7 +221,9 @@ def create_robot(
             )
     except IntegrityError:
         raise FieldErrors({"name": [_("A robot account with this name already exists.")]}) from None
-    audit.record("robot.created", robot, access=access)
+    # Who made a robot answers for its requests (projects.selectors.made_robot).
+    with acting_as(by):
+        audit.record("robot.created", robot, access=access)
     return robot, secret
 
 

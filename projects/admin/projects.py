@@ -89,7 +89,7 @@ class ProjectAdmin(RemovesByService):
             )
 
     def remove(self, request: HttpRequest, obj: Project) -> None:
-        removal.delete_project(project=obj)
+        removal.delete_project(project=obj, user=cast(User, request.user))
 
 
 @admin.register(Image)

@@ -113,7 +113,7 @@ class ProjectViewSet(
         },
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        removal.delete_project(project=self.project)
+        removal.delete_project(project=self.project, user=self.user)
         return Response(status=204)
 
     def _shown(self, project: Project, status: int = 200) -> Response:

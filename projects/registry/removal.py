@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import User
+
 from projects import protection
 from projects.models import Image, Project
 from projects.places import asking_ours
@@ -11,7 +13,7 @@ from projects.services import forget_project
 from projects.token_service import writers
 
 
-def delete_project(*, project: Project) -> None:
+def delete_project(*, project: Project, user: User) -> None:
     """Remove all tags of the project in the registry, then the project with all its rows.
 
     Anyone who makes a project of the same name later must not find the old one's images in it.
@@ -29,7 +31,7 @@ def delete_project(*, project: Project) -> None:
                 # It may take minutes, and a collection that is asked for in between waits for no one here.
                 writers.refuse_while_held()
                 delete_tag(repository=repository, tag=tag)
-    forget_project(project=project)
+    forget_project(project=project, user=user)
 
 
 def _refuse_protected(project: Project) -> None:

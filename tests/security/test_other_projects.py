@@ -227,7 +227,7 @@ def test_who_may_read_the_layer_at_the_source_has_it_mounted(
 def test_the_name_of_a_deleted_project_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     team, other = Team.make("gone"), Team.make("other")
-    removal.delete_project(project=team.project)
+    removal.delete_project(project=team.project, user=team.users["owner"])
     for who, status in (
         (other.users["owner"], 400),
         (team.users["maintainer"], 400),
@@ -235,7 +235,7 @@ def test_the_name_of_a_deleted_project_goes_to_nobody_else(monkeypatch: pytest.M
     ):
         answer = call("POST", "/projects", {"name": "gone"}, bearer(who))
         assert answer.status_code == status, answer.content
-    removal.delete_project(project=Project.objects.get(name="gone"))
+    removal.delete_project(project=Project.objects.get(name="gone"), user=team.users["owner"])
     with pytest.raises(FieldErrors, match="was deleted"):
         project_services.create_project(user=other.users["owner"], name="gone")
     assert project_services.create_project(user=other.users["superuser"], name="gone")

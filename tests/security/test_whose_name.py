@@ -87,7 +87,7 @@ def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
             project.memberships.create(user=user, role=Role.OWNER)
         for sender in ADDRESSES:
             other.project.memberships.update_or_create(user=team.users[sender], defaults={"role": Role.OWNER})
-        rows = import_roles.rows(project) | workload_roles.rows(project) | _more(team)
+        rows = import_roles.rows(project) | workload_roles.rows(project) | _more(team, other.project)
         _given_to(other.users["viewer"], rows)
         # Clean-up takes the older of the two.
         team.image("app", "2", digest="sha256:" + "b" * 64, media_type=OCI_MANIFEST)
@@ -96,12 +96,13 @@ def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
         yield Stage(team, rows, {sender: team.bearer(sender) for sender in ADDRESSES})
 
 
-def _more(team: Team) -> dict[str, Any]:
+def _more(team: Team, empty: Project) -> dict[str, Any]:
     """Rows that no other table has."""
     project = team.project
     return {
         "member": team.member("viewer"),
         "owner": team.member("owner"),
+        "empty": empty,
         "robot": Robot.objects.create(project=project, name="bot", digest="0" * 64),
         "sbom": DIGEST,
         **project_roles.clean_up_rows(project),

@@ -195,6 +195,8 @@ OF_EVERYONE: Final = [
     Sent("project-new", "project.created", {"name": "brand-new", "visibility": "private"}),
     Sent("project-list", "project.created", {"name": "brand-new"}),
 ]
+#: A form that is only confirmed.
+YES: Final = {"post": "yes"}
 ADMIN: Final = "admin:imageimport_importtask_changelist"
 OF_THE_INSTALLATION: Final = [
     Sent("source-add", "source.created", {"pattern": "new.example", "proxy": "direct"}),
@@ -212,6 +214,9 @@ OF_THE_INSTALLATION: Final = [
     Sent("maintenance-collect", "collection.requested"),
     Sent(ADMIN, "import.canceled", {"action": "cancel_selected", "_selected_action": "task"}),
     Sent(ADMIN, "import.created", {"action": "retry_selected", "_selected_action": "failed"}),
+    Sent("admin:projects_project_delete", "project.deleted", YES, {"object_id": "empty"}),
+    Sent("admin:projects_robot_delete", "robot.deleted", YES, {"object_id": "robot"}),
+    Sent("admin:projects_image_delete", "image.deleted", YES, {"object_id": "image"}),
     Sent("api-source-list", "source.created", {"pattern": "new.example"}),
     Sent("api-source-detail", "source.changed", {"private": True}, _at("source"), "PATCH"),
     Sent("api-source-detail", "source.deleted", {}, _at("source"), "DELETE"),

@@ -13,7 +13,7 @@ from projects.forms import ConfirmForm
 from projects.models import Project, Role
 from projects.registry import removal
 from projects.views.answers import edit_view, settings_of
-from projects.views.decorators import project_view, redirect_htmx
+from projects.views.decorators import current_user, project_view, redirect_htmx
 
 
 @require_http_methods(["GET", "POST"])
@@ -25,7 +25,7 @@ def delete(request: HttpRequest, project: Project) -> HttpResponse:
     running = ImportTask.objects.active().filter(project=project).count()
 
     def save() -> HttpResponse:
-        removal.delete_project(project=project)
+        removal.delete_project(project=project, user=current_user(request))
         messages.success(request, _("The project %(name)s was deleted.") % {"name": project.name})
         return redirect_htmx(request, reverse("home"))
 

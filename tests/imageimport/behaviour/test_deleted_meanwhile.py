@@ -144,7 +144,7 @@ def test_a_project_whose_import_learns_of_it_right_after_the_tag(
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_project(scene: Scene, source: ScriptedRegistry, target: ScriptedRegistry, stage: str) -> None:
     with held_at(stage, source, target):
-        removal.delete_project(project=scene.project)
+        removal.delete_project(project=scene.project, user=scene.user)
     nothing_is_left_open()
     assert not ImportTask.objects.exists()
     held = target.repository(f"{scene.project.name}/app/web")

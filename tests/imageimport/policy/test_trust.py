@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.models import TrustAnchor
 from imageimport.policy import trust
@@ -34,14 +35,15 @@ def identity(**more: Any) -> NewTrust:
 
 def test_a_key_is_kept_without_what_belongs_to_an_identity() -> None:
     team = Team.make()
-    made = trust.create(
-        project=team.project, user=team.users["maintainer"], wanted=wanted(issuer=ISSUER, identity="x")
-    )
+    user = team.users["maintainer"]
+    with acting_as(user):
+        made = trust.create(project=team.project, user=user, wanted=wanted(issuer=ISSUER, identity="x"))
     made.refresh_from_db()
     assert (made.public_key.strip(), made.issuer, made.identity) == (PEM.strip(), "", "")
     event = AuditEvent.objects.get(action="trust.created")
     assert (event.subject, event.actor_name, event.project) == ("release", "team-maintainer", team.project)
-    trust.delete(anchor=made)
+    with acting_as(team.users["owner"]):
+        trust.delete(anchor=made)
     assert not TrustAnchor.objects.exists()
     assert AuditEvent.objects.get(action="trust.deleted").actor_name == "team-owner"
 

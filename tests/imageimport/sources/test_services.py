@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.models import SourceRule
 from imageimport.sources import services
@@ -166,9 +167,10 @@ def test_rules_are_added_at_the_end_and_have_an_end(monkeypatch: pytest.MonkeyPa
 
 def test_each_change_is_in_the_journal_without_a_password() -> None:
     user = make_user("root", superuser=True)
-    rule = services.create(user=user, pattern="ghcr.io", proxy="http://user:secret-p@proxy.example:3128")
-    services.update(rule=rule, changes={"proxy_password": "secret-q"})
-    services.delete(rule=rule)
+    with acting_as(user):
+        rule = services.create(user=user, pattern="ghcr.io", proxy="http://user:secret-p@proxy.example:3128")
+        services.update(rule=rule, changes={"proxy_password": "secret-q"})
+        services.delete(rule=rule)
     events = list(AuditEvent.objects.order_by("at", "id"))
     assert [(each.action, each.subject, each.actor_name) for each in events] == [
         ("source.created", "ghcr.io", "root"),

@@ -89,12 +89,12 @@ def test_a_project_that_is_being_deleted_makes_way_for_a_collection(
 
     monkeypatch.setattr(removal, "delete_tag", then_asked)
     with pytest.raises(ApplicationError) as caught:
-        removal.delete_project(project=team.project)
+        removal.delete_project(project=team.project, user=team.users["owner"])
     assert caught.value.code == "registry_busy"
     assert len(tags_of(name)) == 2
     assert Project.objects.filter(pk=team.project.pk).exists()
     Collection.objects.update(state=Collection.State.DONE)
     monkeypatch.setattr(removal, "delete_tag", delete_tag)
-    removal.delete_project(project=team.project)
+    removal.delete_project(project=team.project, user=team.users["owner"])
     assert tags_of(name) == []
     assert not Project.objects.filter(pk=team.project.pk).exists()
