@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -148,9 +149,9 @@ def registries_obey(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Pa
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     monkeypatch.setattr(trash, "delete_tag", lambda **_: True)
     monkeypatch.setattr(trash, "_named_now", lambda _there, _tag, expected: expected)
-    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: ImageInfo(trashed.digest))
+    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: (ImageInfo(trashed.digest), ExitStack()))
     monkeypatch.setattr(restore, "judge_return", lambda *_, **__: None)
-    monkeypatch.setattr(restore, "_put", lambda *_: ImageInfo(DIGEST))
+    monkeypatch.setattr(restore, "_put", lambda *_: (ImageInfo(DIGEST), ExitStack()))
     monkeypatch.setattr(plan_api, "make_plan", _away)
     monkeypatch.setattr(credentials, "check_sign_in", lambda **_: credentials.Tested(True))
     monkeypatch.setattr(from_bundle, "plan", lambda **_: from_bundle.FilePlan("a.tar", []))
