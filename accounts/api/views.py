@@ -17,10 +17,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.addresses import current_address
 from accounts.api.errors import ApiError
 from accounts.api.schema import refused
 from accounts.api.serializers import NewTokenSerializer, SignInSerializer, TokenSerializer
+from accounts.caller import current_address
 from accounts.models import ApiToken
 from accounts.sign_in.services import InvalidCredentials, TooManyFailures, check_password, check_second_factor
 from accounts.sign_in.throttling import succeeded

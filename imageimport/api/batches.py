@@ -107,7 +107,7 @@ class BatchViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         batch = self.get_object()
-        batches.cancel(batch=batch, user=self.user)
+        batches.cancel(batch=batch)
         return self._answer(batch.pk)
 
     @extend_schema(

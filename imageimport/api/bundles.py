@@ -97,7 +97,7 @@ class BundleViewSet(
         bundle = self.get_object()
         if bundle.created_by_id != self.user.pk and not reaches(self.role, Role.MAINTAINER):
             raise exceptions.PermissionDenied(gettext("Your role in this project does not allow this."))
-        services.delete(bundle=bundle, user=self.user)
+        services.delete(bundle=bundle)
         return Response(status=204)
 
 
@@ -145,7 +145,7 @@ class VolumeViewSet(ProjectScoped, viewsets.GenericViewSet[Bundle]):
 
     def _streamed(self, bundle: Bundle, number: int, part: Part) -> HttpResponseBase:
         found = files.download(bundle=bundle, number=number, user=self.user, start=part.start, end=part.end)
-        services.note_download(bundle=bundle, number=number, user=self.user, is_whole=part.is_whole)
+        services.note_download(bundle=bundle, number=number, is_whole=part.is_whole)
         return StreamingHttpResponse(found, status=200 if part.is_whole else 206)
 
 

@@ -60,7 +60,7 @@ class CredentialViewSet(
         saved = self.get_object()
         form = self.get_serializer(saved, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        credentials.update(credential=saved, user=self.user, changes=form.validated_data)
+        credentials.update(credential=saved, changes=form.validated_data)
         return Response(self.get_serializer(saved).data)
 
     @extend_schema(
@@ -68,7 +68,7 @@ class CredentialViewSet(
         responses={204: None, 409: refused("`credential_in_use` by schedules or imports.")},
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        credentials.delete(credential=self.get_object(), user=self.user)
+        credentials.delete(credential=self.get_object())
         return Response(status=204)
 
     @extend_schema(

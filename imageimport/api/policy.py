@@ -64,12 +64,12 @@ class _Rules(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         rule = self.get_object()
         form = self.get_serializer(rule, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(rule=rule, user=cast(User, request.user), changes=form.validated_data)
+        services.update(rule=rule, changes=form.validated_data)
         return Response(self.get_serializer(rule).data)
 
     @extend_schema(summary="Take a rule away", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete(rule=self.get_object(), user=cast(User, request.user))
+        services.delete(rule=self.get_object())
         return Response(status=204)
 
     def answer_dry_run(self, request: Request) -> Response:

@@ -63,7 +63,7 @@ class ScheduleViewSet(
 
     @extend_schema(summary="Stop keeping it in step; what was imported stays", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        schedules.delete(schedule=self.get_object(), user=self.user)
+        schedules.delete(schedule=self.get_object())
         return Response(status=204)
 
     @extend_schema(

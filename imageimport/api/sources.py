@@ -71,12 +71,12 @@ class SourceViewSet(viewsets.GenericViewSet[Any]):
         row = services.find_to_change(source_id)
         form = SourceSerializer(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(rule=row, user=self._user, changes=form.validated_data)
+        services.update(rule=row, changes=form.validated_data)
         return Response(self._shown(services.find(source_id)))
 
     @extend_schema(summary="Take a rule away", responses={204: None, 409: _READ_ONLY})
     def destroy(self, request: Request, source_id: UUID) -> Response:
-        services.delete(rule=services.find_to_change(source_id), user=self._user)
+        services.delete(rule=services.find_to_change(source_id))
         return Response(status=204)
 
     @extend_schema(

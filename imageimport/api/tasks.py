@@ -157,7 +157,7 @@ class ImportTaskViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         task = self.get_object()
-        services.cancel(task=task, user=self.user)
+        services.cancel(task=task)
         return self._accepted(task)
 
     @extend_schema(
@@ -168,7 +168,7 @@ class ImportTaskViewSet(
     @action(detail=True, methods=["post"])
     def now(self, request: Request, **_: Any) -> Response:
         task = self.get_object()
-        services.run_now(task=task, user=self.user)
+        services.run_now(task=task)
         return self._accepted(task)
 
     @extend_schema(

@@ -49,7 +49,7 @@ class TimelineViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericView
     def restore(self, request: Request, **_: Any) -> Response:
         body = RestoreBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        image = restoring.restore(image=self._image(), user=self.user, **body.validated_data)
+        image = restoring.restore(image=self._image(), **body.validated_data)
         return Response(ImageSerializer(image).data)
 
     def _image(self) -> Image:

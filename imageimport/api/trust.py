@@ -37,7 +37,7 @@ class _TrustViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return Response(TrustSerializer(made).data, status=201)
 
     def destroy(self, request: Request, **_: Any) -> Response:
-        trust.delete(anchor=self.get_object(), user=cast(User, request.user))
+        trust.delete(anchor=self.get_object())
         return Response(status=204)
 
 

@@ -194,7 +194,7 @@ class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
     )
     def destroy(self, request: Request, **_: Any) -> Response:
         self._check_version(request)
-        uploads.delete(upload=self.get_object(), user=self.user)
+        uploads.delete(upload=self.get_object())
         return Response(status=204)
 
     def _upload(self) -> BundleUpload:

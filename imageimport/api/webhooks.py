@@ -70,7 +70,7 @@ class WebhookViewSet(
         hook = self.get_object()
         form = self.get_serializer(hook, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        webhooks.update(webhook=hook, user=self.user, changes=form.validated_data)
+        webhooks.update(webhook=hook, changes=form.validated_data)
         return Response(self.get_serializer(hook).data)
 
     @extend_schema(
@@ -85,7 +85,7 @@ class WebhookViewSet(
 
     @extend_schema(summary="Remove a webhook and its log", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        webhooks.delete(webhook=self.get_object(), user=self.user)
+        webhooks.delete(webhook=self.get_object())
         return Response(status=204)
 
 

@@ -87,7 +87,7 @@ def delete(request: HttpRequest, project: Project, bundle_id: UUID) -> HttpRespo
     row = get_object_or_404(selectors.bundles_of(project), pk=bundle_id)
     if not _may_delete(request, project, row):
         raise PermissionDenied(_("Only maintainers and the person who made a bundle can delete it."))
-    services.delete(bundle=row, user=current_user(request))
+    services.delete(bundle=row)
     messages.success(request, _("The bundle %(name)s was deleted.") % {"name": row.name})
     return redirect("bundles", project.name)
 

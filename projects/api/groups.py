@@ -61,7 +61,6 @@ class GroupViewSet(
         form.is_valid(raise_exception=True)
         made = groups.add(
             project=self.project,
-            by=self.user,
             by_role=self.role,
             group=form.validated_data["group"],
             role=Role(form.validated_data["role"]),
@@ -74,10 +73,10 @@ class GroupViewSet(
         form = self.get_serializer(row, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         role = Role(form.validated_data.get("role", row.role))
-        groups.change(group=row, by=self.user, by_role=self.role, role=role)
+        groups.change(group=row, by_role=self.role, role=role)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(summary="Take the role of a group", responses={204: None})
     def destroy(self, request: Request, **__: Any) -> Response:
-        groups.remove(group=self.get_object(), by=self.user, by_role=self.role)
+        groups.remove(group=self.get_object(), by_role=self.role)
         return Response(status=204)

@@ -46,7 +46,6 @@ class MemberViewSet(
         form.is_valid(raise_exception=True)
         member = services.add_member(
             project=self.project,
-            by=self.user,
             by_role=self.role,
             user=User.objects.get(username=form.validated_data["user"]["username"]),
             role=Role(form.validated_data["role"]),
@@ -60,7 +59,6 @@ class MemberViewSet(
         form.is_valid(raise_exception=True)
         member = services.change_member(
             member=member,
-            by=self.user,
             by_role=self.role,
             role=Role(form.validated_data.get("role", member.role)),
         )
@@ -68,5 +66,5 @@ class MemberViewSet(
 
     @extend_schema(summary="Let a member go", responses={204: None, 409: LAST_OWNER})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.remove_member(member=self.get_object(), by=self.user, by_role=self.role)
+        services.remove_member(member=self.get_object(), by_role=self.role)
         return Response(status=204)

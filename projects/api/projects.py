@@ -101,7 +101,7 @@ class ProjectViewSet(
         changes = {name: value for name, value in form.validated_data.items() if name != "name"}
         if not self.of_maintainers.issuperset(request.data) and not reaches(self.role, Role.OWNER):
             raise PermissionDenied(gettext("Your role in this project does not allow this."))
-        project = services.update_project(project=self.project, user=self.user, changes=changes)
+        project = services.update_project(project=self.project, changes=changes)
         return self._shown(project)
 
     @extend_schema(

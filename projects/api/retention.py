@@ -63,12 +63,12 @@ class RetentionViewSet(
         rule = self.get_object()
         form = self.get_serializer(rule, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        changed = rules.update(rule=rule, user=self.user, changes=form.validated_data)
+        changed = rules.update(rule=rule, changes=form.validated_data)
         return Response(self.get_serializer(changed).data)
 
     @extend_schema(summary="Take a rule away")
     def destroy(self, request: Request, **_: Any) -> Response:
-        rules.delete(rule=self.get_object(), user=self.user)
+        rules.delete(rule=self.get_object())
         return Response(status=204)
 
     @extend_schema(summary="What clean-up would do now", request=None, responses={200: CleanUpPlanSerializer})
@@ -126,7 +126,7 @@ class ProtectedTagViewSet(
 
     @extend_schema(summary="Protect them no longer")
     def destroy(self, request: Request, **_: Any) -> Response:
-        protection.remove(protected=self.get_object(), user=self.user)
+        protection.remove(protected=self.get_object())
         return Response(status=204)
 
 
@@ -161,11 +161,11 @@ class TrashViewSet(
     )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, **_: Any) -> Response:
-        image = trash.restore(trashed=self.get_object(), user=self.user)
+        image = trash.restore(trashed=self.get_object())
         return Response(ImageSerializer(image).data)
 
     @extend_schema(summary="Give it up before its time")
     def destroy(self, request: Request, **_: Any) -> Response:
         """It can't be restored anymore; the next collection of garbage frees its space."""
-        trash.let_go(rows=TrashedTag.objects.filter(pk=self.get_object().pk), user=self.user)
+        trash.let_go(rows=TrashedTag.objects.filter(pk=self.get_object().pk))
         return Response(status=204)

@@ -51,5 +51,5 @@ class RobotViewSet(
 
     @extend_schema(summary="Revoke a robot account, at once")
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete_robot(robot=self.get_object(), by=self.user)
+        services.delete_robot(robot=self.get_object())
         return Response(status=204)

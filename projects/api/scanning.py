@@ -95,11 +95,11 @@ class ScannerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         scanner = self.get_object()
         form = ScannerSerializer(scanner, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(scanner=scanner, user=cast(User, request.user), changes=form.wanted)
+        services.update(scanner=scanner, changes=form.wanted)
         return Response(ScannerSerializer(scanner).data)
 
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete(scanner=self.get_object(), user=cast(User, request.user))
+        services.delete(scanner=self.get_object())
         return Response(status=204)
 
 
@@ -118,7 +118,7 @@ class ImageScans(ProjectScoped):
     def scan(self, request: Request, **_: Any) -> Response:
         """A scan that waits or runs goes on; one that ended is made again."""
         image = self.get_object()
-        services.request_scan(image=image, user=self.user)
+        services.request_scan(image=image)
         return Response(ScanSummarySerializer(summary_of(self.get_object())).data, status=202)
 
     @extend_schema(

@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError
 from oci.copy.referrers import is_attachment_tag
 from projects import audit, cron, keeping
@@ -78,7 +79,7 @@ def request(*, user: User | None) -> Collection:
     try:
         with transaction.atomic():
             made = Collection.objects.create(requested_by=user)
-            audit.record_event(action="collection.requested", actor=user, project=None)
+            audit.record_event(action="collection.requested", project=None)
     except IntegrityError:
         running = Collection.objects.filter(state__in=Collection.OPEN).first()
         raise ApplicationError(
@@ -123,7 +124,8 @@ def _begin_by_clock(now: dt.datetime) -> None:
     # Where there never was one, the clock begins to run an hour ago.
     if cron.next_run(line, settings.TIME_ZONE, last or now - dt.timedelta(hours=1)) <= now:
         try:
-            request(user=None)
+            with acting_as(None):
+                request(user=None)
         except ApplicationError as exc:
             if exc.code != "collection_running":  # another process was first
                 raise
@@ -211,9 +213,10 @@ def _end(found: Collection, state: Collection.State, *, error: str = "", **facts
             _unchanged(found), state=state, ended_at=timezone.now(), error=error_parts, **facts
         )
         if ended:
-            audit.record_event(
-                action="collection.ended", actor=None, project=None, detail={"state": state.value, **facts}
-            )
+            with acting_as(None):
+                audit.record_event(
+                    action="collection.ended", project=None, detail={"state": state.value, **facts}
+                )
     return ended
 
 

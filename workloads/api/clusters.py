@@ -100,7 +100,7 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
 
     @extend_schema(summary="Remove a cluster; what it runs is no longer held", responses={204: None})
     def destroy(self, request: Request, **_kwargs: Any) -> Response:
-        services.delete(cluster=self.get_object(), user=self.user)
+        services.delete(cluster=self.get_object())
         return Response(status=204)
 
     @extend_schema(
@@ -118,12 +118,9 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
         gzipped = request.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
         stream: Any = request.stream or io.BytesIO()  # None: the body is empty.
         found = read_inventory(stream, gzipped=gzipped)
-        robot = request.auth if isinstance(request.auth, Robot) else None
         summary = services.take_inventory(
             cluster=cluster,
             inventory=found,
-            user=None if robot else self.user,
-            sender=robot.login if robot else "",
         )
         return Response(SummarySerializer(summary).data)
 

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from imageimport.api.serializers.batches import BatchResultSerializer
 from imageimport.batches import from_bundle
@@ -66,8 +67,9 @@ class Command(BaseCommand):
         user = _user(options["user"])
         adopted: list[BundleUpload] = []
         try:
-            adopted.extend(_adopt(project, user, Path(name)) for name in options["files"])
-            batch = self._start(project, user, adopted, options)
+            with acting_as(user):
+                adopted.extend(_adopt(project, user, Path(name)) for name in options["files"])
+                batch = self._start(project, user, adopted, options)
             self._watch(batch, options)
         finally:
             for upload in adopted:
@@ -104,7 +106,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write(_("Canceling the import…"))
             try:
-                batches.cancel(batch=batch, user=None)
+                batches.cancel(batch=batch)
             except ApplicationError:
                 self.stderr.write(_("The import has already finished."))
             sys.exit(INTERRUPTED)
@@ -149,7 +151,7 @@ def _adopt(project: Project, user: User | None, path: Path) -> BundleUpload:
 def _let_go(upload: BundleUpload) -> None:
     """What was watched to its end is not needed here anymore; what still runs keeps it."""
     try:
-        uploads.delete(upload=upload, user=None)
+        uploads.delete(upload=upload)
     except ApplicationError:
         return  # It expires like any other.
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.api.serializers.tasks import TaskDetailSerializer
 from imageimport.choices import TRANSPORTS_ASKED_FOR, Status
@@ -93,7 +94,9 @@ class Command(BaseCommand):
             include_referrers=not options["no_referrers"],
             transport=options["transport"],
         )
-        return services.submit(project=project, user=_user(options["user"]), request=request)
+        user = _user(options["user"])
+        with acting_as(user):
+            return services.submit(project=project, user=user, request=request)
 
     def _watch(self, submitted: ImportTask, options: dict[str, Any]) -> ImportTask:
         task = submitted
@@ -134,7 +137,7 @@ class Command(BaseCommand):
         """Ctrl-C stops the import, not only the watching."""
         self.stderr.write(_("Canceling the import…"))
         try:
-            services.cancel(task=ImportTask.objects.get(pk=task.pk), user=None)
+            services.cancel(task=ImportTask.objects.get(pk=task.pk))
         except ApplicationError:
             self.stderr.write(_("The import has already finished."))
         sys.exit(INTERRUPTED)

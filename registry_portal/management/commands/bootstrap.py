@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from accounts.caller import acting_as
 from projects.models import Project
 from projects.services import create_project
 from registry_portal.env import secret
@@ -60,5 +61,6 @@ def first_people() -> dict[str, Any]:
                 password,
             )
         if not Project.objects.exists():
-            create_project(user=administrator, name=FIRST_PROJECT)
+            with acting_as(administrator):
+                create_project(user=administrator, name=FIRST_PROJECT)
     return {"username": administrator.get_username(), "created": created, "password": generated}

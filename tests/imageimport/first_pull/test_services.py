@@ -62,6 +62,21 @@ def test_a_pull_makes_one_import_and_is_answered_with_the_registry_once_it_is_th
     assert ImportTask.objects.count() == 1
 
 
+@pytest.mark.parametrize("puller", ["robot", "person"])
+def test_an_import_is_in_the_name_that_the_token_says_whatever_session_comes_along(
+    puller: str, ask: Ask, project: Project, target: ScriptedRegistry
+) -> None:
+    someone_else, person = UserFactory(), UserFactory()
+    MembershipFactory(project=project, user=someone_else, role=Role.OWNER)
+    MembershipFactory(project=project, user=person, role=Role.DEVELOPER)
+    login = robot(project).login if puller == "robot" else person.get_username()
+    assert ask(login, session_of=someone_else).status_code == 503
+    task, written = ImportTask.objects.get(), AuditEvent.objects.get(action="import.created")
+    actor = None if puller == "robot" else person
+    assert (written.actor, written.actor_name, written.address) == (actor, login, None)
+    assert (task.requested_by, task.requester) == (actor, login)
+
+
 def test_the_address_of_a_proxy_is_not_taken_for_the_callers(
     ask: Ask, project: Project, target: ScriptedRegistry, settings: Any
 ) -> None:

@@ -366,7 +366,7 @@ def test_a_retry_is_judged_anew_and_asks_anew(
     made = rule(team[1], "approve")
     again = services.retry(task=task, user=team[0])
     assert again.status == Status.REQUESTED and ApprovalRequest.objects.filter(task=again).exists()
-    services.cancel(task=again, user=team[0])
+    services.cancel(task=again)
     again.refresh_from_db()
     PolicyRule.objects.filter(pk=made.pk).update(action="refuse")
     with pytest.raises(ApplicationError) as refused:
@@ -387,7 +387,7 @@ def moved(team: tuple[User, Project], source: ScriptedRegistry, work: Work) -> t
 
 
 def go_back(moved: tuple[Image, str], user: User) -> Image:
-    return restore.restore(image=moved[0], digest=moved[1], user=user)
+    return restore.restore(image=moved[0], digest=moved[1])
 
 
 @pytest.mark.parametrize(
