@@ -84,7 +84,7 @@ class BundleViewSet(
     )
     def create(self, request: Request, **_: Any) -> Response:
         if not is_member(self.project):
-            raise exceptions.PermissionDenied(gettext("Only members of the project can make bundles."))
+            raise exceptions.PermissionDenied(gettext("Only members of the project can create bundles."))
         form = BundleBodySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         made = services.create(project=self.project, user=self.user, request=form.to_request())
