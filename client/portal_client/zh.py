@@ -198,7 +198,7 @@ SENTENCES: Final[dict[str, str]] = {
         "批量导入和定时同步的时段，如 22:00-06:00 Asia/Shanghai"
     ),
     "when clean-up runs: minute, hour, day, month, weekday": "清理的时间：分、时、日、月、星期",
-    "days that removed tags can be restored": "已删除的标签可以恢复的天数",
+    "days that removed tags can be restored": "已移除的标签可以恢复的天数",
     "names of new images: nginx, or docker.io/library/nginx": "新镜像的名称：nginx 或 docker.io/library/nginx",
     "Sign in with it at its own registry.": "用它登录其所属的仓库。",
     "Run it now.": "立即运行。",
