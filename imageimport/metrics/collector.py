@@ -134,7 +134,11 @@ def _sweep() -> Iterator[Metric]:
     swept = cache.get(counters.SWEPT)
     if swept is not None:
         age = max(0.0, time.time() - float(swept))
-        yield _gauge("portal_sweep_age_seconds", "Seconds since a worker last looked for lost imports, at beat's request.", age)
+        yield _gauge(
+            "portal_sweep_age_seconds",
+            "Seconds since a worker last looked for lost imports, at beat's request.",
+            age,
+        )
 
 
 # --- what has happened -------------------------------------------------------------------------------

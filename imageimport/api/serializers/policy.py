@@ -42,7 +42,7 @@ class RequiresSerializer(serializers.Serializer[Any]):
         unknown = set(data) - set(self.fields)
         if unknown:
             raise serializers.ValidationError(
-                {name: [_("This requirement is not known.")] for name in sorted(unknown)}
+                {name: [_("The portal doesn't know this requirement.")] for name in sorted(unknown)}
             )
         return found
 
