@@ -30,7 +30,7 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     @extend_schema(
         tags=["import"],
-        summary="What an import would do, without doing it",
+        summary="Plan an import: what it would do, without doing it",
         request=ImportBodySerializer,
         responses={
             200: PlanSerializer,

@@ -41,7 +41,7 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     @extend_schema(
         tags=["import"],
-        summary="Tags of a source repository",
+        summary="List the tags of a source repository",
         parameters=[
             OpenApiParameter(
                 "image_url", str, required=True, description="Any reference; its tag is left aside."
