@@ -225,15 +225,20 @@ def test_nothing_is_set_that_is_not_the_callers_to_set() -> None:
     for name in ("import_tasks", "schedules", "webhooks", "robots", "batches", "import_batches", "tasks"):
         rows = getattr(other.project, name, None)
         assert rows is None or rows.count() == 0, name
+    # What is another project's is answered as what never was, in the same words: no one learns which ids there are.
+    never = "00000000-0000-7000-8000-000000000002"
     for path, body in (
-        (f"{base}/images/import", {"image_url": "ghcr.io/a/d:1", "credential": str(saved.pk)}),
-        (f"{base}/images/import/plan", {"image_url": "ghcr.io/a/d:1", "credential": str(saved.pk)}),
-        (f"{base}/schedules", {"image_url": "ghcr.io/a/d", "cron": "0 3 * * *", "credential": str(saved.pk)}),
+        (f"{base}/images/import", {"image_url": "ghcr.io/a/d:1"}),
+        (f"{base}/images/import/plan", {"image_url": "ghcr.io/a/d:1"}),
+        (f"{base}/images/import/batches", {"images": ["ghcr.io/a/d:1"]}),
+        (f"{base}/schedules", {"image_url": "ghcr.io/a/d", "cron": "0 3 * * *"}),
     ):
-        answer = call("POST", path, body, headers)
-        assert (answer.status_code, list(answer.json())) == (400, ["credential"]), (path, answer.content)
-    batch = {"images": ["ghcr.io/a/d:1"], "credential": str(saved.pk)}
-    assert call("POST", f"{base}/images/import/batches", batch, headers).status_code == 400
+        theirs, none = (
+            call("POST", path, {**body, "credential": row}, headers) for row in (str(saved.pk), never)
+        )
+        assert (theirs.status_code, none.status_code) == (400, 400), (path, theirs.content, none.content)
+        assert "credential" in theirs.content.decode(), path
+        assert theirs.content.decode().replace(str(saved.pk), never) == none.content.decode(), path
 
 
 def test_a_narrow_token_makes_no_wider_one() -> None:
