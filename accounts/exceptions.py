@@ -1,13 +1,15 @@
 """What a service raises when it does not do what was asked: raised with a code, answered in one place each.
 
-The API answers in :func:`accounts.api.exceptions.handle`, pages with :mod:`projects.views.answers`.
+The API answers in :func:`accounts.api.exceptions.handle`. Pages answer with :mod:`projects.views.answers`, and with
+:class:`Refusal` where a refusal is only a part of what they show.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
 
 from django.utils.translation import gettext, gettext_noop
 
@@ -77,6 +79,55 @@ class FieldErrors(Exception):
     def for_programs(self) -> Mapping[str, Any]:
         """As the API answers."""
         return self.errors
+
+
+#: What a service refuses with, and the engine below it.
+Refused = ApplicationError | FieldErrors | OciError
+
+
+class Refusal:
+    """What was refused inside its ``with`` block, for a page that says so beside what else it shows.
+
+    It is falsy, and ``detail`` empty, as long as nothing was. What is not raised on purpose passes through.
+    """
+
+    error: Refused | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Refused):
+            return False
+        self.error = error
+        return True
+
+    def __bool__(self) -> bool:
+        return self.error is not None
+
+    @property
+    def code(self) -> str:
+        """As the API says it; ``invalid`` for a field."""
+        return "invalid" if isinstance(self.error, FieldErrors) else getattr(self.error, "code", "")
+
+    @property
+    def detail(self) -> str:
+        """One sentence in the active language."""
+        if self.error is None:
+            return ""
+        return self.error.first if isinstance(self.error, FieldErrors) else sentence_of(self.error)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until the portal may be asked again; None: it is not the portal that has no time."""
+        return self.error.retry_after if isinstance(self.error, ApplicationError) else None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What else is known: :class:`ApplicationError`."""
+        return self.error.facts if isinstance(self.error, ApplicationError) else {}
 
 
 def sentence_of(error: Sentence) -> str:

@@ -8,12 +8,12 @@ class ImageImportConfig(AppConfig):
     verbose_name = _("Image imports")
 
     def ready(self) -> None:
-        from imageimport import cleaning, restore, search
+        from imageimport import cleaning, quotas, restore, search
         from imageimport.bundles.keeping import listed
         from imageimport.models import TagDigest
         from imageimport.schedules import fights, returning, targets
         from imageimport.worker import dispatch
-        from projects import keeping, repositories
+        from projects import keeping, quota, repositories
         from projects.contents import indexing
         from projects.registry import putting_back, tag_notices
         from projects.retention import cleanup, collection, rules, trash
@@ -28,6 +28,7 @@ class ImageImportConfig(AppConfig):
         rules.fights.append(fights.of_rule)
         repositories.sync_finders.append(targets.of_project)
         trash.before_restore.append(restore.judge_trashed)
+        quota.coming.append(quotas.coming)
         writers.writing.append(cleaning.writing_until)
         collection.blob_keepers.append(cleaning.blobs_on_their_way)
         collection.digest_keepers.append(cleaning.named_lately)

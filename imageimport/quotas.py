@@ -2,8 +2,8 @@
 
 Asked at submission, where the target is known, and again by the worker once the image's size is known and before a
 byte of it moves. Bytes count each tag's size once, as the registry's list of images does; what other imports of the
-project are about to bring counts too, so that many at once don't pass together: each is asked, and its size written
-into its row, under the lock of the project's row.
+project are about to bring counts too, and what is restored right now, so that many at once don't pass together: each is
+asked, and its size written into its row, under the lock of the project's row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from accounts.exceptions import ApplicationError
 from imageimport.models import ImportTask
 from oci.errors import OciError
 from projects.models import Holding, Image, Project
+from projects.quota import Room, locked_quotas, reserved_in
 
 Target = tuple[str, str]
 
@@ -75,7 +76,7 @@ def check_submission(*, project: Project, waiting: int, count: int, targets: Seq
     if new.isdisjoint(targets):
         return
     held = Holding.objects.filter(project=project).values_list("images", flat=True).first() or 0
-    if held + len(new) > project.quota_images:
+    if held + reserved_in(project).images + len(new) > project.quota_images:
         raise ApplicationError(
             "quota_exceeded",
             gettext_noop("This project can hold %(limit)d images and already has %(now)d."),
@@ -101,18 +102,18 @@ def check_before_transfer(
     if _is_unlimited(project):
         return
     held = usage(project)
-    brought = _brought_by(project, others)
+    brought = _brought_by(project, others) + reserved_in(project)
     if (
         project.quota_images is not None
         and new_tag
-        and held.images + brought["images"] + 1 > project.quota_images
+        and held.images + brought.images + 1 > project.quota_images
     ):
         raise OciError(
             "quota_exceeded",
             gettext_noop("This project can hold %(limit)d images and is full."),
             limit=project.quota_images,
         )
-    total = held.bytes - bytes_freed + brought["bytes"] + bytes_new
+    total = held.bytes - bytes_freed + brought.bytes + bytes_new
     if project.quota_bytes is not None and total > project.quota_bytes:
         raise OciError(
             "quota_exceeded",
@@ -130,12 +131,10 @@ def check_task(task: ImportTask, size: int) -> None:
 
     :raises OciError: ``quota_exceeded``.
     """
-    rows = Project.objects.only("quota_images", "quota_bytes")
-    if _is_unlimited(rows.get(pk=task.project_id)):
+    if _is_unlimited(Project.objects.only("quota_images", "quota_bytes").get(pk=task.project_id)):
         return
     with transaction.atomic(savepoint=False):
-        # "No key": rows that only refer to the project are written in the meantime.
-        project = rows.select_for_update(no_key=True).get(pk=task.project_id)
+        project = locked_quotas(task.project_id)
         old = Image.objects.filter(project=project, repository=task.target_name, tag=task.target_tag).first()
         # Those who were asked already have written their size; an older one that was not will be.
         others = ImportTask.objects.occupying().filter(project=project).exclude(pk=task.pk)
@@ -147,13 +146,18 @@ def _is_unlimited(project: Project) -> bool:
     return project.quota_images is None and project.quota_bytes is None
 
 
-def _brought_by(project: Project, others: QuerySet[ImportTask] | None) -> dict[str, int]:
+def coming(project: Project) -> Room:
+    """What imports that passed their check are bringing into a project."""
+    return _brought_by(project, ImportTask.objects.occupying().filter(project=project, bytes_total__gt=0))
+
+
+def _brought_by(project: Project, others: QuerySet[ImportTask] | None) -> Room:
     if others is None:
-        return {"images": 0, "bytes": 0}
+        return Room()
     rows = Image.objects.filter(project=project).values_list("repository", "tag", "size")
     held = {(name, tag): size for name, tag, size in rows}
     images = total = 0
     for name, tag, size in others.values_list("target_name", "target_tag", "bytes_total"):
         images += (name, tag) not in held
         total += max(0, size - held.get((name, tag), 0))
-    return {"images": images, "bytes": total}
+    return Room(images, total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from oci.errors import OciError
 from projects import audit, places, protection
 from projects import services as project_services
 from projects.models import Image, Project, TrashedTag
-from projects.quota import refuse_excess
+from projects.quota import reserved
 from projects.registry import client
 from projects.registry.inspect import inspect
 from projects.token_service import writers
@@ -61,8 +61,8 @@ def restore(*, image: Image, digest: str, user: User | None) -> Image:
     )
     # Right before: to judge it may have taken longer than a collection waits.
     writers.refuse_while_held()
-    found = _put(name, image, digest)
-    with transaction.atomic():
+    found, room = _put(name, image, digest)
+    with room, transaction.atomic():
         restored = project_services.record_image(
             project=image.project,
             repository=image.repository,
@@ -145,20 +145,20 @@ def _as_found(image: Image, digest: str) -> dict[str, Any] | None:
     return same.order_by("-completed_at").values_list("signature", flat=True).first()
 
 
-def _put(name: str, image: Image, digest: str) -> ImageInfo:
-    """Put the tag on the manifest, whose whole tree is read before.
+def _put(name: str, image: Image, digest: str) -> tuple[ImageInfo, ExitStack]:
+    """Put the tag on the manifest, whose whole tree is read before. Gives what holds its room in the project, too.
 
     :raises ApplicationError: ``digest_gone``; ``quota_exceeded``.
     :raises OciError: the registry is away.
     """
-    with places.asking_ours(), client.opened_repository(name, client.PUSH) as target:
+    with ExitStack() as room, places.asking_ours(), client.opened_repository(name, client.PUSH) as target:
         try:
             found = inspect(target, digest)
             if found is not None:
-                refuse_excess(image.project, images=0, size=found.size - image.size)
+                room.enter_context(reserved(image.project, images=0, size=found.size - image.size))
                 # A registry refuses a manifest whose blobs were collected.
                 target.put_manifest(image.tag, target.get_manifest(digest))
-                return found
+                return found, room.pop_all()
         except OciError as exc:
             if exc.retryable:
                 raise

@@ -79,9 +79,9 @@ def look_at_requests() -> None:
 
 
 @shared_task
-def read_files(image_id: str, platform: str) -> None:
+def read_files(image_id: str, platform: str, reader: int | None = None) -> None:
     """Someone wants to see an image's files."""
-    indexing.index_image(UUID(image_id), platform, stop=shutdown.requested)
+    indexing.index_image(UUID(image_id), platform, reader=reader, stop=shutdown.requested)
 
 
 @shared_task

@@ -56,7 +56,9 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     with tempfile.TemporaryDirectory(prefix="portal-lint-") as directory:
-        env = {**os.environ, "PORTAL_DATA_DIR": directory, "PORTAL_DOTENV": ""}
+        # The client is a package of its own in a folder of its own.
+        path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT / "client"))))
+        env = {**os.environ, "PYTHONPATH": path, "PORTAL_DATA_DIR": directory, "PORTAL_DOTENV": ""}
         failed = [name for name, command in chosen.items() if not _passes(name, command, env)]
     print(
         f"{len(chosen) - len(failed)} of {len(chosen)} checks passed."

@@ -53,7 +53,7 @@ _PASSING: Final = frozenset({"unreachable", "rate_limited", "stalled", "timeout"
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: field errors stay as they are, everything else gets a code and a sentence."""
-    exc = _as_answer(exc)
+    exc = _as_answer(exc, context.get("view"))
     response = exception_handler(exc, context)
     if response is None:
         return None
@@ -69,8 +69,12 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def _as_answer(exc: Exception) -> Exception:
-    """What services and the engine raise, as what DRF answers with."""
+def _as_answer(exc: Exception, view: Any) -> Exception:
+    """What services and the engine raise, as what DRF answers with.
+
+    A view that has ``looks_at_source`` asks only the registry that the request names: what is wrong there is the
+    request's (422). Of our own registry is ``target_error``, there as elsewhere.
+    """
     if isinstance(exc, FieldErrors):
         return exceptions.ValidationError(exc.for_programs())
     if isinstance(exc, ApplicationError):
@@ -78,6 +82,8 @@ def _as_answer(exc: Exception) -> Exception:
         return ApiError(exc.code, exc.detail, status, retry_after=exc.retry_after, **exc.facts)
     if isinstance(exc, OciError):
         status = 503 if exc.retryable or exc.code in _PASSING else 502
+        if getattr(view, "looks_at_source", False) and exc.code != "target_error":
+            status = 422
         return ApiError(exc.code, sentence_of(exc), status, retry_after=exc.retry_after)
     if isinstance(exc, (OperationalError, InterfaceError)):
         return _database_away(exc)

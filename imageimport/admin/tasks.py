@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.exceptions import ApplicationError, FieldErrors
+from accounts.exceptions import Refusal
 from imageimport import selectors
 from imageimport.choices import STATUS_LOOKS, Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
@@ -189,14 +189,11 @@ class ImportTaskAdmin(IndexedAdmin):
     def _each(self, request: HttpRequest, queryset: QuerySet[ImportTask], service: Any) -> None:
         done = 0
         for task in queryset.select_related("project", "credential"):
-            try:
+            with Refusal() as refusal:
                 service(task=task, user=request.user)
                 done += 1
-            except ApplicationError as exc:
-                self.message_user(request, f"{task}: {exc.detail}", messages.WARNING)
-            except FieldErrors as exc:
-                sentence = " ".join(each for found in exc.errors.values() for each in found)
-                self.message_user(request, f"{task}: {sentence}", messages.WARNING)
+            if refusal:
+                self.message_user(request, f"{task}: {refusal.detail}", messages.WARNING)
         if done:
             sentence = ngettext("%(count)d import was changed.", "%(count)d imports were changed.", done) % {
                 "count": done

@@ -15,7 +15,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.api.schema import refused
-from accounts.exceptions import ApplicationError, FieldErrors
 from accounts.models import ApiToken
 from imageimport.api import idempotency
 from imageimport.api.serializers.batches import (
@@ -157,10 +156,7 @@ class BatchViewSet(
     def read(self, request: Request, **_: Any) -> Response:
         body = ListTextSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            found = read_list(body.validated_data["text"])
-        except ApplicationError as exc:
-            raise FieldErrors({"text": [exc.detail]}) from exc
+        found = read_list(body.validated_data["text"], field="text")
         return Response(ReadListSerializer(found).data)
 
     def _answer(self, batch_id: Any, serializer: type[BatchSerializer] = BatchSerializer) -> Response:

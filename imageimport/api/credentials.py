@@ -76,7 +76,7 @@ class CredentialViewSet(
         request=None,
         responses={
             200: TestedSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     @action(detail=True, methods=["post"])

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.errors import ApiError
 from accounts.api.schema import refused
-from accounts.exceptions import sentence_of
 from accounts.models import ApiToken
 from imageimport.api.serializers.plan import PlanSerializer
 from imageimport.api.serializers.tasks import ImportBodySerializer
 from imageimport.submission.planning import make_plan
-from oci.errors import OciError
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
 
@@ -27,6 +24,8 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     serializer_class = ImportBodySerializer
     token_scope = ApiToken.Scope.IMPORT
     role_to_write = Role.DEVELOPER
+    #: For the answers to errors (:mod:`accounts.api.exceptions`).
+    looks_at_source: ClassVar = True
 
     @extend_schema(
         tags=["import"],
@@ -34,7 +33,7 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         request=ImportBodySerializer,
         responses={
             200: PlanSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
             422: refused("The source can't be read; `code` is the import's error code."),
             502: refused("`target_error`: the private registry refuses."),
         },
@@ -42,10 +41,5 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     def create(self, request: Request, **_: Any) -> Response:
         body = ImportBodySerializer(data=request.data, context={"project": self.project})
         body.is_valid(raise_exception=True)
-        try:
-            found = make_plan(project=self.project, user=self.user, request=body.to_request())
-        except OciError as exc:
-            if exc.code == "target_error":
-                raise
-            raise ApiError(exc.code, sentence_of(exc), 422, retry_after=exc.retry_after) from exc
+        found = make_plan(project=self.project, user=self.user, request=body.to_request())
         return Response(PlanSerializer(found).data)

@@ -10,13 +10,10 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.errors import ApiError
 from accounts.api.schema import refused
-from accounts.exceptions import sentence_of
 from accounts.models import ApiToken
 from imageimport.api.serializers.tasks import ImportBodySerializer
 from imageimport.submission.source_tags import offered_tags
-from oci.errors import OciError
 from projects.api.mixins import ProjectScoped
 from projects.models import Role
 
@@ -36,6 +33,8 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     filter_backends = ()
     token_scope = ApiToken.Scope.IMPORT
     role_to_read = Role.DEVELOPER
+    #: For the answers to errors (:mod:`accounts.api.exceptions`).
+    looks_at_source: ClassVar = True
     #: For the browsable pages (:mod:`accounts.api.browsable`).
     needs_parameters: ClassVar = True
 
@@ -56,7 +55,7 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         responses={
             200: OfferedTagsSerializer,
             422: refused("The source can't be read; `code` is the import's error code."),
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     def list(self, request: Request, **_: Any) -> Response:
@@ -64,13 +63,7 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         given = {"image_url": asked.get("image_url", ""), "credential": asked.get("credential") or None}
         body = ImportBodySerializer(data=given, context={"project": self.project})
         body.is_valid(raise_exception=True)
-        try:
-            found = offered_tags(
-                project=self.project,
-                user=self.user,
-                request=body.to_request(),
-                search=asked.get("search", ""),
-            )
-        except OciError as exc:
-            raise ApiError(exc.code, sentence_of(exc), 422, retry_after=exc.retry_after) from exc
+        found = offered_tags(
+            project=self.project, user=self.user, request=body.to_request(), search=asked.get("search", "")
+        )
         return Response(OfferedTagsSerializer(found).data)

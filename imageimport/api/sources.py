@@ -84,7 +84,7 @@ class SourceViewSet(viewsets.GenericViewSet[Any]):
         request=SourceTestBodySerializer,
         responses={
             200: SourceTriedSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     @action(detail=True, methods=["post"])

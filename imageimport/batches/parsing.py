@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_noop
 
-from accounts.exceptions import ApplicationError
+from accounts.exceptions import FieldErrors, filled
 from imageimport.batches.parsing_yaml import find_images, looks_like_yaml
 from oci.errors import Note, OciError
 from oci.reference.command_line import hide_passwords
@@ -49,27 +49,32 @@ class ReadList:
     entries: tuple[Entry, ...]
 
 
-def read_list(text: str) -> ReadList:
+def read_list(text: str, *, field: str = "images") -> ReadList:
     """Find the images in pasted text; the same image twice becomes one entry.
 
-    :raises ApplicationError: the text is too long, or names no image at all.
+    :param field: the text's, for a refusal.
+    :raises FieldErrors: the text is too long, or names no image at all.
     """
     if len(text) > MAX_CHARS:
-        raise _unreadable(gettext_noop("The list has more than %(limit)d characters."), limit=MAX_CHARS)
+        raise _unreadable(
+            field, gettext_noop("The list has more than %(limit)d characters."), limit=MAX_CHARS
+        )
     is_yaml = looks_like_yaml(text)
     found = find_images(text) if is_yaml else _of_lines(text)
     entries: list[Entry] = []
     for line, part in found:
         if len(entries) >= MAX_ENTRIES:
-            raise _unreadable(gettext_noop("The list has more than %(limit)d images."), limit=MAX_ENTRIES)
+            raise _unreadable(
+                field, gettext_noop("The list has more than %(limit)d images."), limit=MAX_ENTRIES
+            )
         entries.append(_read(line, part))
     if not entries:
-        raise _unreadable(gettext_noop("No image found in the text. Enter one image per line."))
+        raise _unreadable(field, gettext_noop("No image found in the text. Enter one image per line."))
     return ReadList("yaml" if is_yaml else "lines", _each_once(entries))
 
 
-def _unreadable(template: str, **params: Any) -> ApplicationError:
-    return ApplicationError("invalid_list", template, **params)
+def _unreadable(field: str, template: str, **params: Any) -> FieldErrors:
+    return FieldErrors({field: [filled(template, params)]})
 
 
 # --- one reference a line -------------------------------------------------------------------------------------

@@ -46,10 +46,7 @@ def submit_text(
     :raises FieldErrors: on ``images``, with line numbers.
     :raises ApplicationError: see :func:`create`.
     """
-    try:
-        entries = read_list(text).entries
-    except ApplicationError as exc:
-        raise FieldErrors({"images": [sentence_of(exc)]}) from exc
+    entries = read_list(text).entries
     bad = {index: [filled(*entry.error)] for index, entry in enumerate(entries) if entry.error}
     lines = [entry.line for entry in entries]
     if bad:
@@ -94,13 +91,13 @@ def create(
     protected = services.protected_targets(project, prepared)
     if protected:
         raise BatchErrors({index: [sentence_of(error)] for index, error in protected.items()})
-    services.check_room_for(project, admissions, user=user)
     batch = ImportBatch(project=project, name=name.strip(), requested_by=user)
     for index, each in prepared.items():
         task = each.task
         task.batch, task.batch_index, task.priority = batch, index, Priority.BATCH
     try:
         with transaction.atomic():
+            services.check_room_for(project, admissions, user=user)
             batch.save(force_insert=True)
             insert(admissions)
             audit.record("batch.created", batch, user, count=len(prepared))
@@ -173,11 +170,11 @@ def retry(*, batch: ImportBatch, user: User | None, username: str = "", password
         raise refusal
     new = [each.task for each in prepared.values()]
     free, admissions = _admit_retries(batch.project, free, new)
-    services.check_room_for(batch.project, admissions, user=user)
     for task in new:
         task.priority = Priority.BATCH
     try:
         with transaction.atomic():
+            services.check_room_for(batch.project, admissions, user=user)
             # Of two who retry at once only one finds them in their places.
             gone = failed.filter(pk__in=[task.pk for task in free])
             if gone.update(replaced=True, dismissed_at=timezone.now()) != len(free):

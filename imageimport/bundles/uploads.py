@@ -34,6 +34,7 @@ from imageimport.registries.archives import index_of, path_of
 from oci.limits import ARCHIVE_VOLUMES
 from projects import audit
 from projects.models import Holding, Project
+from projects.quota import locked_quotas
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +67,7 @@ def create(*, project: Project, user: User | None, length: int, file_name: str) 
     if not 0 < length <= MAX_BYTES:
         raise FieldErrors({"length": [_("The file is empty.")]})
     with transaction.atomic():
-        # "No key": rows that only refer to the project are written in the meantime.
-        locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        _check_room(locked, length)
+        _check_room(locked_quotas(project.pk), length)
         upload = BundleUpload(
             project=project,
             requested_by=user,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
+from accounts.exceptions import ApplicationError, FieldErrors, Refusal, filled, sentence_of
 from imageimport.models import Credential, ImportTask, Schedule
 from imageimport.registries import clients, sources
 from imageimport.registries.rate_limits import SharedRateLimits
@@ -144,9 +144,9 @@ def test(*, credential: Credential, user: User | None = None) -> Tested:
     )
 
 
-def not_now(exc: ApplicationError) -> Tested:
+def not_now(refusal: Refusal) -> Tested:
     """That nothing was tested, for a page."""
-    return Tested(False, exc.code, exc.detail, exc.retry_after)
+    return Tested(False, refusal.code, refusal.detail, refusal.retry_after)
 
 
 def check_sign_in(*, registry: str, username: str, password: str, user: User | None = None) -> Tested:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -91,6 +92,8 @@ class SourceSight(models.Model):
     tag = models.CharField(_("tag"), max_length=128, blank=True, default="")
     digest = models.CharField(_("digest"), max_length=160)
     at = models.DateTimeField(_("at"), default=timezone.now)
+    #: When a rule last read it, to the day: what none can read goes (:mod:`imageimport.policy.old_sights`).
+    asked_at = models.DateTimeField(_("last used at"), default=timezone.now, db_default=Now())
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("source", "tag", "digest"), name="sight_once")]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 
 from imageimport.models import SourceSight, TagDigest
 from projects.models import Project
+
+_A_DAY: Final = dt.timedelta(days=1)
 
 
 def first_sight(source: str, tag: str | None, digest: str) -> dt.datetime:
@@ -19,7 +23,11 @@ def first_sight(source: str, tag: str | None, digest: str) -> dt.datetime:
     :param source: registry and repository in their one form.
     :param tag: None where the image is named by its digest alone.
     """
-    return SourceSight.objects.get_or_create(source=source, tag=tag or "", digest=digest)[0].at
+    row, _made = SourceSight.objects.get_or_create(source=source, tag=tag or "", digest=digest)
+    now = timezone.now()
+    if now - row.asked_at > _A_DAY:
+        SourceSight.objects.filter(pk=row.pk).update(asked_at=now)
+    return row.at
 
 
 def arrivals(project: Project, digests: Collection[str]) -> Iterator[tuple[str, dt.datetime]]:

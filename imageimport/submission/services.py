@@ -27,6 +27,7 @@ from imageimport.worker import completion, dispatch, windows
 from projects import audit, protection
 from projects.locking import locked
 from projects.models import Image, Project
+from projects.quota import locked_quotas
 
 log = structlog.get_logger(__name__)
 
@@ -85,10 +86,10 @@ def create(prepared: ValidatedImport, *, only_ask: bool = False) -> ImportTask:
     """
     task = prepared.task
     admission = admit(task, ask(task.project), only_ask=only_ask)
-    check_room_for(task.project, [admission], user=task.requested_by)
     _check_tag(prepared)
     try:
         with transaction.atomic():
+            check_room_for(task.project, [admission], user=task.requested_by)
             insert([admission])
             _write_down("import.requested" if admission.asks else "import.created", task)
     except IntegrityError as exc:
@@ -264,8 +265,11 @@ def check_room_for(project: Project, admissions: Sequence[Admission], *, user: U
     """Whether these imports of ``user`` may wait in this project, and have a place in it. What waits for a worker and
     what waits for approval have the same bounds, each its own: requests keep no one from importing.
 
+    In the transaction of a caller who writes them, before anything else of it: the project is locked until its end.
+
     :raises ApplicationError: ``queue_full`` (429 with Retry-After) or ``quota_exceeded`` (409).
     """
+    project = locked_quotas(project.pk)
     asking = sum(each.asks for each in admissions)
     targets = [(each.task.target_name, each.task.target_tag) for each in admissions]
     if asking:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.exceptions import Refusal
 from imageimport import selectors
 from imageimport.batches import again
 from imageimport.batches.copies import copy_images
@@ -80,12 +80,10 @@ def imports(request: HttpRequest, project: Project) -> HttpResponse:
         return redirect("imports", project.name)
     refused: list[str] = []
     for task in chosen:
-        try:
+        with Refusal() as refusal:
             services.retry(task=task, user=current_user(request))
-        except FieldErrors as exc:
-            refused.append(f"{task.target_name}:{task.target_tag}: {exc.first}")
-        except ApplicationError as exc:
-            refused.append(f"{task.target_name}:{task.target_tag}: {exc.detail}")
+        if refusal:
+            refused.append(f"{task.target_name}:{task.target_tag}: {refusal.detail}")
     started = len(chosen) - len(refused)
     if started:
         sentence = ngettext("%(count)d import has started.", "%(count)d imports have started.", started)
@@ -95,28 +93,24 @@ def imports(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _import_again(request: HttpRequest, project: Project, chosen: Sequence[Image]) -> HttpResponse | None:
-    try:
+    with Refusal() as refusal:
         made = again.import_again(project=project, user=current_user(request), images=chosen)
-    except FieldErrors as exc:
-        messages.error(request, exc.first)
-    except ApplicationError as exc:
-        messages.error(request, exc.detail)
-    else:
         _say_refused(request, made.skipped)
         return redirect("batch", project.name, made.batch.pk) if made.batch else None
+    messages.error(request, refusal.detail)
     return None
 
 
 def _scan(request: HttpRequest, chosen: Sequence[Image]) -> None:
     refused = []
     for image in chosen:
-        try:
+        with Refusal() as refusal:
             scans.request_scan(image=image, user=current_user(request))
-        except ApplicationError as exc:
-            if exc.code == "no_scanner":  # for none of them
-                messages.error(request, exc.detail)
-                return
-            refused.append(f"{image}: {exc.detail}")
+        if refusal.code == "no_scanner":  # for none of them
+            messages.error(request, refusal.detail)
+            return
+        if refusal:
+            refused.append(f"{image}: {refusal.detail}")
     if queued := len(chosen) - len(refused):
         sentence = ngettext("%(count)d image will be scanned.", "%(count)d images will be scanned.", queued)
         messages.success(request, sentence % {"count": queued})
@@ -131,12 +125,10 @@ def _copy(request: HttpRequest, project: Project, chosen: Sequence[Image]) -> Ht
     given = request.POST if "project" in request.POST else None
     form = CopyForm(given, user=user, source=project)
     if form.is_bound and form.is_valid():
-        try:
+        with Refusal() as refusal:
             batch = copy_images(user=user, images=chosen, **form.cleaned_data)
-        except (FieldErrors, ApplicationError) as exc:
-            take(form, exc)
-        else:
             return redirect("batch", batch.project.name, batch.pk)
+        take(form, refusal)
     return _ask(request, project, chosen, form, "imageimport/copy_images.html")
 
 
@@ -172,14 +164,14 @@ def _ask(
 
 def _throw_away(request: HttpRequest, chosen: Sequence[Image]) -> list[str]:
     """Returns a sentence for each tag that stays. A registry that is away is asked once, not for every tag."""
-    refused = []
+    refused: list[str] = []
     for number, image in enumerate(chosen):
-        try:
+        with Refusal() as refusal:
             trash.throw_away(image=image, user=current_user(request))
-        except ApplicationError as exc:
-            refused.append(f"{image}: {exc.detail}")
-        except OciError as exc:
-            return [*refused, *(f"{each}: {sentence_of(exc)}" for each in chosen[number:])]
+        if isinstance(refusal.error, OciError):
+            return [*refused, *(f"{each}: {refusal.detail}" for each in chosen[number:])]
+        if refusal:
+            refused.append(f"{image}: {refusal.detail}")
     return refused
 
 

@@ -14,14 +14,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors
+from accounts.exceptions import Refusal
 from imageimport.bundles import selectors, services
 from imageimport.bundles.commands import commands_of
 from imageimport.bundles.composing import Composition
 from imageimport.forms.bundles import BundleForm
 from imageimport.messages import shown
 from imageimport.models import Bundle, ImportBatch, ImportTask, Schedule
-from oci.errors import OciError
 from projects.models import Image, Project, Role
 from projects.views.answers import render_project, take
 from projects.views.decorators import current_rights, current_user, project_view
@@ -70,16 +69,15 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
     form = BundleForm(request.POST, request.FILES, project=project)
     if not form.is_valid():
         return _form(request, project, form, status=422)
-    try:
+    with Refusal() as refusal:
         asked = form.to_request()
         if request.POST.get("do") == "plan":
             return _form(request, project, form, services.plan(project=project, request=asked))
         made = services.create(project=project, user=current_user(request), request=asked)
-    except (FieldErrors, ApplicationError, OciError) as exc:
-        take(form, exc)
-        return _form(request, project, form, status=422)
-    messages.success(request, _("The bundle is ready to download."))
-    return redirect("bundle", project.name, made.pk)
+        messages.success(request, _("The bundle is ready to download."))
+        return redirect("bundle", project.name, made.pk)
+    take(form, refusal)
+    return _form(request, project, form, status=422)
 
 
 @require_POST

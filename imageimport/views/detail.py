@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors
+from accounts.exceptions import Refusal
 from accounts.styled import StyledForm
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
@@ -22,7 +22,7 @@ from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.views.overview import cards_of, render_live
 from projects.models import Project, Role
-from projects.views.answers import render_project, take
+from projects.views.answers import render_project, take_fields
 from projects.views.decorators import current_user, htmx_details, project_view, redirect_htmx, render_dialog
 
 #: Rows of the table of layers; an index of many platforms has more.
@@ -65,12 +65,9 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
         return render_dialog(
             request, "imageimport/cancel.html", {"task": task, "project": project}, back=back
         )
-    problem = None
-    try:
+    with Refusal() as refusal:
         services.cancel(task=task, user=current_user(request))
-    except ApplicationError as exc:
-        problem = exc
-    return _after(request, project, task, problem) or redirect(back)
+    return _after(request, project, task, refusal) or redirect(back)
 
 
 @require_POST
@@ -78,12 +75,9 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
 def run_now(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse:
     """Let it run outside of its hours."""
     task = _task(project, task_id)
-    problem = None
-    try:
+    with Refusal() as refusal:
         services.run_now(task=task, user=current_user(request))
-    except ApplicationError as exc:
-        problem = exc
-    return _after(request, project, task, problem) or redirect("import-detail", project.name, task.pk)
+    return _after(request, project, task, refusal) or redirect("import-detail", project.name, task.pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -92,17 +86,13 @@ def retry(request: HttpRequest, project: Project, task_id: UUID) -> HttpResponse
     """Start it again as a new import; asks for credentials where the old ones are gone."""
     task = _task(project, task_id)
     form = RetryForm(request.POST if request.method == "POST" else None, auto_id="again-%s")
-    problem: ApplicationError | None = None
+    problem: Refusal | None = None
     if request.method == "POST" and form.is_valid():
-        try:
+        with Refusal() as refusal:
             new = services.retry(task=task, user=current_user(request), **form.cleaned_data)
-        except FieldErrors as exc:
-            take(form, exc)
-        except ApplicationError as exc:
-            problem = exc
-        else:
             there = reverse("import-detail", args=[project.name, new.pk])
             return _after(request, project, new, None) or redirect_htmx(request, there)
+        problem = take_fields(form, refusal)
     htmx = htmx_details(request)
     if problem and htmx and htmx.target != "asked-body":
         return _after(request, project, task, problem) or HttpResponse(status=204)
@@ -141,7 +131,7 @@ def dismiss_all(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _after(
-    request: HttpRequest, project: Project, task: ImportTask, problem: ApplicationError | None
+    request: HttpRequest, project: Project, task: ImportTask, problem: Refusal | None
 ) -> HttpResponse | None:
     """The fragment that the button stands in; None where a whole page is to follow."""
     htmx = htmx_details(request)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
-from accounts.exceptions import ApplicationError
+from accounts.exceptions import Refusal
 from accounts.preferences import pull_client_of
 from imageimport import selectors
 from imageimport.announcer import how_it_ended
@@ -149,7 +149,7 @@ def render_live(
     *,
     announce: str = "",
     ended: Sequence[ImportTask] = (),
-    problem: ApplicationError | None = None,
+    problem: Refusal | None = None,
 ) -> HttpResponse:
     """The fragment of the imports on top.
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.exceptions import Refusal
 from imageimport.credentials import services as credentials
 from imageimport.credentials.services import Tested
 from imageimport.forms.imports import ImportForm
@@ -33,16 +33,13 @@ def plan(request: HttpRequest, project: Project) -> HttpResponse:
     form = ImportForm(request.POST, project=project)
     context: dict[str, Any] = {"project": project, "form": form, "can": current_rights(project)}
     if form.is_valid():
-        try:
+        with Refusal() as refusal:
             made = planner.make_plan(project=project, user=current_user(request), request=form.to_request())
-        except FieldErrors as exc:
-            context["problem"] = exc.first
-        except ApplicationError as exc:
-            context |= {"problem": exc.detail, "tried": _tried(request), "retry_after": exc.retry_after}
-        except OciError as exc:
-            context |= {"problem": sentence_of(exc), "code": exc.code}
-        else:
             context |= {"plan": made.plan, "warnings": made.warnings, "task": made}
+        if refusal:
+            seconds = refusal.retry_after
+            context |= {"problem": refusal.detail, "code": refusal.code, "retry_after": seconds}
+            context["tried"] = _tried(request) if seconds is not None else None
     else:
         context["problem"] = _("Correct the marked fields first.")
     seconds = context.get("retry_after")
@@ -98,7 +95,7 @@ def _offers(request: HttpRequest, project: Project, form: ImportForm) -> dict[st
     if not form.is_valid():
         return {"offer_problem": _("Correct the marked fields first.")}
     base, typed = _typed_tag(form.cleaned_data["image_url"])
-    try:
+    with Refusal() as refusal:
         found = source_tags.offered_tags(
             project=project,
             user=current_user(request),
@@ -106,12 +103,8 @@ def _offers(request: HttpRequest, project: Project, form: ImportForm) -> dict[st
             search=typed,
             with_facts=True,
         )
-    except FieldErrors as exc:
-        return {"offer_problem": exc.first}
-    except ApplicationError as exc:
-        return {"offer_problem": exc.detail, "offer_again": exc.retry_after}
-    except OciError as exc:
-        return {"offer_problem": sentence_of(exc)}
+    if refusal:
+        return {"offer_problem": refusal.detail, "offer_again": refusal.retry_after}
     here = Image.objects.filter(project=project, repository=found.target_name, tag__in=found.tags)
     return {"offered": found, "offer_base": base, "here": set(here.values_list("tag", flat=True))}
 
@@ -131,14 +124,12 @@ def _look(request: HttpRequest, project: Project, form: ImportForm) -> dict[str,
     which may be half typed: some registries lock an account after a few wrong ones."""
     if not form.is_valid() or form.cleaned_data["username"] or form.cleaned_data["password"]:
         return {}
-    try:
+    with Refusal() as refusal:
         found = source_look.look_at_source(
             project=project, user=current_user(request), request=form.to_request()
         )
-    except (FieldErrors, ApplicationError):
-        return {}
-    except OciError as exc:
-        return {"problem": sentence_of(exc)}
+    if refusal:
+        return {"problem": refusal.detail} if isinstance(refusal.error, OciError) else {}
     return {"look": found, "base": _typed_tag(form.cleaned_data["image_url"])[0]}
 
 
@@ -159,16 +150,11 @@ def _typed_tag(reference: str) -> tuple[str, str]:
 def _tags(request: HttpRequest, project: Project, form: ImportForm) -> Tags:
     if not form.is_valid():
         return Tags(problem=_("Correct the marked fields first."))
-    try:
+    with Refusal() as refusal:
         return source_tags.nearest_tags(
             project=project, user=current_user(request), request=form.to_request()
         )
-    except FieldErrors as exc:
-        return Tags(problem=exc.first)
-    except ApplicationError as exc:
-        return Tags(problem=exc.detail, retry_after=exc.retry_after)
-    except OciError as exc:
-        return Tags(problem=sentence_of(exc))
+    return Tags(problem=refusal.detail, retry_after=refusal.retry_after)
 
 
 @sensitive_post_parameters("password")
@@ -177,10 +163,10 @@ def _tags(request: HttpRequest, project: Project, form: ImportForm) -> Tags:
 def sign_in(request: HttpRequest, project: Project) -> HttpResponse:
     """The *Test* of the form: sign in at the source's registry with what the form says, and read nothing there."""
     form = ImportForm(request.POST, project=project)
-    try:
+    with Refusal() as refusal:
         tested = _tested(request, project, form)
-    except ApplicationError as exc:
-        tested = credentials.not_now(exc)
+    if refusal:
+        tested = credentials.not_now(refusal)
     context = {"project": project, "form": form, "can": current_rights(project), "tested": tested}
     template = "imageimport/settings/_tested.html" if htmx_details(request) else "imageimport/import_new.html"
     return come_back(render(request, template, context), tested.retry_after)
@@ -190,11 +176,8 @@ def _tested(request: HttpRequest, project: Project, form: ImportForm) -> Tested:
     if not form.is_valid():
         return Tested(False, "invalid_reference", _("Correct the marked fields first."))
     wanted = form.to_request()
-    try:
-        # The same judgement as for an import: the source's address, and whose credential is for which registry.
-        prepared = prepare(project=project, user=current_user(request), request=wanted)
-    except FieldErrors as exc:
-        return Tested(False, "invalid_reference", exc.first)
+    # The same judgement as for an import: the source's address, and whose credential is for which registry.
+    prepared = prepare(project=project, user=current_user(request), request=wanted)
     if wanted.credential is not None:
         return credentials.test(credential=wanted.credential, user=current_user(request))
     if not wanted.password:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import FieldErrors
+from accounts.exceptions import Refusal
 from imageimport.forms.policy import ProjectPolicyForm, RuleForm
 from imageimport.models import PolicyRule
 from imageimport.policy import selectors, services, trust
@@ -140,13 +140,11 @@ def _edit(request: HttpRequest, owner: Project | None, rule: PolicyRule | None) 
     context: dict[str, Any] = {"rule": rule, "days": DAYS}
     back = _url("rules", owner)
     if "try" in request.POST and form.is_valid():
-        try:
+        with Refusal() as refusal:
             draft = services.draft(project=owner, values=form.values(), of=rule)
-        except FieldErrors as exc:
-            take(form, exc)
-        else:
             context["tried"] = selectors.dry_run(project=owner, days=DAYS, draft=draft)
             return render_dialog(request, _FORM, {"form": form, **context}, back=back)
+        take(form, refusal)
 
     def save() -> HttpResponse:
         if rule is None:

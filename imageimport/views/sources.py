@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors
+from accounts.exceptions import Refusal
 from imageimport.forms.sources import SourceForm, SourceTestForm
 from imageimport.models import SourceRule
 from imageimport.registries import sources
 from imageimport.sources import services, trying
 from imageimport.sources.seen import ways_by_rule, without_a_rule
 from imageimport.sources.trying import Tried
-from projects.views.answers import edit_view
+from projects.views.answers import edit_view, refusals_at
 from projects.views.decorators import come_back, current_user, htmx_details, redirect_htmx, superuser_view
 
 
@@ -47,23 +47,18 @@ def add(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @superuser_view
+@refusals_at("sources", given=())
 def edit(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Change a rule."""
-    try:
-        rule = services.find_to_change(source_id)
-    except ApplicationError as exc:
-        return _refused(request, exc)
-    return _edit(request, rule)
+    return _edit(request, services.find_to_change(source_id))
 
 
 @require_POST
 @superuser_view
+@refusals_at("sources", given=())
 def delete(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Take a rule away."""
-    try:
-        rule = services.find_to_change(source_id)
-    except ApplicationError as exc:
-        return _refused(request, exc)
+    rule = services.find_to_change(source_id)
     services.delete(rule=rule, user=current_user(request))
     messages.success(request, _("The rule for %(pattern)s was deleted.") % {"pattern": rule.pattern})
     return redirect("sources")
@@ -75,20 +70,14 @@ def test(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Ask for an image, and say by which way it was reached."""
     services.find(source_id)
     form = SourceTestForm(request.POST)
-    retry_after: float | None = None
-    tried, problem = None, ""
-    if form.is_valid():
-        try:
+    tried = None
+    with Refusal() as refusal:
+        if form.is_valid():
             tried = trying.try_out(image_url=form.cleaned_data["image_url"], user=current_user(request))
-        except FieldErrors as exc:
-            problem = exc.first
-        except ApplicationError as exc:
-            problem, retry_after = exc.detail, exc.retry_after
-    else:
-        problem = _("Enter an image.")
+    problem = refusal.detail if form.is_valid() else _("Enter an image.")
     if htmx_details(request):
         fragment = render(request, "imageimport/sources/_tried.html", {"tried": tried, "problem": problem})
-        return come_back(fragment, retry_after)
+        return come_back(fragment, refusal.retry_after)
     if tried is not None and tried.digest:
         messages.success(request, _in_words(tried))
     else:
@@ -119,8 +108,3 @@ def _edit(request: HttpRequest, rule: SourceRule | None) -> HttpResponse:
     return edit_view(
         request, form, save, template="imageimport/sources/form.html", context={"rule": rule}, back=back
     )
-
-
-def _refused(request: HttpRequest, error: ApplicationError) -> HttpResponse:
-    messages.error(request, error.detail)
-    return redirect_htmx(request, reverse("sources"))

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
+from accounts.exceptions import Refusal, filled
 from imageimport.batches import services as batches
 from imageimport.batches.parsing import read_list
 from imageimport.choices import Status
@@ -29,7 +29,7 @@ from imageimport.submission.requests import ImportRequest, prepare
 from imageimport.views.overview import cards_of, render_live
 from oci.reference.parser import valid_tag
 from projects.models import Project, Role
-from projects.views.answers import take
+from projects.views.answers import take_fields
 from projects.views.decorators import current_rights, current_user, htmx_details, project_view, redirect_htmx
 
 #: Lines of a list that can't be read and are said one by one.
@@ -62,18 +62,11 @@ def import_new(request: HttpRequest, project: Project) -> HttpResponse:
     form = ImportForm(request.POST, project=project)
     if not form.is_valid():
         return _form(request, project, form, 422)
-    problem: ApplicationError | None = None
-    try:
+    with Refusal() as refusal:
         if form.cleaned_data["mode"] == "many" and current_rights(project).develop:
             return _start_many(request, project, form)
-        task = _start_one(request, project, form)
-    except FieldErrors as exc:
-        take(form, exc)
-    except ApplicationError as exc:
-        problem = exc
-    else:
-        return _started(request, project, task)
-    return _form(request, project, form, 422, problem=problem)
+        return _started(request, project, _start_one(request, project, form))
+    return _form(request, project, form, 422, problem=take_fields(form, refusal))
 
 
 @require_http_methods(["GET", "POST"])
@@ -106,10 +99,10 @@ def reading_many(request: HttpRequest, _project: Project) -> HttpResponse:
     text = request.POST.get("images", "")
     context: dict[str, Any] = {}
     if text.strip():
-        try:
+        with Refusal() as refusal:
             entries = read_list(text).entries
-        except ApplicationError as exc:
-            context["error"] = sentence_of(exc)
+        if refusal:
+            context["error"] = refusal.detail
         else:
             bad = [entry for entry in entries if entry.error]
             context = {
@@ -174,10 +167,10 @@ def _start_one(request: HttpRequest, project: Project, form: ImportForm) -> Impo
 def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
-    try:
+    with Refusal() as refusal:
         prepared = prepare(project=project, user=current_user(request), request=ImportRequest(image_url=text))
-    except FieldErrors as exc:
-        return {"reading_error": exc.first}
+    if refusal:
+        return {"reading_error": refusal.detail}
     source, task = prepared.source, prepared.task
     return {
         "chosen": credentials.only_one_for(project=project, host=source.host),

@@ -18,16 +18,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.exceptions import Refusal
 from imageimport.batches import from_bundle
 from imageimport.bundles import uploads
 from imageimport.models import BundleUpload
-from oci.errors import OciError
 from oci.limits import ARCHIVE_VOLUMES
 from oci.reference.parser import valid_repository
 from projects import places
 from projects.models import Project, Role
-from projects.views.answers import render_project
+from projects.views.answers import refusals_at, render_project
 from projects.views.decorators import current_user, project_view
 
 #: Of one piece: what the web server collects before a thread gets it (``registry_portal.web.collecting``).
@@ -86,37 +85,31 @@ def start(request: HttpRequest, project: Project) -> HttpResponse:
             "parts of the name with slashes."
         )
     else:
-        try:
-            with places.asking_ours():
-                batch = from_bundle.create(
-                    project=project,
-                    user=current_user(request),
-                    upload_ids=ids,
-                    images=chosen,
-                    target_prefix=prefix,
-                    overwrite="overwrite" in request.POST,
-                )
-        except FieldErrors as exc:
-            error = exc.first
-        except (ApplicationError, OciError) as exc:
-            error = sentence_of(exc)
-        else:
+        with Refusal() as refusal, places.asking_ours():
+            batch = from_bundle.create(
+                project=project,
+                user=current_user(request),
+                upload_ids=ids,
+                images=chosen,
+                target_prefix=prefix,
+                overwrite="overwrite" in request.POST,
+            )
+        if not refusal:
             count = batch.tasks.count()
             sentence = ngettext("%(count)d import has started.", "%(count)d imports have started.", count)
             messages.success(request, sentence % {"count": count})
             return redirect("batch", project.name, batch.pk)
+        error = refusal.detail
     return _plan_page(request, project, ids, 422, error=error, chosen=chosen, prefix=prefix)
 
 
 @require_POST
 @project_view(Role.DEVELOPER)
+@refusals_at("import-files", given=())
 def delete(request: HttpRequest, project: Project, upload_id: UUID) -> HttpResponse:
     """Give an uploaded file up."""
     upload = get_object_or_404(BundleUpload, project=project, pk=upload_id)
-    try:
-        uploads.delete(upload=upload, user=current_user(request))
-    except ApplicationError as exc:
-        messages.error(request, exc.detail)
+    uploads.delete(upload=upload, user=current_user(request))
     return redirect("import-files", project.name)
 
 
@@ -135,15 +128,10 @@ def _plan_page(
         "ids": ids,
         "overwrite": request.method == "GET" or "overwrite" in request.POST,
     }
-    try:
-        with places.asking_ours():
-            found = from_bundle.plan(
-                project=project, upload_ids=ids, target_prefix=str(shown.get("prefix", ""))
-            )
-    except FieldErrors as exc:
-        context["problem"], status = exc.first, 422
-    except (ApplicationError, OciError) as exc:
-        context["problem"], status = sentence_of(exc), 422
+    with Refusal() as refusal, places.asking_ours():
+        found = from_bundle.plan(project=project, upload_ids=ids, target_prefix=str(shown.get("prefix", "")))
+    if refusal:
+        context["problem"], status = refusal.detail, 422
     else:
         chosen = shown.get("chosen")
         context["plan"] = found
@@ -201,22 +189,22 @@ class _IntoUploads(FileUploadHandler):
 
     def new_file(self, field_name: str, file_name: str, *more: Any, **named: Any) -> None:
         super().new_file(field_name, file_name, *more, **named)
-        try:
+        with Refusal() as refusal:
             self._upload = uploads.create(
                 project=self._project, user=current_user(self._of), length=self._left, file_name=file_name
             )
-        except ApplicationError as exc:
-            self.problem = sentence_of(exc)
-            raise SkipFile from exc
+        if refusal:
+            self.problem = refusal.detail
+            raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         assert self._upload is not None
         stream = _Bytes(raw_data)
-        try:
+        with Refusal() as refusal:
             uploads.receive(upload=self._upload, offset=start, stream=stream, length=len(raw_data))
-        except ApplicationError as exc:
-            self.problem = sentence_of(exc)
-            raise StopUpload(connection_reset=True) from exc
+        if refusal:
+            self.problem = refusal.detail
+            raise StopUpload(connection_reset=True)
 
     def file_complete(self, file_size: int) -> _Kept | None:
         upload, self._upload = self._upload, None

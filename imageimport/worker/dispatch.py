@@ -83,7 +83,7 @@ def _send_look(_count: int) -> bool:
     return _send("imageimport.tasks.look_at_tags", 1)
 
 
-def _send(task: str, count: int, arguments: Sequence[str] = ()) -> bool:
+def _send(task: str, count: int, arguments: Sequence[str | int | None] = ()) -> bool:
     """By the task's name: its module stands above this one."""
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_SOCKETS}
     try:
@@ -118,7 +118,7 @@ def look() -> None:
     _looks.request(1)
 
 
-def read_files(image: UUID, platform: str) -> None:
+def read_files(image: UUID, platform: str, reader: int | None) -> None:
     """Hint that someone wants to see an image's files (:data:`projects.contents.indexing.when_wanted`), which is asked
     for again as long as they look."""
-    _wishes.submit(_send, "imageimport.tasks.read_files", 1, (str(image), platform))
+    _wishes.submit(_send, "imageimport.tasks.read_files", 1, (str(image), platform, reader))

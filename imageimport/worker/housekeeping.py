@@ -28,6 +28,7 @@ from imageimport.models import (
     SourceWay,
     WebhookDelivery,
 )
+from imageimport.policy import old_sights
 from imageimport.registries import ways
 from imageimport.registries.announcements import remembered_since
 from imageimport.worker import completion, dispatch
@@ -80,6 +81,7 @@ def prune(now: dt.datetime | None = None) -> dict[str, int]:
         ),
         "turns": _delete(AccountTurn.objects.filter(served_at__lt=now - dt.timedelta(days=turns.REMEMBERED))),
         "announcements": _delete(ReferrerAnnouncement.objects.filter(at__lt=remembered_since(now))),
+        "sights": old_sights.forget(now),
         "ways": _delete(SourceWay.objects.filter(seen_at__lt=now - ways.KEPT)),
         "refusals": refusals.fold(now)
         + _delete(

@@ -10,8 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from accounts.exceptions import ApplicationError, sentence_of
-from oci.errors import OciError
+from accounts.exceptions import Refusal
 from projects import services
 from projects.admin.lists import IndexedAdmin, ValuesByIndex
 from projects.models import AuditEvent, Image, Membership, Project, Robot, Role
@@ -33,15 +32,14 @@ class ReadOnly(admin.ModelAdmin):
 class RemovesByService(admin.ModelAdmin):
     """Deletes one by one, by the service that also takes things out of the registry."""
 
-    #: Deletes one. It stays where the service refuses (:class:`ApplicationError`) or the registry does
-    #: (:class:`OciError`).
+    #: Deletes one. It stays where the service refuses or the registry does.
     remove: Callable[[HttpRequest, Any], None]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        try:
+        with Refusal() as refusal:
             self.remove(request, obj)
-        except (ApplicationError, OciError) as exc:
-            messages.error(request, f"{obj}: {sentence_of(exc)}")
+        if refusal:
+            messages.error(request, f"{obj}: {refusal.detail}")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:

@@ -47,7 +47,7 @@ PAGES: Final = [
 AWAY: Final = {
     409: refused("`no_platform`: the image is not available for it."),
     502: refused("The image can't be read."),
-    503: refused("The registry is away; see Retry-After."),
+    503: refused("The registry is away, or you read too much at once; see Retry-After."),
 }
 
 
@@ -62,7 +62,7 @@ class ImageContents(ProjectScoped):
     @action(detail=True, pagination_class=None, filter_backends=(), renderer_classes=JSON_ONLY)
     def contents(self, request: Request, **_: Any) -> Response:
         """What the image of one platform says about itself. Each line of the history names the layer that it made."""
-        with opened_place(image := self.get_object()) as place:
+        with opened_place(image := self.get_object(), self.user) as place:
             found = read_image(place, image.digest, _platform(request))
         return Response(ContentsSerializer(found).data)
 
@@ -74,7 +74,7 @@ class ImageContents(ProjectScoped):
     @action(detail=True, pagination_class=None, filter_backends=(), renderer_classes=JSON_ONLY)
     def compare(self, request: Request, **_: Any) -> Response:
         """`before` is the other image, `after` this one. Packages are those of attached SBOMs."""
-        found = comparing.compare(self.get_object(), _other(request), _platform(request))
+        found = comparing.compare(self.get_object(), self.user, _other(request), _platform(request))
         return Response(ComparisonSerializer(found).data)
 
     @extend_schema(
@@ -101,7 +101,7 @@ class ImageContents(ProjectScoped):
         pages = cast(RunningPages, self.paginator)
         start, size = pages.span(request)
         found = comparing_files.changed_files(
-            self.get_object(), _other(request), platform=_platform(request), part=(start, size)
+            self.get_object(), self.user, _other(request), platform=_platform(request), part=(start, size)
         )
         if isinstance(found, Indexing):
             return _indexing(found)
@@ -122,7 +122,7 @@ class ImageContents(ProjectScoped):
     @action(detail=True, pagination_class=ListPages, filter_backends=(), renderer_classes=JSON_ONLY)
     def sboms(self, request: Request, **_: Any) -> Response:
         """The attached SBOMs: by BuildKit, by cosign, or referring to the image; SPDX and CycloneDX."""
-        with opened_place(image := self.get_object()) as place:
+        with opened_place(image := self.get_object(), self.user) as place:
             found = sboms.find_sboms(place, image.digest)
         page: Any = self.paginate_queryset(found)  # type: ignore[arg-type]
         return self.get_paginated_response(SbomSerializer(page, many=True).data)
@@ -143,7 +143,7 @@ class ImageContents(ProjectScoped):
         renderer_classes=JSON_ONLY,
     )
     def sbom(self, request: Request, digest: str, **_: Any) -> Response:
-        with opened_place(image := self.get_object()) as place:
+        with opened_place(image := self.get_object(), self.user) as place:
             found = sboms.get_sbom(place, image.digest, digest)
             packages = sboms.packages_of(place, found)
         packages = sboms.search_packages(packages, request.query_params.get("search", ""))
@@ -172,7 +172,7 @@ class ImageContents(ProjectScoped):
     )
     def sbom_file(self, request: Request, digest: str, **_: Any) -> FileResponse:
         """As it is attached, byte by byte; other documents that are attached, such as VEX, by their digests, too."""
-        return downloads.attached_file(self.get_object(), digest)
+        return downloads.attached_file(self.get_object(), self.user, digest)
 
     @extend_schema(
         summary="List the files of an image",
@@ -196,7 +196,7 @@ class ImageContents(ProjectScoped):
         start, size = pages.span(request)
         asked = request.query_params
         found = listing.list_files(
-            self.get_object(), platform=_platform(request), path=asked.get("path", ""),
+            self.get_object(), self.user, platform=_platform(request), path=asked.get("path", ""),
             search=asked.get("search", "").strip(), part=(start, size),
         )  # fmt: skip
         if isinstance(found, Indexing):
@@ -232,7 +232,7 @@ class ImageContents(ProjectScoped):
     def file_content(self, request: Request, **_: Any) -> HttpResponseBase:
         """Up to 1 MiB; links are followed inside the image."""
         path = request.query_params.get("path", "")
-        found = listing.file_content(self.get_object(), platform=_platform(request), path=path)
+        found = listing.file_content(self.get_object(), self.user, platform=_platform(request), path=path)
         return _indexing(found) if isinstance(found, Indexing) else found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from accounts.exceptions import FieldErrors
@@ -62,7 +63,7 @@ class Comparison:
         }
 
 
-def compare(image: Image, other: str, platform: str = "") -> Comparison:
+def compare(image: Image, reader: User, other: str, platform: str = "") -> Comparison:
     """What changed from ``other`` to ``image``, for one platform of both.
 
     :param other: an image's id, or a digest that the project has.
@@ -71,7 +72,7 @@ def compare(image: Image, other: str, platform: str = "") -> Comparison:
     :raises OciError: one can't be read.
     """
     partner, digest = find_partner(image, other)
-    with opened_places(image, partner) as (here, there):
+    with opened_places(image, partner, reader=reader) as (here, there):
         try:
             before = read_image(there, digest, platform)
         except OciError as error:

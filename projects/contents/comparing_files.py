@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from accounts.exceptions import FieldErrors
@@ -36,7 +37,7 @@ class FileChanges:
 
 
 def changed_files(
-    image: Image, other: str, *, platform: str, part: tuple[int, int]
+    image: Image, reader: User, other: str, *, platform: str, part: tuple[int, int]
 ) -> FileChanges | Indexing:
     """What changed in the files from ``other`` to ``image``, if the files of both are known.
 
@@ -50,7 +51,7 @@ def changed_files(
     if partner.digest != digest:
         raise FieldErrors({"with": [_("Files can only be compared with images that have a tag.")]})
     start, size = part
-    with opened_places(image, partner) as (here, there):
+    with opened_places(image, partner, reader=reader) as (here, there):
         # Both are asked for before either is waited for.
         after, before = files_of(here, image, platform), files_of(there, partner, platform)
         if isinstance(after, Indexing) or isinstance(before, Indexing):

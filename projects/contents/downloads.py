@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO, Final, TypeVar
 
+from django.contrib.auth.models import User
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_noop
@@ -23,14 +24,14 @@ _MEMORY_BYTES: Final = 1024 * 1024
 _TOO_LARGE: Final = gettext_noop("The document is too large.")
 
 
-def attached_file(image: Image, digest: str) -> FileResponse:
+def attached_file(image: Image, reader: User, digest: str) -> FileResponse:
     """An SBOM, or another document, as it is attached. It is taken from the registry before the answer begins, so a
     slow reader holds nothing of the registry's.
 
     :raises Http404: the image has no such document.
     :raises OciError: it can't be read.
     """
-    with opened_place(image) as place:
+    with opened_place(image, reader) as place:
         found = sboms.get_attached(place, image.digest, digest)
         if found.layer.size > SBOM_BYTES:
             raise OciError("limit_exceeded", _TOO_LARGE)

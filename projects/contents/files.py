@@ -234,7 +234,7 @@ def files_of(place: Place, image: Image, platform: str) -> Files | Indexing:
             fault = indexing.fault_of(place, layer) if layer.digest not in done else None
             if fault is not None:
                 raise fault
-        indexing.ask(image, platform)
+        indexing.ask(image, place.reader, platform)
         read_bytes = sum(
             size if digest in done else _read_of(rows.get(digest)) for digest, size in digests.items()
         )

@@ -13,11 +13,13 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
@@ -31,6 +33,7 @@ from oci.spec.manifest import Descriptor
 from projects.contents.reading import Place, opened_place, read_image
 from projects.locking import Leases
 from projects.models import Image, ImageBlob, LayerIndex, LayerIndexPart
+from projects.places import Busy, is_turn_of, one_at_a_time
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +42,8 @@ MAX_AT_ONCE: Final = 2
 #: A claim without progress ends after 120 seconds; each write of the progress renews it.
 CLAIMS: Final = Leases("claimed_until", 120)
 _TELL_SECONDS: Final = 1.0
+#: What accounts take turns with.
+_TURNS: Final = "layers"
 #: What a part has at most: records, and bytes of their JSON.
 _PART_RECORDS: Final = 1000
 PART_BYTES: Final = 256 * 1024
@@ -55,43 +60,57 @@ class Stopped(Exception):
     """The worker ends; another one reads the layer."""
 
 
-#: Told of an image whose files someone wants, with the platform: a worker is to be woken.
-when_wanted: list[Callable[[UUID, str], None]] = []
+#: Told of an image whose files someone wants, with the platform and who it is: a worker is to be woken.
+when_wanted: list[Callable[[UUID, str, int | None], None]] = []
 
 
-def ask(image: Image, platform: str) -> None:
-    """Ask for a worker to read the image's layers; at most once in some seconds."""
-    if cache.add(f"files:{image.pk}:{image.digest}:{platform}", 1, _HINT_SECONDS):
+def ask(image: Image, reader: User | None, platform: str) -> None:
+    """Ask for a worker to read the image's layers for ``reader``; at most once in some seconds."""
+    user = reader.pk if reader else None
+    if cache.add(f"files:{image.pk}:{image.digest}:{platform}:{user}", 1, _HINT_SECONDS):
         for tell in when_wanted:
-            tell(image.pk, platform)
+            tell(image.pk, platform, user)
 
 
-def index_image(image_id: UUID, platform: str, *, stop: Callable[[], bool]) -> int:
-    """Read the files of an image's layers, as far as no one has or does; how many were read."""
+def index_image(image_id: UUID, platform: str, *, stop: Callable[[], bool], reader: int | None = None) -> int:
+    """Read the files of an image's layers, as far as no one has or does; how many were read.
+
+    For one account, one layer is read at a time, so another's finds a worker beside it. Where more wait, each layer is
+    a turn: the next is that of the account that waits longest.
+
+    :param reader: the id of the user who wants them; None: of someone in the project.
+    """
     image = Image.objects.select_related("project").filter(pk=image_id).first()
     if image is None:
         return 0
+    account = reader if reader is not None else str(image.project_id)
     read = 0
-    with opened_place(image) as place:
+    with suppress(Busy), one_at_a_time(account, _TURNS) as renew, opened_place(image, None) as place:
+
+        def goes_on() -> bool:
+            renew()
+            return not stop()
+
         layers = read_image(place, image.digest, platform).manifest.layers
         for layer in {each.digest: each for each in layers if not each.is_foreign}.values():
-            row = None if stop() else _claim(layer.digest)
+            row = _claim(layer.digest, account) if goes_on() else None
             if row is not None:
-                _read(place, layer, row, stop)
+                _read(place, layer, row, lambda: not goes_on())
                 read += 1
     return read
 
 
-def _claim(digest: str) -> LayerIndex | None:
-    """A row of the layer's that is this worker's alone, if the layer is to be read now.
+def _claim(digest: str, account: object) -> LayerIndex | None:
+    """A row of the layer's that is this worker's alone, if the layer is to be read now, and for ``account``.
 
     A claim that ended is taken over with a new row: the worker that had it, and may be alive still, finds its own gone
     and ends.
     """
     now = timezone.now()
     reading = LayerIndex.objects.filter(state=LayerIndex.State.READING)
-    busy = reading.filter(CLAIMS.is_held(now))
-    if busy.count() >= MAX_AT_ONCE:
+    if LayerIndex.objects.filter(digest=digest).exclude(pk__in=reading.filter(CLAIMS.is_free(now))).exists():
+        return None
+    if not is_turn_of(account, _TURNS, MAX_AT_ONCE - reading.filter(CLAIMS.is_held(now)).count()):
         return None
     try:
         with transaction.atomic():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
@@ -60,7 +61,7 @@ class Listing:
 
 
 def list_files(
-    image: Image, *, platform: str, path: str, search: str, part: tuple[int, int]
+    image: Image, reader: User, *, platform: str, path: str, search: str, part: tuple[int, int]
 ) -> Listing | Indexing:
     """What is in a directory, or found below it.
 
@@ -70,7 +71,7 @@ def list_files(
     :raises OciError:
     """
     path, (start, size) = clean_path(path), part
-    with opened_place(image) as place:
+    with opened_place(image, reader) as place:
         found = files_of(place, image, platform)
         if isinstance(found, Indexing):
             return found
@@ -110,13 +111,13 @@ def told(files: Files, seen: Seen, *, is_found: bool) -> File:
     )
 
 
-def file_content(image: Image, *, platform: str, path: str) -> HttpResponse | Indexing:
+def file_content(image: Image, reader: User, *, platform: str, path: str) -> HttpResponse | Indexing:
     """One file as a download, text where it is.
 
     :raises FieldErrors, ApplicationError, OciError: as :meth:`projects.contents.files.Files.content`.
     """
     path = clean_path(path)
-    with opened_place(image) as place:
+    with opened_place(image, reader) as place:
         found = files_of(place, image, platform)
         if isinstance(found, Indexing):
             return found

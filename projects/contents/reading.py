@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils.translation import gettext_noop
 
@@ -25,7 +26,7 @@ from oci.spec.media_types import CONFIG_TYPES
 from oci.spec.platform import Platform
 from oci.spec.selection import is_wanted, platform_names
 from projects.models import Image
-from projects.places import asking_ours
+from projects.places import reading_ours
 from projects.registry.client import PULL, opened_repository
 
 T = TypeVar("T")
@@ -62,10 +63,14 @@ class Read:
 
 
 class Place:
-    """One repository of the private registry; documents that were read lately are not read again."""
+    """One repository of the private registry; documents that were read lately are not read again.
 
-    def __init__(self, there: Repository) -> None:
+    :param reader: who looks at what is in it; None: the portal itself.
+    """
+
+    def __init__(self, there: Repository, reader: User | None) -> None:
         self.there = there
+        self.reader = reader
 
     def manifest(self, digest: str) -> Manifest:
         """A manifest of the image's repository.
@@ -144,23 +149,26 @@ class Place:
 
 
 @contextmanager
-def opened_place(image: Image) -> Iterator[Place]:
+def opened_place(image: Image, reader: User | None) -> Iterator[Place]:
     """The image's repository, until the end of the block.
 
-    :raises OciError: ``rate_limited``: the registry is so slow that no place is free.
+    :param reader: who looks at it; None: the portal itself.
+    :raises OciError: ``rate_limited``: the registry is so slow that no place is free, or ``reader`` has as many as one
+        may.
     """
-    with opened_places(image) as (place,):
+    with opened_places(image, reader=reader) as (place,):
         yield place
 
 
 @contextmanager
-def opened_places(*images: Image) -> Iterator[tuple[Place, ...]]:
+def opened_places(*images: Image, reader: User | None) -> Iterator[tuple[Place, ...]]:
     """As :func:`opened_place`, of several images at once."""
-    with asking_ours(), ExitStack() as stack:
+    with reading_ours(reader), ExitStack() as stack:
         names = [f"{image.project.name}/{image.repository}" for image in images]
         options = ClientOptions(tries=2, headers_seconds=_SECONDS, stall_seconds=_SECONDS)
         yield tuple(
-            Place(stack.enter_context(opened_repository(name, PULL, options=options))) for name in names
+            Place(stack.enter_context(opened_repository(name, PULL, options=options)), reader)
+            for name in names
         )
 
 

@@ -129,6 +129,19 @@ class TrashedTag(ImageFacts):
         return {"digest": self.digest}
 
 
+class Reservation(models.Model):
+    """Room in a project for a tag that is about to name something again (:mod:`projects.quota`)."""
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    images = models.PositiveSmallIntegerField(_("images"))
+    bytes = models.PositiveBigIntegerField(_("bytes"))
+    #: It ends by itself then, if the process that has it died.
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.project_id}: {self.images}"
+
+
 class ImageBlob(models.Model):
     """One blob of a tag's image, over all platforms: what a project shares with others, and what removing a tag frees.
     Written with the tag's row (:func:`projects.services.record_image`)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -24,7 +25,7 @@ from projects import audit, protection
 from projects.keeping import Hold
 from projects.models import Image, Project, TrashedTag
 from projects.places import asking_ours
-from projects.quota import refuse_excess
+from projects.quota import reserved
 from projects.registry.client import PULL, PUSH, opened_repository
 from projects.registry.delete import TOMBSTONE, delete_tag
 from projects.registry.inspect import inspect
@@ -107,8 +108,8 @@ def restore(*, trashed: TrashedTag, user: User | None) -> Image:
     for check in before_restore:
         check(trashed, user)
     writers.refuse_while_held()
-    found = _put(f"{project.name}/{trashed.repository}", trashed, is_new=here is None)
-    with transaction.atomic():
+    found, room = _put(f"{project.name}/{trashed.repository}", trashed, is_new=here is None)
+    with room, transaction.atomic():
         image = record_image(
             project=project,
             repository=trashed.repository,
@@ -229,14 +230,14 @@ def _exists(trashed: TrashedTag) -> ApplicationError:
     )
 
 
-def _put(name: str, trashed: TrashedTag, *, is_new: bool) -> ImageInfo:
-    """Put the tag on what it named, where it names nothing else.
+def _put(name: str, trashed: TrashedTag, *, is_new: bool) -> tuple[ImageInfo, ExitStack]:
+    """Put the tag on what it named, where it names nothing else. Gives what holds its room in the project, too.
 
     :param is_new: the project has no tag of this name.
     :raises ApplicationError: ``tag_exists``, ``digest_gone``; ``quota_exceeded``.
     :raises OciError: the registry is away.
     """
-    with asking_ours(), opened_repository(name, PUSH) as target:
+    with ExitStack() as room, asking_ours(), opened_repository(name, PUSH) as target:
         try:
             found = inspect(target, trashed.digest)
             if found is not None:
@@ -244,9 +245,9 @@ def _put(name: str, trashed: TrashedTag, *, is_new: bool) -> ImageInfo:
                 if _named_now(target, trashed.tag, trashed.digest) not in ("", trashed.digest):
                     raise _exists(trashed)
                 if is_new:
-                    refuse_excess(trashed.project, images=1, size=found.size)
+                    room.enter_context(reserved(trashed.project, images=1, size=found.size))
                 target.put_manifest(trashed.tag, target.get_manifest(trashed.digest))
-                return found
+                return found, room.pop_all()
         except OciError as exc:
             if exc.retryable:
                 raise

@@ -192,7 +192,7 @@ def _parts(scan: ImageScan) -> list[dict[str, str]]:
     ).first()  # fmt: skip
     if image is None:
         raise OciError("not_found", _GONE)
-    with opened_place(image) as place:
+    with opened_place(image, None) as place:
         return parts_of(place, scan.digest)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
-from oci.errors import OciError
+from accounts.exceptions import FieldErrors, Refusal, sentence_of
 from projects.models import Project
-from projects.views.decorators import current_rights, render_dialog
+from projects.views.decorators import current_rights, redirect_htmx, render_dialog
 
 
 def render_project(
@@ -53,41 +52,52 @@ def edit_view(
     :param back: where the way out leads.
     """
     if form.is_bound and form.is_valid():
-        try:
+        with Refusal() as refusal:
             return save()
-        except (FieldErrors, ApplicationError, OciError) as exc:
-            take(form, exc)
+        take(form, refusal)
     status = 422 if form.is_bound else 200
     return render_dialog(request, template, {"form": form, **context}, back=back, status=status)
 
 
-def take(form: BaseForm, error: FieldErrors | ApplicationError | OciError) -> None:
+def take(form: BaseForm, refusal: Refusal) -> None:
     """Put what a service refused under the fields that it is about, or above them all."""
+    error = refusal.error
+    if error is None:
+        return
     errors = error.errors if isinstance(error, FieldErrors) else {"": [sentence_of(error)]}
     for name, found in errors.items():
         for sentence in found:
             form.add_error(name if name in form.fields else None, sentence)
 
 
-def refusals_at(place: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def take_fields(form: BaseForm, refusal: Refusal) -> Refusal | None:
+    """Put what was refused of fields under them. Gives what the page has to say itself; None: nothing."""
+    if isinstance(refusal.error, FieldErrors):
+        take(form, refusal)
+        return None
+    return refusal or None
+
+
+def refusals_at(
+    place: str, *, given: Collection[str] | None = None
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Tell the person why a service refused, on another page.
 
-    :param place: the name of its address, which takes the view's own arguments, or ``settings#section``.
+    :param place: the name of its address, or ``settings#section``.
+    :param given: which of the view's own arguments the address takes, beside the project; None: all.
     """
     name, _, section = place.partition("#")
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def told(request: HttpRequest, project: Project, **kwargs: Any) -> HttpResponse:
-            try:
-                return view(request, project, **kwargs)
-            except FieldErrors as exc:
-                messages.error(request, exc.first)
-            except (ApplicationError, OciError) as exc:
-                messages.error(request, sentence_of(exc))
-            if section:
-                return redirect(settings_of(project, section))
-            return redirect(name, project.name, *kwargs.values())
+        def told(request: HttpRequest, *within: Project, **kwargs: Any) -> HttpResponse:
+            with Refusal() as refusal:
+                return view(request, *within, **kwargs)
+            messages.error(request, refusal.detail)
+            names = [project.name for project in within]
+            own = [] if section else [kwargs[key] for key in kwargs if given is None or key in given]
+            there = reverse(name, args=[*names, *own])
+            return redirect_htmx(request, f"{there}#{section}" if section else there)
 
         return told
 

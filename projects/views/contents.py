@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
+from accounts.exceptions import Refusal
 from oci.errors import OciError
 from oci.spec.manifest import Descriptor
 from oci.spec.strict_json import Json, dump
@@ -23,7 +23,7 @@ from projects.contents.reading import Read, opened_place, read_image
 from projects.models import Image, Project, Role
 from projects.selectors import images_of
 from projects.views.answers import refusals_at, render_project
-from projects.views.decorators import project_view
+from projects.views.decorators import current_user, project_view
 from projects.views.pagination import page_size
 
 _NUMBER: Final = 6
@@ -72,14 +72,12 @@ def image_page(
         def shown(request: HttpRequest, project: Project, image_id: UUID, **kwargs: Any) -> HttpResponse:
             image = get_object_or_404(images_of(project), pk=image_id)
             context: dict[str, Any] = {"image": image, "inside": tab}
-            try:
+            with Refusal() as refusal:
                 context |= view(request, image, **kwargs)
-            except (ApplicationError, OciError) as exc:
-                context["fault"] = sentence_of(exc)
+            if refusal:
+                context["fault"] = refusal.detail
                 # A page that asks again by itself goes on when the registry is back.
-                context["polls"] = polls and isinstance(exc, OciError) and exc.retryable
-            except FieldErrors as exc:
-                context["fault"] = exc.first
+                context["polls"] = polls and _passes(refusal)
             return render_project(request, project, f"projects/inside/{tab}.html", context, tab="images")
 
         return require_GET(project_view(Role.VIEWER)(shown))
@@ -90,7 +88,7 @@ def image_page(
 @image_page("contents")
 def contents(request: HttpRequest, image: Image) -> dict[str, Any]:
     """Configuration, labels, history and layers of one platform."""
-    with opened_place(image) as place:
+    with opened_place(image, current_user(request)) as place:
         read = read_image(place, image.digest, _asked(request, "platform"))
     sizes = {layer.digest: layer for layer in read.manifest.layers}
     return {
@@ -113,11 +111,10 @@ def compare(request: HttpRequest, image: Image) -> dict[str, Any]:
     context: dict[str, Any] = {"partners": partners[:_PARTNERS], "other": other, "platform": platform}
     if not other:
         return context
-    try:
-        found = comparing.compare(image, other, platform)
-    except (ApplicationError, OciError, FieldErrors) as exc:
-        sentence = exc.first if isinstance(exc, FieldErrors) else sentence_of(exc)
-        return {**context, "fault": sentence}
+    with Refusal() as refusal:
+        found = comparing.compare(image, current_user(request), other, platform)
+    if refusal:
+        return {**context, "fault": refusal.detail}
     changes = [(change.key, _text(change.before), _text(change.after)) for change in found.config]
     return {**context, "found": found, "changes": changes, "bytes_added": _sum(found.layers.added)}
 
@@ -128,7 +125,9 @@ def compare_files(request: HttpRequest, image: Image) -> dict[str, Any]:
     other, platform = _asked(request, "with"), _asked(request, "platform")
     size, start = page_size(request), _start(request)
     context: dict[str, Any] = {"inside": "compare", "other": other, "platform": platform}
-    found = comparing_files.changed_files(image, other, platform=platform, part=(start, size))
+    found = comparing_files.changed_files(
+        image, current_user(request), other, platform=platform, part=(start, size)
+    )
     if isinstance(found, Indexing):
         return {**context, "indexing": found, "polls": True}
     later = start + size if found.more else None
@@ -139,7 +138,7 @@ def compare_files(request: HttpRequest, image: Image) -> dict[str, Any]:
 def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
     """The attached SBOMs, and the packages of one of them: of ``?sbom=``, else of the first."""
     wanted, search = _asked(request, "sbom"), _asked(request, "search")
-    with opened_place(image) as place:
+    with opened_place(image, current_user(request)) as place:
         attached = sboms.find_attached(place, image.digest)
         found = [each.sbom for each in attached if each.sbom]
         chosen = next((each for each in found if each.layer.digest == wanted), found[0] if found else None)
@@ -147,10 +146,10 @@ def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
         context: dict[str, Any] = {"sboms": found, "chosen": chosen, "search": search, "others": others}
         if chosen is None:
             return context
-        try:
+        with Refusal() as refusal:
             packages = sboms.packages_of(place, chosen)
-        except OciError as exc:
-            return {**context, "fault": sentence_of(exc)}
+        if refusal:
+            return {**context, "fault": refusal.detail}
     return {
         **context,
         "count": len(packages),
@@ -163,11 +162,10 @@ def sbom_list(request: HttpRequest, image: Image) -> dict[str, Any]:
 def sbom_file(request: HttpRequest, project: Project, image_id: UUID, digest: str) -> HttpResponse:
     """An SBOM, or another document, as it is attached."""
     image = get_object_or_404(images_of(project), pk=image_id)
-    try:
-        return cast(HttpResponse, downloads.attached_file(image, digest))
-    except OciError as exc:
-        context = {"image": image, "inside": "sboms", "fault": sentence_of(exc)}
-        return render_project(request, project, "projects/inside/sboms.html", context, tab="images")
+    with Refusal() as refusal:
+        return cast(HttpResponse, downloads.attached_file(image, current_user(request), digest))
+    context = {"image": image, "inside": "sboms", "fault": refusal.detail}
+    return render_project(request, project, "projects/inside/sboms.html", context, tab="images")
 
 
 @image_page("files", polls=True)
@@ -176,7 +174,12 @@ def files(request: HttpRequest, image: Image) -> dict[str, Any]:
     platform, search, size = _asked(request, "platform"), _asked(request, "search"), page_size(request)
     start = _start(request)
     found = listing.list_files(
-        image, platform=platform, path=request.GET.get("path", ""), search=search, part=(start, size)
+        image,
+        current_user(request),
+        platform=platform,
+        path=request.GET.get("path", ""),
+        search=search,
+        part=(start, size),
     )
     if isinstance(found, Indexing):
         return {"indexing": found, "polls": True}
@@ -199,10 +202,14 @@ def file(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse
     """A small file of the image as a download."""
     image = get_object_or_404(images_of(project), pk=image_id)
     platform, path = _asked(request, "platform"), request.GET.get("path", "")
-    found = listing.file_content(image, platform=platform, path=path)
+    found = listing.file_content(image, current_user(request), platform=platform, path=path)
     if isinstance(found, Indexing):
         return redirect("image-files", project.name, image.pk)
     return found
+
+
+def _passes(refusal: Refusal) -> bool:
+    return isinstance(refusal.error, OciError) and refusal.error.retryable
 
 
 def _start(request: HttpRequest) -> int:

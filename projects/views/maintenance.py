@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.exceptions import ApplicationError, filled
+from accounts.exceptions import filled
 from projects.models import Collection
 from projects.retention import collection
+from projects.views.answers import refusals_at
 from projects.views.decorators import current_user, superuser_view
 
 #: Collections that are shown; the API has all.
@@ -36,14 +37,11 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @superuser_view
+@refusals_at("maintenance")
 def collect(request: HttpRequest) -> HttpResponse:
     """Ask for a collection."""
-    try:
-        collection.request(user=current_user(request))
-    except ApplicationError as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(
-            request, _("The collection starts once no client can write, usually after about five minutes.")
-        )
+    collection.request(user=current_user(request))
+    messages.success(
+        request, _("The collection starts once no client can write, usually after about five minutes.")
+    )
     return redirect("maintenance")

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts.exceptions import FieldErrors
+from accounts.exceptions import Refusal
 from projects.models import Project, Role, SavedFilter
 from projects.search import saved_filters
 from projects.views.decorators import current_user, project_view
@@ -27,16 +27,16 @@ def save(request: HttpRequest, project: Project) -> HttpResponse:
     of, query = request.POST.get("list", ""), request.POST.get("query", "")
     if of not in _PAGES:
         return redirect("project", project.name)
-    try:
+    kept = ""
+    with Refusal() as refusal:
         row = saved_filters.save(
             project=project, user=current_user(request), of=of, name=request.POST.get("name", ""), query=query
         )
-    except FieldErrors as exc:
-        messages.error(request, exc.first)
-        kept = saved_filters.narrowed(of, query)
-    else:
-        messages.success(request, _("The filter %(name)s was saved.") % {"name": row.name})
         kept = row.query
+        messages.success(request, _("The filter %(name)s was saved.") % {"name": row.name})
+    if refusal:
+        kept = saved_filters.narrowed(of, query)
+        messages.error(request, refusal.detail)
     return _back(project, of, kept)
 
 

@@ -11,11 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.exceptions import ApplicationError, sentence_of
-from oci.errors import OciError
 from projects.models import Project, Role, TrashedTag
 from projects.retention import trash
-from projects.views.answers import render_project
+from projects.views.answers import refusals_at, render_project
 from projects.views.decorators import current_user, project_view
 from projects.views.pagination import page_of
 
@@ -34,15 +32,12 @@ def trash_list(request: HttpRequest, project: Project) -> HttpResponse:
 
 @require_POST
 @project_view(Role.MAINTAINER)
+@refusals_at("trash", given=())
 def restore(request: HttpRequest, project: Project, trash_id: UUID) -> HttpResponse:
     """Bring a tag back."""
     row = _row(project, trash_id)
-    try:
-        image = trash.restore(trashed=row, user=current_user(request))
-    except (ApplicationError, OciError) as exc:
-        messages.error(request, sentence_of(exc))
-    else:
-        messages.success(request, _("%(image)s was restored.") % {"image": image})
+    image = trash.restore(trashed=row, user=current_user(request))
+    messages.success(request, _("%(image)s was restored.") % {"image": image})
     return redirect("trash", project.name)
 
 

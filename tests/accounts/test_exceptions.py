@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import translation
 
-from accounts.exceptions import ApplicationError, FieldErrors, filled, sentence_of
+from accounts.exceptions import ApplicationError, FieldErrors, Refusal, filled, sentence_of
 from imageimport.messages import of_error, shown
 from oci.errors import OciError
 from oci.redaction import MASK, remember
@@ -55,3 +55,40 @@ def test_facts_are_no_part_of_the_sentence() -> None:
     assert (error.facts, error.params) == ({"task": "7"}, {"target": "app:1"})
     with pytest.raises(ApplicationError, match=r"app:1 is busy\."):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ApplicationError("queue_full", "Full.", retry_after=30), ("queue_full", "Full.", 30)),
+        (FieldErrors({"name": ["Taken.", "Odd."]}), ("invalid", "Taken.", None)),
+        # How long a source wants to be left alone says nothing about when the portal may be asked.
+        (OciError("rate_limited", "%(n)d left.", retry_after=600, n=0), ("rate_limited", "0 left.", None)),
+    ],
+)
+def test_a_page_keeps_what_was_refused_and_says_it_in_one_sentence(
+    error: Exception, said: tuple[str, str, float | None]
+) -> None:
+    with Refusal() as refusal:
+        raise error
+    assert refusal
+    assert (refusal.code, refusal.detail, refusal.retry_after) == said
+    assert refusal.error is error
+
+
+def test_a_page_has_nothing_to_say_where_nothing_was_refused() -> None:
+    with Refusal() as refusal:
+        pass
+    assert not refusal
+    assert (refusal.code, refusal.detail, refusal.retry_after, refusal.facts) == ("", "", None, {})
+
+
+def test_a_defect_is_no_refusal() -> None:
+    with pytest.raises(LookupError), Refusal():
+        raise LookupError("bug")
+
+
+def test_what_else_is_known_of_a_refusal_is_for_the_page_too() -> None:
+    with Refusal() as refusal:
+        raise ApplicationError("target_busy", "Busy.", facts={"task": "7"})
+    assert refusal.facts == {"task": "7"}

@@ -1,8 +1,8 @@
 """Accounts that take what they can get, beside the twenty imports of a chaos run, and one that only wants its share.
 
 One has imports that drip, in many projects; one a flood of webhooks whose receiver is silent; one a schedule that never
-ends; one asks for plans at a silent registry, again and again. They go on until everybody else's imports have ended,
-which they must all the same.
+ends; one asks for plans at a silent registry, again and again; one reads what is inside an image in the same way. They
+go on until everybody else's imports have ended, which they must all the same.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DRIPS: Final = 6
 WEBHOOKS: Final = 20
 FAILING: Final = 10
 ENDLESS_TAGS: Final = 2000
-#: Plans that one account asks for at once, more than all web processes have threads.
-PLANS: Final = 40
+#: What one account asks for at once, plans or an image's files: more than all web processes have threads.
+ASKED: Final = 40
 #: How long the source thinks about each tag of the schedule that never ends, seconds.
 THINKS: Final = 2.0
 #: Once nothing is broken any more: a fair account's import, news and sync have come within this, seconds.
@@ -68,6 +68,7 @@ class Players:
         self._flood(tenant(house.portal, "flooding"))
         self._never_end(tenant(house.portal, "endless"))
         self._ask(tenant(house.portal, "asking"))
+        self._read(tenant(house.portal, "reading"))
 
     def set_rules(self) -> None:
         """What the source does for them."""
@@ -105,6 +106,7 @@ class Players:
             "sync": lambda: fair.call("GET", path).json().get("last_result"),
             "news": lambda: self.receiver.requests,
             "pull": lambda: self._is_pulled(task),
+            "list of files": lambda: self._is_listed(fair),
         }
         while time.monotonic() - began < FAIR_SECONDS and wants:
             wants = {name: came for name, came in wants.items() if not came()}
@@ -137,17 +139,39 @@ class Players:
         # Distribution 2.8 gives such manifests only to those who name their type.
         return requests.get(url, headers={"Accept": f"{OCI_MANIFEST}, {OCI_INDEX}"}, timeout=60).ok
 
+    def _is_listed(self, who: Tenant) -> bool:
+        """A worker has read the layers, and says what they are: noise has no files."""
+        images = who.call("GET", f"/projects/{who.project()}/images").json()["results"]
+        path = f"/projects/{who.project()}/images"
+        return any(who.call("GET", f"{path}/{each['id']}/files").status_code in (200, 422) for each in images)
+
     def _ask(self, who: Tenant) -> None:
         path = f"/projects/{who.project()}/images/import/plan"
         body = {"image_url": f"{self.silent.server_name}/silent:1"}
+        self._at_once(lambda: who.call("POST", path, body))
 
-        def ask() -> None:
+    def _read(self, who: Tenant) -> None:
+        self.world.house.image("tenants/read", [200 * KIB] * 4)
+        self._submit(who, self.world.house.reference("tenants/read"))
+        path = f"/projects/{who.project()}/images"
+
+        def read() -> None:
+            for image in who.call("GET", path).json()["results"]:
+                for what in ("contents", "sboms", "files?search=a"):
+                    who.call("GET", f"{path}/{image['id']}/{what}")
+
+        self._at_once(read)
+
+    def _at_once(self, ask: Callable[[], object]) -> None:
+        """Again and again, many times at once, whatever the answers are."""
+
+        def go_on() -> None:
             while not self._over.wait(0.2):
-                with suppress(requests.RequestException):
-                    who.call("POST", path, body)
+                with suppress(requests.RequestException, KeyError):
+                    ask()
 
-        for _ in range(PLANS):
-            threading.Thread(target=ask, daemon=True).start()
+        for _ in range(ASKED):
+            threading.Thread(target=go_on, daemon=True).start()
 
     def _drip(self, who: Tenant) -> None:
         house = self.world.house
@@ -189,4 +213,4 @@ class Players:
         return Reply(404)
 
 
-_NAMES: Final = frozenset({"dripping", "flooding", "endless", "asking"})
+_NAMES: Final = frozenset({"dripping", "flooding", "endless", "asking", "reading"})

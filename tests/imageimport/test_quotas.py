@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from imageimport import quotas
 from imageimport.batches import services as batches
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from imageimport.submission import services
+from imageimport.submission import admission, services
 from imageimport.submission.requests import ImportRequest
 from imageimport.worker import leases
 from imageimport.worker.progress import Progress
@@ -60,6 +61,38 @@ def test_only_so_many_imports_may_wait(team: tuple[User, Project]) -> None:
     assert refused.value.code == "quota_exceeded"
     ImportTask.objects.filter(target_name="a").update(status=Status.RUNNING)
     ask(team, "c")
+
+
+@pytest.mark.parametrize("quota", [{"quota_queued": 1}, {"quota_images": 1}])
+@pytest.mark.parametrize("way", ["import", "batch"])
+def test_of_two_that_are_submitted_at_the_same_moment_one_passes(
+    team: tuple[User, Project], monkeypatch: pytest.MonkeyPatch, quota: dict[str, int], way: str
+) -> None:
+    limit(team[1], **quota)
+    together, insert = threading.Barrier(2), admission.insert
+
+    def insert_together(rows: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(2)
+        insert(rows)
+
+    monkeypatch.setattr({"import": services, "batch": batches}[way], "insert", insert_together)
+
+    def ask_now(name: str) -> str:
+        try:
+            if way == "import":
+                ask(team, name)
+            else:
+                batches.create(project=team[1], user=team[0], entries=[ImportRequest(name)])
+        except ApplicationError as exc:
+            return exc.code
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask_now, "ab")) == ["", "quota_exceeded"]
+    assert ImportTask.objects.count() == 1
 
 
 def test_a_new_tag_needs_a_place_and_an_old_one_has_it(team: tuple[User, Project]) -> None:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from accounts.exceptions import ApplicationError
-from imageimport import restore, timeline
+from imageimport import quotas, restore, timeline
+from imageimport.choices import Status
 from imageimport.models import ImportTask, PolicyRule, Schedule
 from imageimport.schedules import services as schedules
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
-from projects.models import AuditEvent, Collection, Image, Project, Role
+from oci.errors import OciError
+from projects.models import AuditEvent, Collection, Image, Project, Reservation, Role
+from projects.quota import reserved
 from projects.retention import trash
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
@@ -99,6 +102,37 @@ def test_going_back_to_a_larger_image_needs_room(
     assert names(target, image.project) == before
     Image.objects.update(size=1_000_000)  # the project is over its quota, and is less so afterwards
     assert go_back(Image.objects.select_related("project").get(pk=image.pk), old).digest == old
+
+
+def test_going_back_leaves_room_for_what_imports_are_bringing(moved: tuple[Image, str, str]) -> None:
+    image, old, _new = moved
+    size = Image.objects.get(pk=image.pk).size
+    Project.objects.update(quota_bytes=size + 1000)
+    Image.objects.update(size=1)
+    image = Image.objects.select_related("project").get(pk=image.pk)
+    task = TaskFactory(project=image.project, target_name="b", status=Status.RUNNING, bytes_total=2000)
+    with pytest.raises(ApplicationError) as refused:
+        go_back(image, old)
+    assert refused.value.code == "quota_exceeded"
+    ImportTask.objects.filter(pk=task.pk).update(bytes_total=10)
+    assert go_back(image, old).digest == old
+
+
+def test_of_two_that_go_back_at_the_same_moment_one_finds_room(moved: tuple[Image, str, str]) -> None:
+    """The other has asked already, and has not put its tag yet."""
+    image, old, _new = moved
+    size = Image.objects.get(pk=image.pk).size
+    Project.objects.update(quota_bytes=size * 3 // 2)
+    Image.objects.update(size=1)
+    image = Image.objects.select_related("project").get(pk=image.pk)
+    with reserved(image.project, images=0, size=size - 1):
+        with pytest.raises(ApplicationError) as refused:
+            go_back(image, old)
+        with pytest.raises(OciError, match="would need"):
+            quotas.check_task(TaskFactory(project=image.project, target_name="b"), size)
+    assert refused.value.code == "quota_exceeded"
+    assert go_back(image, old).digest == old
+    assert not Reservation.objects.exists()
 
 
 def test_a_collection_that_begins_while_it_is_judged_comes_first(

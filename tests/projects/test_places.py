@@ -6,13 +6,22 @@ import threading
 from contextlib import ExitStack
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from accounts.exceptions import ApplicationError
 from oci.errors import OciError
 from projects import places
-from projects.places import asking_others, asking_ours, downloading
+from projects.places import (
+    Busy,
+    asking_others,
+    asking_ours,
+    downloading,
+    is_turn_of,
+    one_at_a_time,
+    reading_ours,
+)
 from tests.support.fresh import fresh_memory
 from tests.support.people import make_user
 
@@ -96,6 +105,53 @@ def test_half_of_the_threads_may_wait_for_the_private_registry() -> None:
             stack.enter_context(asking_ours())
         with pytest.raises(OciError, match="at once"), asking_ours():
             raise AssertionError("there was a place")
+
+
+def test_one_person_reads_two_images_at_once_in_all_processes() -> None:
+    first, second = users(2)
+    with ExitStack() as stack:
+        for _ in range(places.PER_USER):
+            stack.enter_context(reading_ours(first))
+            places._own.cache_clear()  # another process
+        with pytest.raises(OciError) as refused, reading_ours(first):
+            raise AssertionError("there was a place")
+        assert (refused.value.code, refused.value.retry_after) == ("rate_limited", places.COME_BACK)
+        for reader in (second, None):
+            stack.enter_context(reading_ours(reader))
+        # What else is done at the private registry has the other places.
+        stack.enter_context(asking_ours())
+    with reading_ours(first):
+        pass
+
+
+def test_an_account_has_one_worker_at_a_time() -> None:
+    with ExitStack() as stack:
+        for account, what in (("a", "layers"), ("b", "layers"), ("a", "scans")):
+            stack.enter_context(one_at_a_time(account, what))
+        with pytest.raises(Busy), one_at_a_time("a", "layers"):
+            raise AssertionError("there was a place")
+    with one_at_a_time("a", "layers") as renew:
+        renew()
+
+
+def test_who_waits_longest_is_the_next() -> None:
+    for account in ("a", "b", "c", "a", "b"):
+        assert not is_turn_of(account, "layers", 0)
+    assert is_turn_of("z", "scans", 1)
+    assert [is_turn_of(account, "layers", 1) for account in ("c", "b", "a")] == [False, False, True]
+    assert not is_turn_of("a", "layers", 1), "the last in line now"
+    assert [is_turn_of(account, "layers", 2) for account in ("a", "c", "b")] == [False, True, True]
+    assert is_turn_of("a", "layers", 1)
+
+
+def test_who_does_not_ask_again_has_left_the_line() -> None:
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        assert not is_turn_of("a", "layers", 0)
+        assert not is_turn_of("b", "layers", 1)
+        clock.shift(places._IN_LINE - 1)
+        assert not is_turn_of("b", "layers", 1)
+        clock.shift(1)
+        assert is_turn_of("b", "layers", 1)
 
 
 def test_a_quarter_of_the_threads_may_serve_downloads_and_one_person_has_two_in_all_processes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 import pytest
@@ -179,7 +179,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     monkeypatch.setattr(trash, "delete_tag", lambda **_: True)
     monkeypatch.setattr(trash, "_named_now", lambda *_: DIGEST)
-    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: ImageInfo(trashed.digest))
+    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: (ImageInfo(trashed.digest), ExitStack()))
     monkeypatch.setattr(credentials, "check_sign_in", lambda **_: credentials.Tested(True))
     monkeypatch.setattr(restore, "restore", lambda *, image, **_: image)
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError, FieldErrors
+from accounts.exceptions import FieldErrors, Refusal
 from projects import services as project_services
 from projects.models import Project, Role
 from projects.views.answers import edit_view, refusals_at, render_project, take
@@ -52,10 +52,9 @@ def rewrite_page(request: HttpRequest, project: Project) -> HttpResponse:
         if values["import_missing"] and not current_rights(project).develop:
             raise PermissionDenied
         user = current_user(request) if values["import_missing"] else None
-        try:
+        with Refusal() as refusal:
             done = rewrite(project=project, text=values["text"], pin=values["pin"], user=user)
-        except (FieldErrors, ApplicationError) as error:
-            take(form, error)
+        take(form, refusal)
     context = {"form": form, "done": done}
     return render_project(
         request,
@@ -78,13 +77,14 @@ def client_config(request: HttpRequest, project: Project) -> HttpResponse:
     robot_form = RobotNameForm(request.POST if request.method == "POST" else None)
     text, account = "", None
     if form.is_valid():
-        try:
+        with Refusal() as refusal:
             text = _configuration(project, form, None)
             if request.method == "POST" and robot_form.is_valid():
                 account = _new_robot(request, project, robot_form)
                 text = _configuration(project, form, account)
-        except FieldErrors as error:
-            take(robot_form if "name" in error.errors else form, error)
+        error = refusal.error
+        is_name = isinstance(error, FieldErrors) and "name" in error.errors
+        take(robot_form if is_name else form, refusal)
     context = {"form": form, "robot_form": robot_form, "text": text, "account": account}
     return render_project(request, project, "workloads/clients.html", context, tab="workloads")
 

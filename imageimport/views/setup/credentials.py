@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError
+from accounts.exceptions import Refusal
 from imageimport.credentials import services as credentials
 from imageimport.forms.settings import CredentialForm
 from imageimport.models import Credential
@@ -41,10 +41,10 @@ def edit(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
 def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpResponse:
     """Sign in with it, at its own registry."""
     credential = _credential(project, credential_id)
-    try:
+    with Refusal() as refusal:
         tested = credentials.test(credential=credential, user=current_user(request))
-    except ApplicationError as exc:
-        tested = credentials.not_now(exc)
+    if refusal:
+        tested = credentials.not_now(refusal)
     if htmx_details(request):
         fragment = render(request, "imageimport/settings/_tested.html", {"tested": tested})
         return come_back(fragment, tested.retry_after)

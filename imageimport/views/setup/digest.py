@@ -12,15 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError
 from imageimport.webhooks import subscriptions
 from projects.models import DigestSubscription, Project, Role
-from projects.views.answers import settings_of
+from projects.views.answers import refusals_at, settings_of
 from projects.views.decorators import current_rights, current_user, project_view
 
 
 @require_POST
 @project_view(Role.VIEWER)
+@refusals_at("settings#digest")
 def change(request: HttpRequest, project: Project) -> HttpResponse:
     """``digest=on``: send it to the reader each week; without: no more."""
     if not current_rights(project).member:
@@ -30,12 +30,8 @@ def change(request: HttpRequest, project: Project) -> HttpResponse:
         subscriptions.unsubscribe(project=project, user=user)
         messages.success(request, _("You no longer get the weekly digest."))
         return redirect(settings_of(project, "digest"))
-    try:
-        subscriptions.subscribe(project=project, user=user)
-    except ApplicationError as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(request, _("You'll get the weekly digest at %(email)s.") % {"email": user.email})
+    subscriptions.subscribe(project=project, user=user)
+    messages.success(request, _("You'll get the weekly digest at %(email)s.") % {"email": user.email})
     return redirect(settings_of(project, "digest"))
 
 

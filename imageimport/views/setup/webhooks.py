@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,14 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.exceptions import ApplicationError
 from imageimport.choices import WebhookEvent
 from imageimport.forms.settings import WebhookForm
-from imageimport.models import Webhook, WebhookDelivery
+from imageimport.models import Webhook
 from imageimport.webhooks import services as webhooks
 from imageimport.webhooks.selectors import deliveries_of
 from projects.models import Project, Role
-from projects.views.answers import edit_view, render_project, settings_of
+from projects.views.answers import edit_view, refusals_at, render_project, settings_of
 from projects.views.decorators import current_user, project_view, redirect_htmx
 from projects.views.pagination import page_of
 
@@ -55,42 +53,27 @@ def deliveries(request: HttpRequest, project: Project, webhook_id: UUID) -> Http
 
 @require_POST
 @project_view(Role.MAINTAINER)
+@refusals_at("webhook", given=("webhook_id",))
 def redeliver(request: HttpRequest, project: Project, webhook_id: UUID, delivery_id: UUID) -> HttpResponse:
     """Send an event once more."""
     webhook = _webhook(project, webhook_id)
     delivery = get_object_or_404(deliveries_of(webhook), pk=delivery_id)
-    return _sent(
-        request,
-        webhook,
-        lambda: webhooks.redeliver(delivery=delivery, user=current_user(request)),
-        _("The event will be sent again."),
-    )
+    webhooks.redeliver(delivery=delivery, user=current_user(request))
+    messages.success(request, _("The event will be sent again."))
+    return redirect("webhook", project.name, webhook.pk)
 
 
 @require_POST
 @project_view(Role.MAINTAINER)
+@refusals_at("webhook")
 def test(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResponse:
     """Send it a message that only says that messages arrive."""
     webhook = _webhook(project, webhook_id)
-    return _sent(
-        request,
-        webhook,
-        lambda: webhooks.send_test(webhook=webhook, user=current_user(request)),
-        _("A test message is being sent. The list below shows the receiver's response."),
+    webhooks.send_test(webhook=webhook, user=current_user(request))
+    messages.success(
+        request, _("A test message is being sent. The list below shows the receiver's response.")
     )
-
-
-def _sent(
-    request: HttpRequest, webhook: Webhook, send: Callable[[], WebhookDelivery], sentence: str
-) -> HttpResponse:
-    """Back on the page of its deliveries, where it says ``sentence`` or why nothing is sent."""
-    try:
-        send()
-    except ApplicationError as exc:
-        messages.error(request, exc.detail)
-    else:
-        messages.success(request, sentence)
-    return redirect("webhook", webhook.project.name, webhook.pk)
+    return redirect("webhook", project.name, webhook.pk)
 
 
 @require_POST

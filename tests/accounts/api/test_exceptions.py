@@ -58,5 +58,24 @@ def test_a_registry_that_is_away_is_told_from_one_that_refuses(error: OciError, 
     assert ("Retry-After" in found.headers) is (status == 503)
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OciError("forbidden", "No."), 422),
+        (OciError("unreachable", "Away.", retryable=True), 422),
+        (OciError("target_error", "No."), 502),
+    ],
+)
+def test_what_is_wrong_at_the_source_that_a_request_names_is_the_requests(
+    error: OciError, status: int
+) -> None:
+    class Look:
+        looks_at_source = True
+
+    found = handle(error, {"view": Look()})
+    assert found is not None
+    assert (found.status_code, found.data["code"]) == (status, error.code)
+
+
 def test_what_nobody_has_foreseen_stays_an_exception() -> None:
     assert handle(LookupError("bug"), {}) is None

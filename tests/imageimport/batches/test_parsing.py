@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from accounts.exceptions import ApplicationError
+from accounts.exceptions import FieldErrors
 from imageimport.batches.parsing import MAX_CHARS, Entry, read_list
 from imageimport.messages import parts, shown
 
@@ -175,17 +175,17 @@ def test_aliases_are_not_followed() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# nothing\n", "services: {}\n", "kind: Pod\n"])
 def test_a_text_without_an_image_is_refused(text: str) -> None:
-    with pytest.raises(ApplicationError, match="No image"):
+    with pytest.raises(FieldErrors, match="No image"):
         read_list(text)
 
 
 def test_a_text_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ApplicationError, match="characters"):
+    with pytest.raises(FieldErrors, match="characters"):
         read_list("a" * (MAX_CHARS + 1))
 
 
 def test_more_images_than_anyone_means_are_refused() -> None:
-    with pytest.raises(ApplicationError, match="images"):
+    with pytest.raises(FieldErrors, match="images"):
         read_list("\n".join(f"app{n}" for n in range(5001)))
 
 
@@ -206,7 +206,7 @@ def test_more_images_than_anyone_means_are_refused() -> None:
 )
 def test_hostile_text_takes_no_more_than_its_length(text: str) -> None:
     began = time.process_time()
-    with contextlib.suppress(ApplicationError):
+    with contextlib.suppress(FieldErrors):
         read_list(text)
     assert time.process_time() - began < 3
 

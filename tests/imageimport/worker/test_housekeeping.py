@@ -11,7 +11,15 @@ from django.utils import timezone
 
 from accounts.models import KnownAddress
 from imageimport.choices import Status
-from imageimport.models import AccountTurn, IdempotencyKey, ImportLayer, ImportTask, Webhook, WebhookDelivery
+from imageimport.models import (
+    AccountTurn,
+    IdempotencyKey,
+    ImportLayer,
+    ImportTask,
+    SourceSight,
+    Webhook,
+    WebhookDelivery,
+)
 from imageimport.worker.housekeeping import prune
 from tests.support.factories import ProjectFactory, TaskFactory, UserFactory, ended_task
 
@@ -71,6 +79,13 @@ def test_old_deliveries_go_except_those_on_their_way(settings: Any) -> None:
         )
     assert prune(NOW)["deliveries"] == 2
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"pending", "failed"}
+
+
+def test_a_first_sight_that_no_rule_can_read_goes() -> None:
+    for digest, days in (("sha256:old", 91), ("sha256:new", 89)):
+        SourceSight.objects.create(source="quay.io/a/b", tag="1", digest=digest, asked_at=ago(days=days))
+    assert prune(NOW)["sights"] == 1
+    assert SourceSight.objects.get().digest == "sha256:new"
 
 
 def test_more_rows_than_one_statement_takes_all_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ def registry_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "repositories_of", lambda _: [])
     monkeypatch.setattr(trash, "delete_tag", lambda **_: True)
     monkeypatch.setattr(trash, "_named_now", lambda *_: DIGEST)
-    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_room: ImageInfo(trashed.digest))
+    monkeypatch.setattr(trash, "_put", lambda _name, trashed, **_: (ImageInfo(trashed.digest), ExitStack()))
     OneImage.answers(monkeypatch)
 
 

@@ -15,7 +15,7 @@ from testbed.services import RegistryServer
 from tests.projects.api.test_contents import attested
 from tests.support.content.inside import made, row_of, statement
 from tests.support.fresh import fresh_memory
-from tests.support.people import Team
+from tests.support.people import Team, make_user
 
 __all__ = ["fresh_memory"]
 
@@ -59,8 +59,9 @@ def test_forty_layers_are_compared_in_two_seconds_and_again_without_a_document_b
     rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older, newer = rows
+    reader = make_user("reader")
     began = time.process_time()
-    first = compare(newer, str(older.pk))
+    first = compare(newer, reader, str(older.pk))
     assert time.process_time() - began < 2
     assert [len(kind) for kind in (first.layers.kept, first.layers.added, first.layers.removed)] == [
         20,
@@ -76,7 +77,7 @@ def test_forty_layers_are_compared_in_two_seconds_and_again_without_a_document_b
     # What is attached is asked for each time: that may be another a moment later.
     for name in ("get_manifest", "read_blob", "open_blob"):
         monkeypatch.setattr(Repository, name, read)
-    again = compare(newer, str(older.pk))
+    again = compare(newer, reader, str(older.pk))
     assert (again.layers, again.config, again.packages) == (first.layers, first.config, first.packages)
-    back = compare(older, str(newer.pk))
+    back = compare(older, reader, str(newer.pk))
     assert (back.layers.added, back.layers.removed) == (first.layers.removed, first.layers.added)

@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 import tarfile
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from oci.errors import OciError
 from projects.contents import files, indexing
 from projects.contents.reading import opened_place
 from projects.models import ImageBlob, LayerIndex, LayerIndexPart, Project
+from projects.places import PER_USER
 from stack.sample import OCI_LAYER, Blob, Image, Layer, file_layer
 from testbed.services import RegistryServer
 from tests.support.content.inside import as_json, holding, made, row_of
@@ -86,7 +88,7 @@ def test_files_are_indexed_once_and_then_listed_searched_and_read(
     finally:
         indexing.when_wanted.pop()
     assert answer.json() == {"state": "indexing", "progress": 0}
-    assert wanted == [(row.pk, "")]
+    assert wanted == [(row.pk, "", team.users["viewer"].pk)]
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 2
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 0
 
@@ -282,7 +284,7 @@ def test_no_path_is_followed_for_ever_and_no_layer_holds_more_parts_than_all_may
     monkeypatch.setattr(files, "_HELD", 2)
     layers = [tar_layer(*((f"{n}-{m}", tarfile.REGTYPE, "", b"") for m in range(4))) for n in range(3)]
     row = indexed(team, registry, "parts", layers)
-    with opened_place(row) as place:
+    with opened_place(row, None) as place:
         found = files.files_of(place, row, "")
         assert isinstance(found, files.Files)
         assert len(list(found.view.list("/"))) == 12
@@ -301,6 +303,67 @@ def test_no_more_layers_are_read_at_once_than_there_are_places(team: Team, regis
             digest=f"sha256:{number}", claimed_until=indexing.CLAIMS.until(timezone.now())
         )
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 0
+
+
+def two_layered(team: Team, registry: RegistryServer, name: str) -> Any:
+    image = made(CONFIG, [file_layer({name: b"1"}), file_layer({name: b"2"})])
+    registry.push(f"filesof/{name}", "1", image)
+    return row_of(team.project, name, "1", image)
+
+
+def test_for_one_account_one_layer_is_read_at_a_time_and_another_has_its_own(
+    team: Team, registry: RegistryServer
+) -> None:
+    images = [two_layered(team, registry, name) for name in ("one", "two", "three")]
+    beside: list[int] = []
+
+    def look_at_more() -> bool:
+        if not beside:
+            beside.append(-1)
+            for image, reader in ((images[1], 1), (images[2], 2)):
+                beside.append(indexing.index_image(image.pk, "", reader=reader, stop=lambda: False))
+        return False
+
+    assert indexing.index_image(images[0].pk, "", reader=1, stop=look_at_more) == 2
+    assert beside == [-1, 0, 2]
+    assert indexing.index_image(images[1].pk, "", reader=1, stop=lambda: False) == 2
+
+
+def test_who_waits_for_a_worker_has_it_after_a_layer(team: Team, registry: RegistryServer) -> None:
+    """All but one of the places are taken; an account with two layers has the last one."""
+    for number in range(indexing.MAX_AT_ONCE - 1):
+        LayerIndex.objects.create(
+            digest=f"sha256:{number}", claimed_until=indexing.CLAIMS.until(timezone.now())
+        )
+    first, second = (two_layered(team, registry, name) for name in ("first", "second"))
+    calls = itertools.count()
+    waited: list[int] = []
+
+    def another_asks() -> bool:
+        if next(calls) == 1:  # the first layer is being read
+            waited.append(indexing.index_image(second.pk, "", reader=2, stop=lambda: False))
+        return False
+
+    assert indexing.index_image(first.pk, "", reader=1, stop=another_asks) == 1
+    assert waited == [0]
+    assert indexing.index_image(first.pk, "", reader=1, stop=lambda: False) == 0
+    # They take turns, layer by layer.
+    assert indexing.index_image(second.pk, "", reader=2, stop=lambda: False) == 1
+    assert indexing.index_image(first.pk, "", reader=1, stop=lambda: False) == 1
+    assert indexing.index_image(second.pk, "", reader=2, stop=lambda: False) == 1
+
+
+def test_one_persons_pages_of_images_leave_places_to_others(team: Team, registry: RegistryServer) -> None:
+    row = indexed(team, registry, "busy", [file_layer({"a": b"1"})])
+    with ExitStack() as stack:
+        for _ in range(PER_USER):
+            stack.enter_context(opened_place(row, team.users["viewer"]))
+        for tail in ("contents", "files", "files/content?path=/a", "sboms", f"compare?with={row.pk}"):
+            answer = ask(team, row, tail, 503)
+            assert (answer.json()["code"], answer["Retry-After"]) == ("rate_limited", "5")
+        path = f"/projects/{team.project.pk}/images/{row.pk}/files"
+        assert call("GET", path, headers=team.bearer("developer")).status_code == 200
+    ask(team, row, "files")
 
 
 def test_an_index_goes_with_the_last_image_that_has_the_layer(team: Team, registry: RegistryServer) -> None:

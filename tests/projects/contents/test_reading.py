@@ -90,7 +90,7 @@ def test_every_value_equals_what_skopeo_says(registry: RegistryServer, settings:
     for name, image in made_of_each_kind.items():
         registry.push(f"bothsay/{name}", "1", image)
         row = row_of(project, name, "1", image)
-        with opened_place(row) as place:
+        with opened_place(row, None) as place:
             read = read_image(place, row.digest)
         found, said = read.configuration, by_skopeo(registry, f"bothsay/{name}")
         assert (found.os, found.architecture) == (said["os"], said["architecture"]), name

@@ -63,7 +63,7 @@ def test_a_name_that_is_no_text_is_told_all_the_same(team: Team, registry: Regis
 
 
 def packages_of_all(row: Any) -> list[Package] | None:
-    with opened_place(row) as place:
+    with opened_place(row, None) as place:
         root = place.manifest(row.digest)
         return sboms.packages_for(place, root, root)
 
@@ -96,7 +96,7 @@ def test_no_more_images_are_asked_for_what_is_attached_than_are_looked_into(
         asked.append(digest)
         return ()
 
-    with opened_place(row) as place:
+    with opened_place(row, None) as place:
         root = place.manifest(image.digest)
         monkeypatch.setattr(type(place.there), "referrers", referrers)
         list(sboms._Search(place).run(root))
@@ -107,10 +107,10 @@ def test_what_was_read_in_one_repository_is_not_told_in_another(team: Team, regi
     content = listing("secret")
     there = row_of(team.project, "there", "1", attached(registry, "there", [content]))
     here = row_of(team.project, "here", "1", attached(registry, "here", [listing("other")]))
-    with opened_place(there) as place:
+    with opened_place(there, None) as place:
         (sbom,) = sboms.find_sboms(place, there.digest)
         assert [each.name for each in sboms.packages_of(place, sbom)] == ["secret"]
-    with opened_place(here) as place, pytest.raises(OciError):
+    with opened_place(here, None) as place, pytest.raises(OciError):
         # A manifest may name what the repository does not have.
         sboms.packages_of(place, sbom)
 
@@ -133,14 +133,14 @@ def test_whatever_is_attached_is_told_by_its_kind_and_downloaded(
         "https://sigstore.dev/cosign/sign/v1": "signature",
         "https://cyclonedx.org/vex": "vex",
     }
-    with opened_place(row) as place:
+    with opened_place(row, None) as place:
         found = sboms.find_attached(place, row.digest)
         assert [(each.kind, each.sbom) for each in found] == [("vex", None), ("signature", None)]
         for said, kind in kinds.items():
             assert sboms.Attached(found[0].layer, said, "", None).kind == kind
-    file = downloads.attached_file(row, vex.blobs[1].digest)
+    file = downloads.attached_file(row, team.users["viewer"], vex.blobs[1].digest)
     assert b"".join(file.streaming_content) == b'{"statements": []}'  # type: ignore[arg-type]
     file.close()
     assert file["Content-Disposition"].endswith('.vex.json"')
     with pytest.raises(Http404):
-        downloads.attached_file(row, image.blobs[0].digest)
+        downloads.attached_file(row, team.users["viewer"], image.blobs[0].digest)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.exceptions import ApplicationError
 from oci.errors import OciError
-from projects.models import AuditEvent, Image, TrashedTag
+from oci.registry.repository import Repository
+from projects.models import AuditEvent, Image, Project, Reservation, TrashedTag
 from projects.registry import delete
 from projects.registry.catalog import tags_of
 from projects.registry.client import PUSH, opened_repository
@@ -198,6 +205,81 @@ def test_what_is_restored_needs_room(team: Team, registry: RegistryServer) -> No
         "POST", f"/projects/{team.project.pk}/trash/{trashed.pk}/restore", headers=team.bearer("owner")
     )
     assert (answer.status_code, answer.json()["code"]) == (409, "quota_exceeded")
+
+
+def at_once(*calls: Callable[[], object]) -> list[str]:
+    """Each in a thread of its own: its error's code, or nothing."""
+
+    def run(call: Callable[[], object]) -> str:
+        try:
+            call()
+        except (ApplicationError, OciError) as exc:
+            return exc.code
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return sorted(pool.map(run, calls))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limit", [{"quota_images": 1}, {"quota_bytes": 5000}])
+def test_of_two_that_come_back_at_the_same_moment_one_finds_room(
+    team: Team, registry: RegistryServer, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    rows = [pushed(team, registry, tag, random_image([2000], seed=int(tag))) for tag in ("1", "2")]
+    for image in rows:
+        trash.throw_away(image=image, user=None)
+    Project.objects.filter(pk=team.project.pk).update(**limit)
+    together, put = threading.Barrier(2), Repository.put_manifest
+
+    def put_together(*args: Any, **values: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(2)
+        return put(*args, **values)
+
+    monkeypatch.setattr(Repository, "put_manifest", put_together)
+    both = TrashedTag.objects.select_related("project")
+    assert at_once(*(partial(trash.restore, trashed=row, user=None) for row in both)) == [
+        "",
+        "quota_exceeded",
+    ]
+    assert Image.objects.filter(project=team.project).count() == 1
+    assert len(tags_of(f"{team.project.name}/app")) == 1
+    assert not Reservation.objects.exists()
+
+
+def test_room_that_a_dead_process_had_is_free_again(team: Team, registry: RegistryServer) -> None:
+    trashed = trash.throw_away(image=pushed(team, registry, "1"), user=None)
+    assert trashed is not None
+    team.project.quota_images = 1
+    team.project.save()
+    until = timezone.now() + dt.timedelta(seconds=100)
+    Reservation.objects.create(project=team.project, images=1, bytes=0, until=until)
+    with pytest.raises(ApplicationError, match="full"):
+        trash.restore(trashed=trashed, user=None)
+    Reservation.objects.update(until=timezone.now())
+    trash.restore(trashed=trashed, user=None)
+    assert not Reservation.objects.exists()
+
+
+def test_a_registry_that_refuses_the_tag_leaves_the_room_to_others(
+    team: Team, registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trashed = trash.throw_away(image=pushed(team, registry, "1"), user=None)
+    assert trashed is not None
+    team.project.quota_images = 1
+    team.project.save()
+
+    def refuse(*_args: Any, **_values: Any) -> None:
+        assert Reservation.objects.count() == 1
+        raise OciError("target_error", "No.", retryable=True)
+
+    monkeypatch.setattr(Repository, "put_manifest", refuse)
+    with pytest.raises(OciError):
+        trash.restore(trashed=trashed, user=None)
+    assert not Reservation.objects.exists()
 
 
 def test_what_comes_back_counts_with_its_true_size(team: Team, registry: RegistryServer) -> None:
