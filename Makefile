@@ -25,7 +25,7 @@ install: ## .venv with the locked dependencies, and missing system packages
 test: ## install what the tests need, and run the whole suite
 	@$(INSTALL) test && exec $(BIN)/python -m pytest -n 4 --dist loadgroup $(PYTEST_ARGS)
 
-lint: ## style, types, layers, dead and duplicate code, tests at their paths, migrations, translations, OpenAPI, links, licences, advisories
+lint: ## style, types, layers, dead and duplicate code, tests at their paths, wide records, migrations, translations, OpenAPI, links, licences, advisories
 	@$(INSTALL) test && exec $(BIN)/python -m scripts.lint
 
 format: ## rewrite the code in its style

@@ -37,7 +37,7 @@ from oci.registry.repository import Repository
 from stack.push import push_image
 from stack.sample import Image, index_of
 from stack.services.ports import free_port
-from stack.services.registry_server import RegistryPlan, registry_service
+from stack.services.registry_server import Listener, RegistryPlan, registry_service
 from testbed.copying import alone
 from testbed.images import random_image
 from testbed.processes import Running
@@ -57,19 +57,24 @@ def shape(text: str) -> list[int]:
 class Registry:
     """A Distribution of one's own.
 
+    :param http: where it listens; a free port by default.
     :param options: of its :class:`RegistryPlan`.
     """
 
-    def __init__(self, directory: Path, *, access_log: bool = False, **options: Any) -> None:
+    def __init__(
+        self, directory: Path, *, http: Listener | None = None, access_log: bool = False, **options: Any
+    ) -> None:
         directory.mkdir()
         extra = {"log": {"level": "error", "accesslog": {"disabled": False}}} if access_log else {}
         extra |= options.pop("extra", {})
-        self.plan = RegistryPlan(directory=directory, port=free_port(), extra=extra, **options)
+        self.plan = RegistryPlan(
+            directory=directory, http=http or Listener(free_port()), extra=extra, **options
+        )
         self.running = Running(registry_service(self.plan), directory / "registry.log")
 
     @property
     def host(self) -> str:
-        return f"{self.plan.host}:{self.plan.port}"
+        return self.plan.http.address
 
     def start(self) -> None:
         self.running.start()

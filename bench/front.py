@@ -37,7 +37,7 @@ from registry_portal.secrets_store import TOKEN_CERTIFICATE, secrets_dir, token_
 from stack import compose, kubernetes
 from stack.push import push_image
 from stack.sample import Image
-from stack.services.front_server import FrontPlan, front_service
+from stack.services.front_server import FrontPlan, Upstreams, front_service
 from stack.services.ports import LOOPBACK
 from stack.services.registry_server import Notifications, TokenAuth
 from testbed.images import random_image
@@ -57,7 +57,7 @@ WHOLE: Final = "whole pulls"
 DIRECT: Final = "without a front"
 #: What is shipped, but for addresses and places.
 SETUPS: Final = {
-    "make run": FrontPlan(Path(), 0, "", "", storage="here"),
+    "make run": FrontPlan(Path(), 0, Upstreams("", ""), storage="here"),
     "Compose": compose.FRONT,
     "Kubernetes, one node": kubernetes.FRONT_WITH_FILES,
     "Kubernetes, many nodes": kubernetes.FRONT,
@@ -121,8 +121,7 @@ class Place:
             plan,
             directory=directory,
             host=LOOPBACK,
-            registry=registry.host,
-            portal=self._portal.server_name,
+            upstreams=replace(plan.upstreams, registry=registry.host, portal=self._portal.server_name),
             storage=str(registry.plan.directory / "data") if plan.storage else "",
         )
         running, port = start_on_free_port(

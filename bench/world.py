@@ -17,6 +17,8 @@ import trustme
 
 from bench.engine import Registry
 from stack.sample import Image
+from stack.services.ports import free_port
+from stack.services.registry_server import Listener
 from testbed.engine import DockerEngine, start_engine, stop_engine
 from testbed.portal import PortalProcess
 
@@ -74,10 +76,9 @@ class World:
         certificate, key = directory / "source.pem", directory / "source.key"
         issued.cert_chain_pems[0].write_to_path(str(certificate))
         issued.private_key_pem.write_to_path(str(key))
+        listener = Listener(free_port(), host=_SECURE, tls=(certificate, key))
         storage = {"filesystem": {"rootdirectory": str(self.source.plan.directory / "data")}}
-        return self._registry(
-            directory / "secure", host=_SECURE, tls=(certificate, key), extra={"storage": storage}
-        )
+        return self._registry(directory / "secure", http=listener, extra={"storage": storage})
 
     def _registry(self, directory: Path, **options: Any) -> Registry:
         registry = Registry(directory, **options)

@@ -40,6 +40,7 @@ def checks() -> dict[str, Sequence[str]]:
         "duplicates": [*DUPLICATES, *PRODUCT, "client/portal_client"],
         "mirror": [PYTHON, "-m", "scripts.mirror"],
         "sizes": [PYTHON, "-m", "scripts.sizes"],
+        "records": [PYTHON, "-m", "scripts.records"],
         "words": [PYTHON, "-m", "scripts.words"],
         "links": [PYTHON, "-m", "scripts.links"],
         "licences": [PYTHON, "-m", "scripts.licences"],

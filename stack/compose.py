@@ -20,9 +20,9 @@ from registry_portal.secrets_store import (
     registry_http_secret,
     token_service_pair,
 )
-from stack.services.front_server import FrontPlan
+from stack.services.front_server import FrontPlan, Upstreams
 from stack.services.front_server import configuration as front_configuration
-from stack.services.registry_server import Notifications, RegistryPlan, TokenAuth, configuration
+from stack.services.registry_server import Listener, Notifications, RegistryPlan, TokenAuth, configuration
 
 #: Where the registry and those that read its files find them.
 IMAGES = Path("/var/lib/registry")
@@ -31,9 +31,8 @@ FRONT = FrontPlan(
     directory=Path("/tmp"),  # noqa: S108 - of its container, in memory
     host="",
     port=5000,
-    registry="registry:5000",
-    portal="web:8000",
-    resolver="127.0.0.11",  # the Engine's own name server
+    # By the Engine's own name server.
+    upstreams=Upstreams("registry:5000", "web:8000", resolver="127.0.0.11"),
     storage=f"{IMAGES}/data",
     processes=4,
 )
@@ -69,8 +68,7 @@ def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, dict[st
     _, certificate = token_service_pair(data_dir)
     plan = RegistryPlan(
         directory=IMAGES,
-        host="",
-        port=5000,
+        http=Listener(5000, host="", secret=registry_http_secret(data_dir)),
         auth=TokenAuth(
             realm=f"{portal_url}/service/token",
             service=os.environ.get("TOKEN_SERVICE_NAME") or "registry-portal",
@@ -78,7 +76,6 @@ def files(data_dir: Path, directory: Path, portal_url: str) -> dict[str, dict[st
             certificate=directory / "token_service.crt",
         ),
         notifications=Notifications("http://web:8000/service/registry-events", notification_token(data_dir)),
-        http_secret=registry_http_secret(data_dir),
     )
     return {
         "": {

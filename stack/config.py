@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import environ
@@ -21,37 +21,72 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True)
+class Web:
+    """Where the portal answers."""
+
+    host: str = "127.0.0.1"
+    #: None: the usual one, or a free one where that is taken.
+    port: int | None = None
+    #: How people reach the portal, where a proxy stands in front; empty: host and port of this run.
+    public_url: str = ""
+    allowed_hosts: str = ""
+
+    def url(self, port: int) -> str:
+        """The address that people and the registry's clients are told."""
+        host = "127.0.0.1" if self.host in WILDCARDS else self.host
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@dataclass(frozen=True)
+class TokenService:
+    """As whom the portal gives the registry's tokens."""
+
+    name: str = "registry-portal"
+    issuer: str = "registry-portal"
+    #: A configured certificate (PEM); empty: the generated one.
+    certificate: str = ""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """How the portal and its registry know each other."""
+
+    auth: str = "token"
+    username: str = ""
+    password: str = ""
+    tokens: TokenService = field(default_factory=TokenService)
+    #: A configured secret of its notifications; empty: the generated one.
+    notification_token: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Lists of hosts, as the environment has them."""
+
+    private: str = ""
+    insecure: str = ""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Which services the run brings along, because none is configured."""
+
+    redis: bool = True
+    registry: bool = True
+    #: They and the portal take the usual ports where those are free, and any other where not.
+    usual_ports: bool = True
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One run, decided."""
 
     data_dir: Path
-    host: str = "127.0.0.1"
-    #: None: the usual one, or a free one where that is taken.
-    port: int | None = None
+    web: Web = field(default_factory=Web)
+    registry: Registry = field(default_factory=Registry)
+    sources: Sources = field(default_factory=Sources)
+    embedded: Embedded = field(default_factory=Embedded)
     sample: bool = True
-    redis_configured: bool = False
-    registry_configured: bool = False
-    registry_auth: str = "token"
-    registry_username: str = ""
-    registry_password: str = ""
-    token_service: str = "registry-portal"
-    token_issuer: str = "registry-portal"
-    #: A configured certificate (PEM) of the token service; empty: the generated one.
-    token_certificate: str = ""
-    #: A configured secret of the registry's notifications; empty: the generated one.
-    notification_token: str = ""
-    #: How people reach the portal, where a proxy stands in front; empty: host and port of this run.
-    public_url: str = ""
-    allowed_hosts: str = ""
-    private_sources: str = ""
-    insecure_sources: str = ""
-    #: Embedded services take the usual ports where those are free, and any other where not.
-    usual_ports: bool = True
-
-    def web_url(self, port: int) -> str:
-        """The address that people and the registry's clients are told."""
-        host = "127.0.0.1" if self.host in WILDCARDS else self.host
-        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class _Environment(environ.Env):  # type: ignore[misc]  # the package has no types
@@ -77,22 +112,29 @@ def read_config(variables: Mapping[str, str] | None = None) -> RunConfig:
         raise ConfigError("REGISTRY_AUTH=basic needs REGISTRY_USERNAME and REGISTRY_PASSWORD.")
     return RunConfig(
         data_dir=Path(values.get("PORTAL_DATA_DIR") or ROOT / "var").resolve(),
-        host=values.get("HOST") or "127.0.0.1",
-        port=_port(values.get("PORT", "")),
+        web=Web(
+            host=values.get("HOST") or "127.0.0.1",
+            port=_port(values.get("PORT", "")),
+            public_url=values.get("PORTAL_URL", "").rstrip("/"),
+            allowed_hosts=values.get("ALLOWED_HOSTS", ""),
+        ),
+        registry=Registry(
+            auth=auth,
+            username=username,
+            password=password,
+            tokens=TokenService(
+                name=values.get("TOKEN_SERVICE_NAME") or "registry-portal",
+                issuer=values.get("TOKEN_SERVICE_ISSUER") or "registry-portal",
+                certificate=_secret(values, "TOKEN_SERVICE_CERTIFICATE"),
+            ),
+            notification_token=_secret(values, "REGISTRY_NOTIFICATION_TOKEN"),
+        ),
+        sources=Sources(
+            private=values.get("IMPORT_PRIVATE_SOURCES", ""),
+            insecure=values.get("IMPORT_INSECURE_SOURCES", ""),
+        ),
+        embedded=Embedded(redis=not _secret(values, "REDIS_URL"), registry=not configured),
         sample=values.get("PORTAL_SAMPLE", "1").strip().lower() not in FALSE_WORDS,
-        redis_configured=bool(_secret(values, "REDIS_URL")),
-        registry_configured=configured,
-        registry_auth=auth,
-        registry_username=username,
-        registry_password=password,
-        token_service=values.get("TOKEN_SERVICE_NAME") or "registry-portal",
-        token_issuer=values.get("TOKEN_SERVICE_ISSUER") or "registry-portal",
-        token_certificate=_secret(values, "TOKEN_SERVICE_CERTIFICATE"),
-        notification_token=_secret(values, "REGISTRY_NOTIFICATION_TOKEN"),
-        public_url=values.get("PORTAL_URL", "").rstrip("/"),
-        allowed_hosts=values.get("ALLOWED_HOSTS", ""),
-        private_sources=values.get("IMPORT_PRIVATE_SOURCES", ""),
-        insecure_sources=values.get("IMPORT_INSECURE_SOURCES", ""),
     )
 
 

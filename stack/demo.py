@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from stack.config import RunConfig
+from stack.config import Embedded, RunConfig, Web
 from stack.output import Console
 from stack.reader import Reader, ReadError
 from stack.runner import Portal, run_portal
@@ -26,7 +26,7 @@ async def run_demo(console: Console) -> int:
         del os.environ[name]
     os.environ["PORTAL_DOTENV"] = ""
     directory = Path(tempfile.mkdtemp(prefix="portal-demo-"))
-    config = RunConfig(data_dir=directory, port=0, usual_ports=False)
+    config = RunConfig(data_dir=directory, web=Web(port=0), embedded=Embedded(usual_ports=False))
     try:
         code = await run_portal(config, console, when_up=_check)
     finally:

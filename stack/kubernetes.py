@@ -26,7 +26,7 @@ from registry_portal.secrets_store import (
     token_service_pair,
 )
 from stack.compose import IMAGES, files
-from stack.services.front_server import FrontPlan, configuration
+from stack.services.front_server import FrontPlan, Upstreams, configuration
 
 #: Where the pods find their Secret.
 MOUNTED = Path("/config")
@@ -35,8 +35,7 @@ FRONT = FrontPlan(
     directory=Path("/tmp"),  # noqa: S108 - of its container
     host="",
     port=5000,
-    registry="registry:5000",
-    portal="web:8000",
+    upstreams=Upstreams("registry:5000", "web:8000"),
     processes=4,
 )
 #: nginx on the node of the registry's volume, which it may read.

@@ -46,11 +46,11 @@ class Portal:
     config: RunConfig
     console: Console
     supervisor: Supervisor
-    web_port: int = 0
-    listening: socket.socket | None = None
-    addresses: dict[str, str] = field(default_factory=dict)
-    administrator: dict[str, str | bool] = field(default_factory=dict)
-    sample_done: bool = False
+    web_port: int = field(default=0, init=False)
+    listening: socket.socket | None = field(default=None, init=False)
+    addresses: dict[str, str] = field(default_factory=dict, init=False)
+    administrator: dict[str, str | bool] = field(default_factory=dict, init=False)
+    sample_done: bool = field(default=False, init=False)
 
     @property
     def env(self) -> dict[str, str]:
@@ -61,8 +61,8 @@ class Portal:
             # A shell that serves another Django project may hold another name.
             "DJANGO_SETTINGS_MODULE": "registry_portal.settings",
         }
-        if not self.config.allowed_hosts and self.config.host not in WILDCARDS:
-            result["ALLOWED_HOSTS"] = self.config.host
+        if not self.config.web.allowed_hosts and self.config.web.host not in WILDCARDS:
+            result["ALLOWED_HOSTS"] = self.config.web.host
         return result
 
     async def start(self) -> None:
@@ -75,7 +75,7 @@ class Portal:
         self.web_port = self.listening.getsockname()[1]
         await self._start_embedded()
         await self._prepare()
-        host = LOOPBACK if self.config.host in WILDCARDS else self.config.host
+        host = LOOPBACK if self.config.web.host in WILDCARDS else self.config.web.host
         self.supervisor.add(beat_service(env=self.env))
         web = web_service(env=self.env, socket_fd=self.listening.fileno(), host=host, port=self.web_port)
         waiting = self.supervisor.add(web)
@@ -99,16 +99,16 @@ class Portal:
 
     async def _start_embedded(self) -> None:
         config, ports = self.config, state.read_ports(self.config.data_dir)
-        self.addresses = {"web_url": config.web_url(self.web_port)}
+        self.addresses = {"web_url": config.web.url(self.web_port)}
 
         def preferred(name: str, usual: int) -> list[int]:
-            return [ports.get(name, 0), *([usual] if config.usual_ports else [])]
+            return [ports.get(name, 0), *([usual] if config.embedded.usual_ports else [])]
 
-        if not config.redis_configured:
+        if config.embedded.redis:
             ports["redis"], self.addresses["redis_url"] = await start_redis(
                 config, self.supervisor, preferred("redis", REDIS_PORT)
             )
-        if not config.registry_configured:
+        if config.embedded.registry:
             await self._start_registry(ports, preferred)
         state.write_ports(config.data_dir, {**ports, "web": self.web_port})
         state.write_services(config.data_dir, self.addresses)
@@ -150,15 +150,15 @@ def open_web_socket(config: RunConfig) -> socket.socket:
 
     :raises ConfigError: the port that was asked for can't be had.
     """
-    wanted = config.port
+    wanted = config.web.port
     if wanted is None:
         last = state.read_ports(config.data_dir).get("web", 0)
-        wanted = free_port([DEFAULT_PORT, last] if config.usual_ports else [], config.host)
+        wanted = free_port([DEFAULT_PORT, last] if config.embedded.usual_ports else [], config.web.host)
     try:
-        return listen(config.host, wanted)
+        return listen(config.web.host, wanted)
     except OSError as exc:
         raise ConfigError(
-            f"Can't listen on {config.host}, port {wanted}: {exc.strerror}. "
+            f"Can't listen on {config.web.host}, port {wanted}: {exc.strerror}. "
             "Stop what uses it, or choose another port: PORT=8001 make run"
         ) from exc
 

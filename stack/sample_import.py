@@ -17,7 +17,7 @@ from stack.services.embedded import start_on_free_port
 from stack.services.oneshot import CommandFailed, run_command
 from stack.services.portal import manage
 from stack.services.ports import LOOPBACK
-from stack.services.registry_server import RegistryPlan, registry_service
+from stack.services.registry_server import Listener, RegistryPlan, registry_service
 from stack.services.supervisor import Service, ServiceFailed, Supervisor
 from stack.services.tools import MissingTool
 
@@ -72,15 +72,15 @@ class SampleSource:
 
     async def _start(self) -> None:
         def plan(port: int) -> RegistryPlan:
-            return RegistryPlan(directory=self._directory, port=port, name="sample")
+            return RegistryPlan(directory=self._directory, http=Listener(port), name="sample")
 
         port = await start_on_free_port(self._supervisor, lambda port: registry_service(plan(port)), [])
         self._service = self._supervisor.services[-1]
         push_image(plan(port).url, SAMPLE_REPOSITORY, SAMPLE_TAG, sample_image())
         host = f"{LOOPBACK}:{port}"
         self.env = {
-            "IMPORT_PRIVATE_SOURCES": ",".join(filter(None, [self._config.private_sources, host])),
-            "IMPORT_INSECURE_SOURCES": ",".join(filter(None, [self._config.insecure_sources, host])),
+            "IMPORT_PRIVATE_SOURCES": ",".join(filter(None, [self._config.sources.private, host])),
+            "IMPORT_INSECURE_SOURCES": ",".join(filter(None, [self._config.sources.insecure, host])),
         }
         self.image = f"{host}/{SAMPLE_REPOSITORY}:{SAMPLE_TAG}"
 

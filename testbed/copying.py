@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from oci.cancel import CancelToken
-from oci.copy.context import CopyContext
+from oci.copy.context import Checks, CopyContext, ReadContext, Resumption, Sharing, Transfers
 from oci.copy.observer import REMEMBERED_SECONDS, Entry, Flight, LayerPlan, LayerState, MountCandidate, Params
 from oci.copy.ranges.reading_ahead import SharedReading
 from oci.copy.worker_pool import WorkerPool
 from oci.limits import STALL_SECONDS
 from oci.memory import MemoryBudget
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Noun = TypeVar("Noun", bound="DataclassInstance")
 #: Lists that are remembered at once.
 MAX_LISTS: Final = 1000
 
@@ -116,24 +121,45 @@ class LocalAnnouncements:
 ANNOUNCEMENTS: Final = LocalAnnouncements()
 
 
+def noun_of(noun: type[Noun], given: dict[str, Any], **usual: Any) -> Noun:
+    """A record of the fields that ``given`` has of it, which are taken out, and of the usual ones.
+
+    So a test names a field, and not the record that it is in.
+    """
+    own = {each.name: given.pop(each.name) for each in fields(noun) if each.name in given}
+    return noun(**usual | own)
+
+
 def alone(*, parallel: int = 4, **more: Any) -> CopyContext:
     """What a copy takes that no one watches and that shares nothing with others but announcements.
 
-    :param more: fields of :class:`CopyContext` to have otherwise.
+    :param more: fields of :class:`CopyContext`, and of what it consists of, to have otherwise.
     """
-    usual: dict[str, Any] = {
-        "cancel": CancelToken(),
-        "workers": WorkerPool(parallel),
-        "documents": MemoryBudget(),
-        "observer": Silent(),
-        "flights": LocalFlights(),
-        "flight_scope": "",
-        "mounts": NoMounts(),
-        "announcements": ANNOUNCEMENTS,
-        "judge": lambda _candidate: None,
-        "confirm_lease": lambda: None,
-        "stall_seconds": STALL_SECONDS,
-        "parallel_blobs": parallel,
-        "reading": SharedReading(),
-    }
-    return CopyContext(**usual | more)
+    context = CopyContext(
+        reading=noun_of(
+            ReadContext,
+            more,
+            cancel=CancelToken(),
+            workers=WorkerPool(parallel),
+            documents=MemoryBudget(),
+        ),
+        observer=more.pop("observer", None) or Silent(),
+        sharing=noun_of(
+            Sharing,
+            more,
+            flights=LocalFlights(),
+            flight_scope="",
+            mounts=NoMounts(),
+            announcements=ANNOUNCEMENTS,
+        ),
+        checks=noun_of(Checks, more, judge=lambda _candidate: None, confirm_lease=lambda: None),
+        transfers=noun_of(
+            Transfers,
+            more,
+            parallel_blobs=parallel,
+            stall_seconds=STALL_SECONDS,
+            reading_ahead=SharedReading(),
+        ),
+        resumption=noun_of(Resumption, more),
+    )
+    return replace(context, **more)

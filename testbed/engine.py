@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from stack.install.system import search_path
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping, Surroundings
 from testbed.processes import Running
 
 
@@ -69,8 +69,8 @@ def start_engine(directory: Path) -> DockerEngine:
             *("--pidfile", str(run / "docker.pid"), "--group", "root"),
         ],
         ready=lambda: engine_answers(path),
-        env={"PATH": search_path()},
-        stop_seconds=20,
+        surroundings=Surroundings({"PATH": search_path()}),
+        stopping=Stopping(seconds=20),
     )
     return DockerEngine(Running(spec, directory / "dockerd.log").start(timeout=60), path)
 

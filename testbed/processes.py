@@ -31,10 +31,10 @@ class Running:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=self.spec.environment(),
-                cwd=self.spec.cwd,
+                env=self.spec.surroundings.environment(),
+                cwd=self.spec.surroundings.cwd,
                 start_new_session=True,
-                pass_fds=tuple(self.spec.pass_fds),
+                pass_fds=tuple(self.spec.surroundings.pass_fds),
             )
         deadline = time.monotonic() + timeout
         while self.process.poll() is None:
@@ -65,9 +65,9 @@ class Running:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.send_signal(self.spec.stop_signal)
+            self.process.send_signal(self.spec.stopping.by)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(self.spec.stop_seconds)
+                self.process.wait(self.spec.stopping.seconds)
         self.kill()
 
     def kill(self) -> None:

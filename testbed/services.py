@@ -21,8 +21,15 @@ from stack.reader import Reader, ReadImage
 from stack.sample import Image
 from stack.services.ports import LOOPBACK, free_port, is_free
 from stack.services.redis_server import redis_service, redis_url
-from stack.services.registry_server import BasicAuth, Notifications, RegistryPlan, TokenAuth, registry_service
-from stack.services.spec import ServiceSpec
+from stack.services.registry_server import (
+    BasicAuth,
+    Listener,
+    Notifications,
+    RegistryPlan,
+    TokenAuth,
+    registry_service,
+)
+from stack.services.spec import ServiceSpec, Stopping, Surroundings
 from testbed.processes import Running
 
 TRIES = 5
@@ -80,7 +87,7 @@ class RegistryServer:
     @property
     def host(self) -> str:
         """``host:port``, as references and IMPORT_PRIVATE_SOURCES name it."""
-        return f"{self.plan.host}:{self.plan.port}"
+        return self.plan.http.address
 
     @property
     def account(self) -> tuple[str, str]:
@@ -122,7 +129,7 @@ def start_registry(
 
     def plan(port: int) -> RegistryPlan:
         return RegistryPlan(
-            directory=directory, port=port, auth=auth, notifications=notifications, tls=tls, extra=extra or {}
+            directory, Listener(port, tls=tls), auth=auth, notifications=notifications, extra=extra or {}
         )
 
     running, port = start_on_free_port(lambda port: registry_service(plan(port)), directory / "registry.log")
@@ -183,8 +190,8 @@ def start_postgres(
             name="postgres",
             argv=[*become, str(binaries / "postgres"), "-D", str(data), *arguments],
             ready=lambda: _accepts_postgres(host, port),
-            cwd=Path("/"),
-            stop_signal=signal.SIGINT,
+            surroundings=Surroundings(cwd=Path("/")),
+            stopping=Stopping(by=signal.SIGINT),
         )
 
     return PostgresServer(*start_on_free_port(make, directory / "postgres.log"), host)

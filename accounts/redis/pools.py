@@ -30,6 +30,14 @@ Endpoint = tuple[str, int]
 
 
 @dataclass(frozen=True)
+class Login:
+    """What the servers ask for; empty: nothing."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
 class Watched:
     """A master, and the Sentinels that say which server it is."""
 
@@ -37,8 +45,7 @@ class Watched:
     #: Servers that may become the master, as far as the URL names them.
     servers: tuple[Endpoint, ...]
     master: str
-    username: str
-    password: str
+    login: Login
     database: int
     sentinel_password: str
 
@@ -77,8 +84,7 @@ def watched(url: str) -> Watched | None:
         sentinels=_endpoints(hosts, SENTINEL_PORT),
         servers=_endpoints(",".join(more["servers"]), REDIS_PORT) if "servers" in more else (),
         master=unquote(master),
-        username=unquote(username),
-        password=unquote(password),
+        login=Login(unquote(username), unquote(password)),
         database=int(database or 0),
         sentinel_password=more.get("sentinel_password", [""])[0],
     )
@@ -105,7 +111,8 @@ def broker(url: str) -> tuple[str, dict[str, Any]]:
     found = watched(url)
     if found is None:
         return url, dict(BROKER)
-    login = f"{quote(found.username, safe='')}:{quote(found.password, safe='')}@" if found.password else ""
+    name, password = quote(found.login.username, safe=""), quote(found.login.password, safe="")
+    login = f"{name}:{password}@" if password else ""
     # Each with everything: whichever of them kombu takes for the first one.
     urls = [f"sentinel://{login}{_text(each)}/{found.database}" for each in found.sentinels]
     options = {**BROKER, "master_name": found.master, "sentinel_kwargs": found.for_sentinels()}
@@ -123,7 +130,7 @@ def pool(url: str, **options: Any) -> ConnectionPool:
         return ConnectionPool.from_url(url, **options)
     asked: Any = Sentinel
     sentinel = asked(found.sentinels, sentinel_kwargs=found.for_sentinels())
-    login = {"username": found.username or None, "password": found.password or None}
+    login = {"username": found.login.username or None, "password": found.login.password or None}
     master: redis.Redis = sentinel.master_for(found.master, db=found.database, **login, **options)
     return master.connection_pool
 

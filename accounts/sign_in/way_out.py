@@ -22,7 +22,7 @@ from oci.egress.door import Door, EgressPolicy
 from oci.egress.hosts import bracketed
 from oci.errors import Canceled, OciError
 from oci.http.connection import ConnectionBroken, ProtocolError
-from oci.http.transport import HttpTransport
+from oci.http.transport import HttpTransport, Timeouts
 from oci.urls import Url, parse_url
 
 log = structlog.get_logger(__name__)
@@ -83,9 +83,9 @@ def _asked(request: PreparedRequest, url: Url) -> Response:
     transport = HttpTransport(
         door=Door(policy()),
         cancel=cancel,
-        stall_seconds=WHOLE_SECONDS,
-        connect_seconds=CONNECT_SECONDS,
-        headers_seconds=WHOLE_SECONDS,
+        timeouts=Timeouts(
+            connect_seconds=CONNECT_SECONDS, headers_seconds=WHOLE_SECONDS, stall_seconds=WHOLE_SECONDS
+        ),
     )
     with closing(transport), cancel.after(WHOLE_SECONDS):
         found = transport.exchange(

@@ -121,9 +121,9 @@ class _Frame:
     under: str
     line: int
     flow: bool = False
-    key: Word | None = None
-    words: dict[str, Word] = field(default_factory=dict)
-    keys: dict[str, Word] = field(default_factory=dict)
+    key: Word | None = field(default=None, init=False)
+    words: dict[str, Word] = field(default_factory=dict, init=False)
+    keys: dict[str, Word] = field(default_factory=dict, init=False)
 
 
 class _Walk:

@@ -163,11 +163,11 @@ class _Collected:
 
     def add(self, wanted: WantedImage, image: ExportedImage) -> None:
         repository = f"{wanted.project}/{wanted.repository}"
-        for manifest in image.manifests.values():
-            content = manifest.body if manifest.digest in image.made else None
+        for manifest in image.content.manifests.values():
+            content = manifest.body if manifest.digest in image.content.made else None
             piece = Piece(manifest.digest, manifest.size, repository, is_manifest=True, content=content)
             self.pieces.setdefault(manifest.digest, piece)
-        for blob in image.blobs.values():
+        for blob in image.content.blobs.values():
             self.pieces.setdefault(blob.digest, Piece(blob.digest, blob.size, repository, is_manifest=False))
         if len(self.pieces) > MAX_ENTRIES:
             template = gettext_noop(
@@ -175,16 +175,16 @@ class _Collected:
             )
             raise OciError("limit_exceeded", template, limit=MAX_ENTRIES)
         self.entries[wanted.name] = _named(wanted, image)
-        for tag, manifest in image.tags.items():
+        for tag, manifest in image.attached.tags.items():
             name = f"{wanted.repository}:{tag}"
             self.entries.setdefault(name, entry(manifest, {REF_NAME: name}))
-        for digest in image.referrers:
-            self.referrers.setdefault(digest, entry(image.manifests[digest], {}))
+        for digest in image.attached.referrers:
+            self.referrers.setdefault(digest, entry(image.content.manifests[digest], {}))
         self.images.append(
             {
                 "image": wanted.name,
                 "digest": image.root.digest,
-                "size": sum(blob.size for blob in image.blobs.values()),
+                "size": sum(blob.size for blob in image.content.blobs.values()),
                 "platforms": list(image.info.platforms),
             }
         )

@@ -20,13 +20,14 @@ from imageimport.registries import clients, sources
 from imageimport.registries.rate_limits import SharedRateLimits
 from oci.cancel import CancelToken
 from oci.errors import Note, OciError
+from oci.http.transport import Timeouts
 from oci.redaction import remember
 from oci.reference.parser import connect_host, parse_reference
 from oci.registry.auth.credentials import Credential as SourceCredential
 from oci.registry.auth.credentials import Identity
 from oci.registry.client import RegistryClient
-from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.options import ClientOptions, Throttling
+from oci.registry.retry import RetryBudget, RetryPolicy
 from projects import audit, places
 from projects.locking import locked
 from projects.models import Project
@@ -180,10 +181,9 @@ def _try(credential: SourceCredential, cancel: CancelToken) -> tuple[bool, Seque
         identity=Identity(credential, trusted_realms=settings.IMPORT_TRUSTED_REALMS),
         options=ClientOptions(
             cancel=cancel,
-            budget=RetryBudget(seconds=TEST_SECONDS),
-            headers_seconds=STALL_SECONDS,
-            stall_seconds=STALL_SECONDS,
-            rate_limits=SharedRateLimits(),
+            retries=RetryPolicy(budget=RetryBudget(seconds=TEST_SECONDS)),
+            timeouts=Timeouts(headers_seconds=STALL_SECONDS, stall_seconds=STALL_SECONDS),
+            throttling=Throttling(rate_limits=SharedRateLimits()),
         ),
     )
     try:

@@ -26,7 +26,7 @@ from oci.cancel import CancelToken
 from oci.errors import OciError
 from oci.reference.parser import parse_reference
 from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from projects import places
 from projects.models import Image, Project
 from projects.token_service import writers
@@ -123,7 +123,7 @@ def _has_moved(project: Project, wanted: Wanted, puller: Puller, image: Image) -
 
 def _digest_at_source(wanted: Wanted, puller: Puller, cancel: CancelToken) -> str:
     """What the tag names there; empty where it names nothing anymore."""
-    options = ClientOptions(cancel=cancel, budget=RetryBudget(seconds=RETRY_SECONDS))
+    options = ClientOptions(cancel=cancel, retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
     source = clients.source_client(wanted.source, user=puller.user, options=options)
     try:
         head = source.head_manifest(wanted.reference)

@@ -20,7 +20,9 @@ from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.registry.options import ClientOptions
+from oci.registry.retry import RetryPolicy
 from projects import places
 from projects.models import Project
 from projects.registry.client import PULL, opened_repository
@@ -104,7 +106,10 @@ def _is_remembered(task: ImportTask, since: dt.datetime) -> bool:
 
 def _if_here(project: Project, wanted: Wanted) -> Answer | None:
     """What to answer if the registry has it by now, in any form; None where it has not."""
-    options = ClientOptions(tries=1, headers_seconds=_REGISTRY_SECONDS, stall_seconds=_REGISTRY_SECONDS)
+    options = ClientOptions(
+        retries=RetryPolicy(tries=1),
+        timeouts=Timeouts(headers_seconds=_REGISTRY_SECONDS, stall_seconds=_REGISTRY_SECONDS),
+    )
     try:
         with (
             places.asking_ours(),

@@ -22,7 +22,7 @@ from oci.registry.auth.known import SignIns
 from oci.registry.client import RegistryClient
 from oci.registry.faults import IMAGE_NOT_FOUND
 from oci.registry.mirrors import MIRROR_TRIES, MirroredSource
-from oci.registry.options import ClientOptions
+from oci.registry.options import ClientOptions, Kept
 from oci.registry.pace import Unpaced
 from oci.registry.repository import Repository
 from oci.registry.source import Source
@@ -151,7 +151,7 @@ def source_places(
             ),
             host=source.registry,
         )
-    options = replace(options, stall_seconds=settings.IMPORT_STALL_SECONDS, rate_limits=SharedRateLimits())
+    options = _as_a_source(options)
     places = []
     for mirror in mirrors:
         account = mirror.credential(source.registry)
@@ -164,6 +164,15 @@ def source_places(
     return places
 
 
+def _as_a_source(options: ClientOptions) -> ClientOptions:
+    """With the stall time of imports, and minding what registries asked of any worker."""
+    return replace(
+        options,
+        timeouts=replace(options.timeouts, stall_seconds=settings.IMPORT_STALL_SECONDS),
+        throttling=replace(options.throttling, rate_limits=SharedRateLimits()),
+    )
+
+
 def _repository(
     source: Reference, identity: Identity, options: ClientOptions, *, mirror: str = "", fresh: bool = False
 ) -> Repository:
@@ -174,9 +183,8 @@ def _repository(
     policy = import_policy(mirror)
     options = replace(
         options,
-        idle=None if fresh else _idle(policy),
-        sign_ins=None if fresh else _sign_ins(policy),
-        tries=MIRROR_TRIES if mirror else options.tries,
+        kept=Kept() if fresh else Kept(idle=_idle(policy), sign_ins=_sign_ins(policy)),
+        retries=replace(options.retries, tries=MIRROR_TRIES) if mirror else options.retries,
     )
     made = RegistryClient(
         source.registry, import_door(mirror), base_url=mirror or None, identity=identity, options=options
@@ -200,15 +208,8 @@ def _chart_source(
             "%(host)s can only be reached through mirrors, and these serve no chart repositories."
         )
         raise OciError("unreachable", template, host=source.registry)
-    policy = import_policy()
     # What is learned of signing in at a registry of the same host is another matter.
-    options = replace(
-        options,
-        stall_seconds=settings.IMPORT_STALL_SECONDS,
-        rate_limits=SharedRateLimits(),
-        idle=_idle(policy),
-        sign_ins=None,
-    )
+    options = replace(_as_a_source(options), kept=Kept(idle=_idle(import_policy())))
     client = RegistryClient(source.registry, import_door(), identity=Identity(credential), options=options)
     return ChartSource(client, source, known=_CHARTS, alive=alive)
 
@@ -224,6 +225,6 @@ def _own_source(source: Reference, user: Any, options: ClientOptions) -> Reposit
         )
     access = {source.repository: client.PULL}
     # Inside the installation: the bound is on the line to sources.
-    options = replace(options, pace=Unpaced())
+    options = replace(options, throttling=replace(options.throttling, pace=Unpaced()))
     opened = client.target_client(access=access, role="source", options=options)
     return Repository(opened, source.repository)

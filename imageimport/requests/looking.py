@@ -39,7 +39,7 @@ from oci.copy.look import Look, look
 from oci.errors import Canceled, OciError
 from oci.layout.source import ArchiveSource
 from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.registry.source import Source
 from oci.signatures.proof import State
 from projects import places
@@ -148,7 +148,7 @@ def _seen(task: ImportTask, cancel: CancelToken, keep: Callable[[Kept], None]) -
             cancel.cancel()
         cancel.check()
 
-    options = ClientOptions(cancel=cancel, budget=RetryBudget(seconds=RETRY_SECONDS))
+    options = ClientOptions(cancel=cancel, retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
     with ExitStack() as closes:
         reference, credential = closes.enter_context(open_source(task))
         source: Source

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from oci.reference.parser import Reference
 from oci.registry.faults import IMAGE_NOT_FOUND
 from oci.registry.options import ClientOptions
 from oci.registry.repository import Repository
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.registry.source import Source
 from projects.models import TrashedTag
 from projects.registry import client
@@ -47,12 +48,12 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The two sides, and what earlier imports made of which source digest: ``(tag, held) -> source digests``."""
+class History:
+    """What came of the tags before.
 
-    source: Source
-    reference: Reference
-    target: Repository
+    ``made_from``: which source digest earlier imports made a tag's digest of.
+    """
+
     made_from: Mapping[tuple[str, str], str]
     #: Tags whose newest import was of other platforms than the schedule's.
     other_choice: frozenset[tuple[str, str]]
@@ -60,8 +61,30 @@ class Comparison:
     set_back: Mapping[tuple[str, str], str]
     #: Tags that clean-up took last, to the digests that they stand for at the source.
     cleaned: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The two sides, and what is known beforehand."""
+
+    source: Source
+    reference: Reference
+    target: Repository
+    history: History
     #: How old an image has to be, and which platforms of it count.
     age: Age | None = None
+
+
+class Standing(Enum):
+    """How a tag at the source stands to the one at the target."""
+
+    #: New or moved.
+    DUE = auto()
+    #: New or moved, and too young.
+    YOUNG = auto()
+    UNCHANGED = auto()
+    #: Clean-up took it, and it has not moved at the source since.
+    CLEANED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +92,21 @@ class TagState:
     """One tag. ``digest``: at the source; ``target_digest``: what the target tag names, None where there is none."""
 
     tag: str
-    digest: str = ""
-    target_digest: str | None = None
-    is_unchanged: bool = False
-    #: Clean-up took it, and it has not moved at the source since.
-    is_cleaned: bool = False
-    #: It is new or moved, and too young.
-    is_young: bool = False
-    #: Until when it is; None: the image does not say.
-    until: dt.datetime | None = None
+    digest: str
+    target_digest: str | None
+    standing: Standing
     #: Manifests that had to be fetched, to learn its digest or its age.
     pulled: int = 0
-    error: OciError | None = None
+    #: Until when it is too young; None: the image does not say.
+    until: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """A tag that can't be looked at."""
+
+    tag: str
+    error: OciError
 
 
 @contextmanager
@@ -92,7 +118,7 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
     task = _as_import(schedule)
     repository = f"{schedule.project.name}/{task.target_name}"
     with open_source(task) as (reference, credential):
-        options = ClientOptions(budget=RetryBudget(seconds=RETRY_SECONDS))
+        options = ClientOptions(retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
         source = clients.source_client(
             reference, user=schedule.created_by, credential=credential, options=options
         )
@@ -102,38 +128,35 @@ def opened(schedule: Schedule) -> Iterator[Comparison]:
         try:
             source.ping()
             target.ping()
-            made_from, other_choice, set_back = _history(schedule, task.target_name)
-            cleaned = _cleaned(schedule, task.target_name, made_from, set_back)
-            yield Comparison(
-                source, reference, target, made_from, other_choice, set_back, cleaned, _age(schedule)
-            )
+            history = _history(schedule, task.target_name)
+            yield Comparison(source, reference, target, history, _age(schedule))
         finally:
             source.close()
             target.close()
 
 
-def compare(sides: Comparison, tag: str) -> TagState:
+def compare(sides: Comparison, tag: str) -> TagState | NotCompared:
     """Look at one tag on both sides. Safe in any thread."""
     try:
         head = sides.source.head_manifest(tag)
         if head is None:
-            return TagState(tag, error=_gone(sides, tag))
+            return NotCompared(tag, _gone(sides, tag))
         pulled = int(head.digest is None)
         digest = head.digest or sides.source.get_manifest(tag).digest
         there = sides.target.head_manifest(tag)
         was = None
         if there is not None:
             was = there.digest or sides.target.get_manifest(tag).digest
-        if was is None and digest in sides.cleaned.get(tag, ()):
-            return TagState(tag, digest, was, is_cleaned=True, pulled=pulled)
+        if was is None and digest in sides.history.cleaned.get(tag, ()):
+            return TagState(tag, digest, was, Standing.CLEANED, pulled)
         if was is not None and _is_same(sides, tag, was, digest):
-            return TagState(tag, digest, was, is_unchanged=True, pulled=pulled)
+            return TagState(tag, digest, was, Standing.UNCHANGED, pulled)
         if sides.age is None:
-            return TagState(tag, digest, was, pulled=pulled)
+            return TagState(tag, digest, was, Standing.DUE, pulled)
         is_young, until, read = _is_young(sides, sides.age, tag, digest)
-        return TagState(tag, digest, was, is_young=is_young, until=until, pulled=pulled + read)
+        return TagState(tag, digest, was, Standing.YOUNG if is_young else Standing.DUE, pulled + read, until)
     except OciError as exc:
-        return TagState(tag, error=exc)
+        return NotCompared(tag, exc)
 
 
 def _is_young(sides: Comparison, age: Age, tag: str, digest: str) -> tuple[bool, dt.datetime | None, int]:
@@ -185,16 +208,15 @@ def _age(schedule: Schedule) -> Age | None:
 
 
 def _is_same(sides: Comparison, tag: str, held: str, digest: str) -> bool:
-    if sides.set_back.get((tag, held)) == digest:
+    history = sides.history
+    if history.set_back.get((tag, held)) == digest:
         return True  # Until the source moves on, the person's word counts.
-    if (tag, held) in sides.other_choice:
+    if (tag, held) in history.other_choice:
         return False
-    return held == digest or sides.made_from.get((tag, held)) == digest
+    return held == digest or history.made_from.get((tag, held)) == digest
 
 
-def _history(
-    schedule: Schedule, name: str
-) -> tuple[dict[tuple[str, str], str], frozenset[tuple[str, str]], dict[tuple[str, str], str]]:
+def _history(schedule: Schedule, name: str) -> History:
     """What imports of this target made: see :func:`imageimport.timeline.comes_from`, here for all tags at once."""
     rows = TagDigest.objects.filter(project=schedule.project, repository=name).order_by("at", "id")
     made_from: dict[tuple[str, str], str] = {}
@@ -212,7 +234,8 @@ def _history(
     platforms = dict(chosen.values_list("pk", "platforms"))
     wanted = set(schedule.platforms)
     other = frozenset(key for key, task in tasks.items() if set(platforms.get(task, ())) != wanted)
-    return made_from, other, dict(set_back.values())
+    aside = dict(set_back.values())
+    return History(made_from, other, aside, _cleaned(schedule, name, made_from, aside))
 
 
 def _cleaned(

@@ -28,7 +28,7 @@ from accounts.exceptions import internal_error
 from imageimport.messages import english, of_error
 from imageimport.models import ImportTask, ScheduleRun
 from imageimport.schedules import turns, upstream
-from imageimport.schedules.comparison import Comparison, TagState, compare, opened
+from imageimport.schedules.comparison import Comparison, NotCompared, Standing, TagState, compare, opened
 from imageimport.schedules.turns import RunLease, claim
 from imageimport.schedules.work import Import, begin_import
 from imageimport.worker import groups, shutdown
@@ -154,14 +154,14 @@ class _Run:
 
         :raises OciError: of the source or target as a whole; what was found before it is kept.
         """
-        found: list[TagState | str] = []
+        found: list[TagState | NotCompared | str] = []
         whole: OciError | None = None
         for tag in tags:
             if tag in self.begun:
                 found.append(tag)
                 continue
             looked = compare(comparison, tag)
-            if looked.error is not None and looked.error.code in _WHOLE:
+            if isinstance(looked, NotCompared) and looked.error.code in _WHOLE:
                 whole = looked.error
                 break
             found.append(looked)
@@ -222,7 +222,7 @@ class _Run:
             if valid_tag(tag):
                 yield tag
 
-    def _take(self, comparison: Comparison, found: Sequence[TagState | str]) -> None:
+    def _take(self, comparison: Comparison, found: Sequence[TagState | NotCompared | str]) -> None:
         """Count what was found and begin its imports, together with the numbers that say so.
 
         :param found: a text is a tag whose import was begun before.
@@ -234,20 +234,23 @@ class _Run:
             for each in found:
                 if isinstance(each, str):
                     self._note(self.begun[each])
+                elif isinstance(each, NotCompared):
+                    failed = Import(error=of_error(each.error), code=each.error.code)
+                    self._note_import(failed, each.tag, digest="", was=None)
                 else:
                     self._note_found(comparison, each)
                     run.pulls += each.pulled
             self.lease.write(**self._columns())
 
     def _note_found(self, comparison: Comparison, found: TagState) -> None:
-        if found.error is None and found.is_unchanged:
+        if found.standing is Standing.UNCHANGED:
             self.run.unchanged += 1
             return
-        if found.is_cleaned:
+        if found.standing is Standing.CLEANED:
             self.run.unchanged += 1
             self._note({"tag": found.tag, "digest": found.digest, "was": None, "result": "cleaned"})
             return
-        if found.is_young:
+        if found.standing is Standing.YOUNG:
             self.run.unchanged += 1
             until = found.until.isoformat() if found.until else None
             self._note(
@@ -260,18 +263,16 @@ class _Run:
                 }
             )
             return
-        made = (
-            Import(error=of_error(found.error), code=found.error.code)
-            if found.error
-            else begin_import(self.run, comparison.reference, found.tag)
-        )
-        result = made.result or ("new" if found.target_digest is None else "moved")
+        made = begin_import(self.run, comparison.reference, found.tag)
+        self._note_import(made, found.tag, digest=found.digest, was=found.target_digest)
+
+    def _note_import(self, made: Import, tag: str, *, digest: str, was: str | None) -> None:
         self._note(
             {
-                "tag": found.tag,
-                "digest": found.digest,
-                "was": found.target_digest,
-                "result": result,
+                "tag": tag,
+                "digest": digest,
+                "was": was,
+                "result": made.result or ("new" if was is None else "moved"),
                 "task": made.task,
                 "code": made.code,
                 "error": made.error,

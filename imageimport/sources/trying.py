@@ -16,7 +16,7 @@ from oci.cancel import CancelToken
 from oci.errors import OciError
 from oci.reference.parser import Reference, parse_reference
 from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.registry.source import Source
 from projects import places
 
@@ -62,7 +62,7 @@ def try_out(*, image_url: str, user: User | None) -> Tried:
 
 
 def _ask(source: Reference, user: User | None, cancel: CancelToken) -> Tried:
-    options = ClientOptions(cancel=cancel, budget=RetryBudget(seconds=RETRY_SECONDS))
+    options = ClientOptions(cancel=cancel, retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
     failures: list[OciError] = []
     via, began = "", time.monotonic()
     for place in _places(source, user, options):

@@ -25,7 +25,7 @@ from oci.errors import OciError
 from oci.reference.parser import parse_reference
 from oci.registry.options import ClientOptions
 from oci.registry.repository import Repository
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from projects import places
 from projects.models import Image, Project
 from projects.registry import client
@@ -67,7 +67,7 @@ def _ask(project: Project, user: User | None, prepared: ValidatedImport, cancel:
     task = prepared.task
     repository = f"{project.name}/{task.target_name}"
     access = {repository: client.PULL}
-    options = ClientOptions(cancel=cancel, budget=RetryBudget(seconds=RETRY_SECONDS))
+    options = ClientOptions(cancel=cancel, retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
     with open_source(task) as (reference, credential):
         source = clients.source_client(reference, user=user, credential=credential, options=options)
         mounts = ProvenMounts(

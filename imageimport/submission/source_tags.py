@@ -27,7 +27,7 @@ from oci.errors import OciError
 from oci.reference.parser import valid_tag
 from oci.registry.listing import TagFacts
 from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.registry.source import Source
 from projects import places
 from projects.models import Project
@@ -202,7 +202,7 @@ def opened(prepared: ValidatedImport, user: User | None, seconds: float) -> Iter
         places.asking_others(user, seconds=seconds) as cancel,
         open_source(prepared.task) as (reference, credential),
     ):
-        options = ClientOptions(cancel=cancel, budget=RetryBudget(seconds=RETRY_SECONDS))
+        options = ClientOptions(cancel=cancel, retries=RetryPolicy(budget=RetryBudget(seconds=RETRY_SECONDS)))
         source = clients.source_client(reference, user=user, credential=credential, options=options)
         try:
             yield source

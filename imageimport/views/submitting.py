@@ -27,7 +27,7 @@ from imageimport.submission import services
 from imageimport.submission.repairs import Repair, repair_of
 from imageimport.submission.requests import ImportRequest, prepare
 from imageimport.views.overview import cards_of, render_live
-from oci.reference.parser import valid_tag
+from oci.reference.parser import Reference, valid_tag
 from projects.models import Project, Role
 from projects.views.answers import take_fields
 from projects.views.decorators import current_rights, current_user, htmx_details, project_view, redirect_htmx
@@ -40,17 +40,19 @@ _BAD_SHOWN = 5
 class Reading:
     """How a reference is understood and where it would go."""
 
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-    target_name: str
-    target_tag: str
-    target_image: str
-    prefix: str
+    source: Reference
+    task: ImportTask
     notes: tuple[str, ...]
-    #: Those that the pasted text asks for, with commas.
-    platforms: str
+
+    @property
+    def prefix(self) -> str:
+        """The target image, up to its name."""
+        return self.task.target_image.removesuffix(f"/{self.task.target_name}:{self.task.target_tag}")
+
+    @property
+    def platforms(self) -> str:
+        """Those that the pasted text asks for, with commas."""
+        return "" if self.task.platforms_by_default else ",".join(self.task.platforms)
 
 
 @require_http_methods(["GET", "POST"])
@@ -171,21 +173,9 @@ def _reading(project: Project, request: HttpRequest, text: str) -> dict[str, Any
         prepared = prepare(project=project, user=current_user(request), request=ImportRequest(image_url=text))
     if refusal:
         return {"reading_error": refusal.detail}
-    source, task = prepared.source, prepared.task
     return {
-        "chosen": credentials.only_one_for(project=project, host=source.host),
-        "reading": Reading(
-            registry=source.registry,
-            repository=source.repository,
-            tag=source.tag or "",
-            digest=source.digest or "",
-            target_name=task.target_name,
-            target_tag=task.target_tag,
-            target_image=task.target_image,
-            prefix=task.target_image.removesuffix(f"/{task.target_name}:{task.target_tag}"),
-            notes=prepared.notes,
-            platforms="" if task.platforms_by_default else ",".join(task.platforms),
-        ),
+        "chosen": credentials.only_one_for(project=project, host=prepared.source.host),
+        "reading": Reading(prepared.source, prepared.task, prepared.notes),
     }
 
 

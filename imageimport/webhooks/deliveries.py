@@ -30,7 +30,7 @@ from accounts.sign_in import throttling
 from imageimport import turns
 from imageimport.messages import english, of_error, parts
 from imageimport.models import Webhook, WebhookDelivery
-from imageimport.webhooks.sender import Parcel, Receipt, send
+from imageimport.webhooks.sender import Parcel, Receipt, Receiver, send
 from oci.errors import OciError
 from oci.redaction import remember, scope
 from projects.locking import Leases
@@ -218,17 +218,14 @@ def _attempt(delivery: WebhookDelivery) -> Receipt:
         return Receipt(None, exc, 0)
     with scope(), remember(secret):
         hook = delivery.webhook
-        parcel = Parcel(
+        receiver = Receiver(
             hook.url,
-            delivery.pk,
-            delivery.event,
-            delivery.payload,
             secret,
             format=hook.format,
             language=hook.message_language,
             addresses=tuple(hook.addresses) if hook.kind == Webhook.Kind.EMAIL else (),
         )
-        receipt = _sent(parcel)
+        receipt = _sent(Parcel(receiver, delivery.pk, delivery.event, delivery.payload))
         for sentence in (receipt.error, receipt.note):
             if sentence is not None:
                 # Here, where what is secret in it is known, and no other delivery's secret counts.

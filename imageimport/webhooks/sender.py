@@ -27,7 +27,7 @@ from oci.egress.door import Door, EgressPolicy, split_url
 from oci.egress.hosts import LOOPBACK_NAMES, bracketed, literal_address
 from oci.errors import Canceled, OciError
 from oci.http.connection import ConnectionBroken, ProtocolError, Response
-from oci.http.transport import HttpTransport
+from oci.http.transport import HttpTransport, Timeouts
 from oci.registry.endpoint import USER_AGENT
 from oci.urls import Url
 
@@ -40,18 +40,25 @@ ANSWER_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """What is sent. ``secret`` is plain, empty where the webhook has none."""
+class Receiver:
+    """Where something is sent, and how it wants it. ``secret`` is plain, empty where the webhook has none."""
 
     url: str
-    delivery: UUID
-    event: str
-    payload: Mapping[str, Any]
     secret: str = field(default="", repr=False)
     format: str = "json"
     language: str = "en"
     #: By mail, to these; the rest of where and how does not count then.
     addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is sent, and to whom."""
+
+    receiver: Receiver
+    delivery: UUID
+    event: str
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ def send(parcel: Parcel) -> Receipt:
     error: OciError | None = None
     note: OciError | None = None
     try:
-        if parcel.addresses:
+        if parcel.receiver.addresses:
             note = _mail(parcel)
         else:
             status = _post(parcel)
@@ -118,11 +125,11 @@ def send(parcel: Parcel) -> Receipt:
 def _mail(parcel: Parcel) -> OciError | None:
     """Send it; what there is to say where not everyone gets it."""
     refused = mail.send(
-        parcel.addresses,
+        parcel.receiver.addresses,
         delivery=parcel.delivery,
         event=parcel.event,
         payload=parcel.payload,
-        language=parcel.language,
+        language=parcel.receiver.language,
     )
     return (
         _failed(
@@ -134,10 +141,11 @@ def _mail(parcel: Parcel) -> OciError | None:
 
 
 def _post(parcel: Parcel) -> int:
-    target, body = split_url(parcel.url), body_of(parcel.payload)
-    chat = parcel.format != Webhook.Format.JSON
+    to = parcel.receiver
+    target, body = split_url(to.url), body_of(parcel.payload)
+    chat = to.format != Webhook.Format.JSON
     if chat:
-        made = posted(parcel.format, parcel.payload, secret=parcel.secret, language=parcel.language)
+        made = posted(to.format, parcel.payload, secret=to.secret, language=to.language)
         body = made.body
         target = target.with_query(made.query) if made.query else target
     headers = [
@@ -149,19 +157,19 @@ def _post(parcel: Parcel) -> int:
         ("X-Portal-Event", parcel.event),
         ("X-Portal-Delivery", str(parcel.delivery)),
     ]
-    if parcel.secret and not chat:
-        headers.append(("X-Portal-Signature-256", signature(parcel.secret, body)))
+    if to.secret and not chat:
+        headers.append(("X-Portal-Signature-256", signature(to.secret, body)))
     cancel = CancelToken()
     transport = HttpTransport(
         door=Door(_policy(target)),
         cancel=cancel,
-        stall_seconds=ANSWER_SECONDS,
-        connect_seconds=CONNECT_SECONDS,
-        headers_seconds=ANSWER_SECONDS,
+        timeouts=Timeouts(
+            connect_seconds=CONNECT_SECONDS, headers_seconds=ANSWER_SECONDS, stall_seconds=ANSWER_SECONDS
+        ),
     )
     with closing(transport), cancel.after(WHOLE_SECONDS):
         response = transport.exchange("POST", target, headers, body)
-        refusal = refused(parcel.format, _answer(response)) if chat and response.status == 200 else ""
+        refusal = refused(to.format, _answer(response)) if chat and response.status == 200 else ""
         response.close()
     if refusal:
         raise _failed(gettext_noop("The receiver refused the message: %(reason)s."), reason=refusal)

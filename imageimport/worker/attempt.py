@@ -39,10 +39,11 @@ from imageimport.worker.monitor import (
 )
 from imageimport.worker.progress import Progress
 from imageimport.worker.transports import open_transport
-from imageimport.worker.transports.base import ImageTransport, Job
+from imageimport.worker.transports.base import ImageTransport, Job, SourceAccess
 from oci import redaction
 from oci.cancel import CancelToken
 from oci.copy.candidate import Candidate
+from oci.copy.context import Checks
 from oci.copy.image_copier import CopyResult
 from oci.copy.publisher import TagNotKept
 from oci.errors import OciError
@@ -132,17 +133,14 @@ def _attempt(
         monitor.patiently(judgement.before_commit)
         monitor.patiently(monitor.confirm_lease)
 
-    with source_credentials.open_source(task) as (source, credential):
+    with source_credentials.open_source(task) as (reference, credential):
         job = Job(
             task=task,
-            source=source,
-            credential=credential,
+            source=SourceAccess(reference, credential, pace),
             progress=progress,
             cancel=cancel,
-            confirm_lease=confirm,
-            judge=judge,
+            checks=Checks(judge=judge, confirm_lease=confirm),
             signatures=proof,
-            pace=pace,
         )
         transport = open_transport(job)
         try:

@@ -20,7 +20,7 @@ from imageimport.messages import english, parts
 from imageimport.models import ImportLayer
 from imageimport.registries.ways import Faults
 from imageimport.worker.leases import Lease
-from oci.copy.observer import LayerState
+from oci.copy.observer import LayerPlan, LayerState
 from oci.registry.uploads import KeptUpload
 from projects.locking import LeaseLost
 
@@ -46,10 +46,7 @@ _HERE: Final = frozenset({LayerState.EXISTS, LayerState.MOUNTED, LayerState.DONE
 @dataclass(slots=True)
 class _Layer:
     position: int
-    digest: str
-    size: int
-    media_type: str = ""
-    platform: str = ""
+    plan: LayerPlan
     bytes_done: int = 0
     state: str = LayerState.WAITING
     connections: int = 0
@@ -134,9 +131,7 @@ class Progress:
         with self._lock:
             for plan in planned:
                 if plan.digest not in self._layers:
-                    self._layers[plan.digest] = _Layer(
-                        len(self._layers), plan.digest, plan.size, plan.media_type, plan.platform
-                    )
+                    self._layers[plan.digest] = _Layer(len(self._layers), plan)
             self._touch()
 
     def layer(self, digest: str, state: str, bytes_done: int) -> None:
@@ -212,10 +207,12 @@ class Progress:
     def totals(self) -> dict[str, int]:
         """Bytes: in all, at the target, and of these not read from the source."""
         layers = list(self._layers.values())
-        reused = sum(x.size for x in layers if x.state in (LayerState.EXISTS, LayerState.MOUNTED))
+        reused = sum(x.plan.size for x in layers if x.state in (LayerState.EXISTS, LayerState.MOUNTED))
         return {
-            "bytes_total": sum(x.size for x in layers),
-            "bytes_done": sum(x.size if x.state in _HERE else min(x.bytes_done, x.size) for x in layers),
+            "bytes_total": sum(x.plan.size for x in layers),
+            "bytes_done": sum(
+                x.plan.size if x.state in _HERE else min(x.bytes_done, x.plan.size) for x in layers
+            ),
             "bytes_reused": reused,
         }
 
@@ -288,10 +285,10 @@ class Progress:
                 ImportLayer(
                     task_id=self._lease.task_id,
                     position=layer.position,
-                    digest=layer.digest,
-                    media_type=layer.media_type[:255],
-                    platform=layer.platform[:255],
-                    size=layer.size,
+                    digest=layer.plan.digest,
+                    media_type=layer.plan.media_type[:255],
+                    platform=layer.plan.platform[:255],
+                    size=layer.plan.size,
                     bytes_done=bytes_done,
                     state=state,
                     connections=connections,

@@ -37,17 +37,17 @@ class _Walk:
     """Where in the text one is: the keys of the objects, None for an array."""
 
     paths: Collection[Path]
-    stack: list[str | None] = field(default_factory=list)
+    stack: list[str | None] = field(default_factory=list, init=False)
     #: The next string is a key.
-    is_key: bool = False
-    has_begun: bool = False
+    is_key: bool = field(default=False, init=False)
+    has_begun: bool = field(default=False, init=False)
     #: How deep the element is that is being read, and where it begins; -1: none.
-    depth: int = -1
-    start: int = -1
+    depth: int = field(default=-1, init=False)
+    start: int = field(default=-1, init=False)
     #: Signs and texts that were looked at.
-    tokens: int = 0
+    tokens: int = field(default=0, init=False)
     #: The sign before, outside of elements; kept only where others than objects are refused.
-    last: bytes = b""
+    last: bytes = field(default=b"", init=False)
     #: Those of ``paths`` that were there.
     met: set[Path] = field(default_factory=set)
 

@@ -59,8 +59,13 @@ class BlobCopier:
     def __init__(self, source: Source, target: Repository, context: CopyContext) -> None:
         self._source = source
         self._target = target
-        self._context = context
-        self._turns = Turns(context.parallel_blobs, context.workers.size, context.workers.share)
+        self._cancel = context.reading.cancel
+        self._workers = context.reading.workers
+        self._observer = context.observer
+        self._sharing = context.sharing
+        self._transfers = context.transfers
+        self._resumption = context.resumption
+        self._turns = Turns(context.transfers.parallel_blobs, self._workers.size, self._workers.share)
         self._failed = threading.Event()
         #: Blobs whose other import took too long: moved without waiting anymore.
         self._overdue: set[str] = set()
@@ -81,14 +86,12 @@ class BlobCopier:
         :raises OciError: the first failure; what is under way then stops.
         :raises Canceled:
         """
-        todo = sorted(blobs, key=self._context.order)
+        todo = sorted(blobs, key=self._transfers.order)
         if not force:
-            self._context.mounts.look_ahead([blob.digest for blob in todo])
+            self._sharing.mounts.look_ahead([blob.digest for blob in todo])
         while todo:
             self._failed.clear()
-            futures = self._context.workers.all(
-                partial(self._bring_one, force=force), todo, failed=self._failed.set
-            )
+            futures = self._workers.all(partial(self._bring_one, force=force), todo, failed=self._failed.set)
             errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
             for error in errors:
                 if not isinstance(error, Stopped):
@@ -103,12 +106,12 @@ class BlobCopier:
         self.bring(blobs, force=True)
 
     def _stop(self) -> None:
-        self._context.cancel.check()
+        self._cancel.check()
         if self._failed.is_set():
             raise Stopped
 
     def _tell(self, blob: Descriptor, state: LayerState, done: int) -> None:
-        self._context.observer.layer(blob.digest, state, done)
+        self._observer.layer(blob.digest, state, done)
 
     def _bring_one(self, blob: Descriptor, *, force: bool) -> bool:
         """False when another import moves it: to be looked at again later."""
@@ -137,7 +140,7 @@ class BlobCopier:
             asked = True
             if self._found_here(blob, turn):
                 return True
-        flight = self._context.flights.begin(self._flight_of(blob))
+        flight = self._sharing.flights.begin(self._flight_of(blob))
         if flight is None and blob.digest not in self._overdue:
             # The other may move it elsewhere, while it is here.
             return not asked and self._found_here(blob, turn)
@@ -151,9 +154,9 @@ class BlobCopier:
 
     def _may_be_here(self, digest: str) -> bool:
         """Whether the target is worth a question of its own before it is asked to begin an upload."""
-        if self.has_image or digest in self._context.kept_uploads or not self._target.mounts_as_told:
+        if self.has_image or digest in self._resumption.kept_uploads or not self._target.mounts_as_told:
             return True
-        known = self._context.mounts.candidates(digest, refresh=False)
+        known = self._sharing.mounts.candidates(digest, refresh=False)
         return any(each.repository == self._target.name for each in known)
 
     def _found_here(self, blob: Descriptor, turn: Turn) -> bool:
@@ -164,7 +167,7 @@ class BlobCopier:
         return is_here
 
     def _flight_of(self, blob: Descriptor) -> str:
-        return f"{self._target.host}/{self._context.flight_scope}/{blob.digest}"
+        return f"{self._target.host}/{self._sharing.flight_scope}/{blob.digest}"
 
     def _is_here(self, blob: Descriptor) -> bool:
         if not self.has_image:
@@ -193,15 +196,15 @@ class BlobCopier:
             self._tell(blob, upload, blob.size)
         else:
             self._stream(blob, upload, turn, flight.progress if flight else lambda _done: None)
-        self._context.mounts.copied(blob.digest, blob.size, completed)
+        self._sharing.mounts.copied(blob.digest, blob.size, completed)
 
     @contextmanager
     def _asking(self, blob: Descriptor) -> Iterator[None]:
         """With a connection to the source, where a question to it stands before a mount. It is had before the turn at
         the target: who has a turn never waits for one.
         """
-        share = self._context.workers.share
-        known = self._context.mounts.candidates(blob.digest, refresh=False)
+        share = self._workers.share
+        known = self._sharing.mounts.candidates(blob.digest, refresh=False)
         asks = blob.size <= BUFFER_BYTES and any(each.needs_source_check for each in known)
         with share.one() if asks and share is not None else nullcontext():
             yield
@@ -212,7 +215,7 @@ class BlobCopier:
         :param asked: the target was asked for the blob a moment ago, and did not have it.
         """
         left: Upload | None = None
-        for candidate in self._context.mounts.candidates(blob.digest, refresh=refresh):
+        for candidate in self._sharing.mounts.candidates(blob.digest, refresh=refresh):
             if candidate.repository == self._target.name:
                 asked = True
                 if self._is_here(blob):
@@ -226,7 +229,7 @@ class BlobCopier:
                 left = self._target.mount_blob(blob.digest, self._target.sibling(candidate.repository))
                 if left is None:
                     return LayerState.MOUNTED
-            self._context.mounts.refused(blob.digest, candidate.repository)
+            self._sharing.mounts.refused(blob.digest, candidate.repository)
         if left is None and not asked:
             return self._found_or_begun(blob)
         if left is not None and not asked and self._is_here(blob):
@@ -257,13 +260,13 @@ class BlobCopier:
             self._tell(blob, LayerState.COPYING, done)
             on_progress(done)
 
-        kept = self._context.kept_uploads.pop(blob.digest, None)
+        kept = self._resumption.kept_uploads.pop(blob.digest, None)
         if kept is not None and upload is None:
             upload = self._target.client.retrier.run(
                 lambda: self._target.once(reopen_upload, blob.digest, kept)
             )
         with self._opened(blob) as source:
-            gathers = self._context.keeps_uploads and blob.size > RESUME_BYTES
+            gathers = self._resumption.keeps_uploads and blob.size > RESUME_BYTES
             BlobTransfer(blob, source, self._target, turn=turn, on_bytes=on_bytes, stop=self._stop).run(
                 upload, gathers=gathers
             )
@@ -276,7 +279,7 @@ class BlobCopier:
         if content is not None:
             yield _InMemory(content, self._target.host)
             return
-        share = self._context.workers.share
+        share = self._workers.share
         if blob.size <= BUFFER_BYTES and share is not None:
             with CountedSource(self._source, share) as counted:
                 yield counted
@@ -287,10 +290,10 @@ class BlobCopier:
         ranged = RangedBlob(
             self._source,
             blob,
-            self._context.reading,
-            cancel=self._context.cancel,
+            self._transfers.reading_ahead,
+            cancel=self._cancel,
             stop=self._stop,
-            on_connections=partial(self._context.observer.connections, blob.digest),
+            on_connections=partial(self._observer.connections, blob.digest),
         )
         try:
             yield ranged
@@ -303,7 +306,7 @@ class BlobCopier:
         Its bytes count up to the size that this import's own manifest names, so the wait is bounded by that.
         """
         template = gettext_noop("Another import is transferring %(digest)s; waiting for it to finish.")
-        self._context.observer.waiting(template, {"digest": blob.digest}, None)
+        self._observer.waiting(template, {"digest": blob.digest}, None)
         self._awaited[blob.digest] += 1
         began, first, seen = time.monotonic(), -1, -1
 
@@ -315,10 +318,10 @@ class BlobCopier:
                 seen = done
                 self._tell(blob, LayerState.WAITING, done)
 
-        while not self._context.flights.wait(self._flight_of(blob), _FLIGHT_LOOK_SECONDS, on_progress):
-            self._context.cancel.check()
+        while not self._sharing.flights.wait(self._flight_of(blob), _FLIGHT_LOOK_SECONDS, on_progress):
+            self._cancel.check()
             waited = time.monotonic() - began
-            if waited > self._context.stall_seconds and seen - first < _FLIGHT_RATE * waited:
+            if waited > self._transfers.stall_seconds and seen - first < _FLIGHT_RATE * waited:
                 self._overdue.add(blob.digest)
                 return
         if self._awaited[blob.digest] >= _FLIGHTS_AWAITED:

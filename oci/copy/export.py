@@ -17,27 +17,45 @@ from oci.spec.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What has to be in the archive.
+
+    :param manifests: all, by digest; the root and what is attached among them.
+    :param made: those that the registry does not have: indexes that were cut.
+    :param blobs: of all manifests, by digest; foreign layers stay where they are.
+    """
+
+    manifests: Mapping[str, Manifest]
+    made: frozenset[str]
+    blobs: Mapping[str, Descriptor]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Which of the manifests are signatures, SBOMs and the like.
+
+    :param tags: what is attached by a tag (cosign's), by that tag.
+    :param referrers: digests of manifests that refer to another one by their subject.
+    """
+
+    tags: Mapping[str, Manifest]
+    referrers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedImage:
     """Everything of one image.
 
     :param root: what its name leads to; cut where platforms were left out.
     :param source_digest: of the root before that.
-    :param manifests: all, by digest; the root and what is attached among them.
-    :param made: those that the registry does not have: indexes that were cut.
-    :param blobs: of all manifests, by digest; foreign layers stay where they are.
-    :param tags: what is attached by a tag (cosign's), by that tag.
-    :param referrers: digests of manifests that refer to another one by their subject.
     :param notes: what was left out, and why.
     """
 
     root: Manifest
     source_digest: str
     info: ImageInfo
-    manifests: Mapping[str, Manifest]
-    made: frozenset[str]
-    blobs: Mapping[str, Descriptor]
-    tags: Mapping[str, Manifest]
-    referrers: tuple[str, ...]
+    content: Content
+    attached: Attached
     notes: tuple[Note, ...]
 
 
@@ -56,25 +74,20 @@ def read_for_export(
     tree = image.tree
     manifests = {cut.digest: cut for cut in map(tree.cut, tree.manifests.values())}
     made = frozenset(manifests.keys() - tree.manifests.keys())
-    tags, referrers = _attach(image, manifests)
+    attached = _attach(image, manifests)
     root = tree.cut(tree.root)
     return ExportedImage(
         root=root,
         source_digest=reader.digest,
         info=describe(tree, root, image.platforms),
-        manifests=manifests,
-        made=made,
-        blobs=collect_blobs(manifests.values()),
-        tags=tags,
-        referrers=referrers,
+        content=Content(manifests, made, collect_blobs(manifests.values())),
+        attached=attached,
         notes=tuple(source.notes),
     )
 
 
-def _attach(
-    image: SourceImage, manifests: dict[str, Manifest]
-) -> tuple[dict[str, Manifest], tuple[str, ...]]:
-    """Add to ``manifests`` what is attached to any of them; tags and referrers as of :class:`ExportedImage`.
+def _attach(image: SourceImage, manifests: dict[str, Manifest]) -> Attached:
+    """Add to ``manifests`` what is attached to any of them.
 
     What is attached to an index that was cut is about other bytes than those that go: it stays.
     """
@@ -87,7 +100,7 @@ def _attach(
     tags = {tag: manifest for tag, manifest in attached.tags.items() if subject_of_tag(tag) in manifests}
     for manifest in tags.values():
         _add(attached.trees[manifest.digest], manifests)
-    return tags, tuple(dict.fromkeys(referrers))
+    return Attached(tags, tuple(dict.fromkeys(referrers)))
 
 
 def _add(tree: Tree, manifests: dict[str, Manifest]) -> None:

@@ -71,19 +71,31 @@ class ImageCopier:
         self._target = target
         self._tag = tag
         self._overwrite = options.overwrite
-        self._context = context
+        self._resumption = context.resumption
+        self._observer = context.observer
+        self._judge = context.checks.judge
+        self._gate = context.reading.gate
+        self._workers = context.reading.workers
         self._image: SourceImage | None = None
         self._reader = ImageReader(
             source,
             reference,
             options,
-            context,
+            context.reading,
             at_target=self._manifest_at_target,
             blob_at_target=self._blob_at_target,
         )
         self._blob_copier = BlobCopier(source, target, context)
-        self._publisher = Publisher(target, context, self._blob_copier.bring_again)
-        self._referrers = ReferrersPublisher(target, self._publisher, context, options.overwrite)
+        self._publisher = Publisher(
+            target,
+            cancel=context.reading.cancel,
+            workers=context.reading.workers,
+            confirm_lease=context.checks.confirm_lease,
+            bring=self._blob_copier.bring_again,
+        )
+        self._referrers = ReferrersPublisher(
+            target, self._publisher, context.sharing.announcements, options.overwrite
+        )
 
     @property
     def source_digest(self) -> str:
@@ -94,7 +106,7 @@ class ImageCopier:
         """Reach both registries and resolve the reference to a digest, by questions that the copy needs answered
         anyway: most images are small, and each further question is felt.
         """
-        if self._context.target_is_new:
+        if self._resumption.target_is_new:
             self._reader.resolve(by_content=True)
         else:
             self._reader.resolve(guess=self._guess())
@@ -114,7 +126,7 @@ class ImageCopier:
         """Read the manifests, then bring every blob to the target."""
         image = self._image = self._reader.read()
         blobs = image.blobs()
-        self._context.judge(self._candidate(image, sum(blob.size for blob in blobs.values())))
+        self._judge(self._candidate(image, sum(blob.size for blob in blobs.values())))
         self._blob_copier.has_image = self._reader.is_at_target
         self._blob_copier.contents = image.contents
         self._blob_copier.await_content = image.await_content
@@ -123,7 +135,7 @@ class ImageCopier:
             LayerPlan(each.digest, each.size, each.media_type, platforms[each.digest])
             for each in blobs.values()
         ]
-        self._context.observer.layers(layers)
+        self._observer.layers(layers)
         self._blob_copier.bring(blobs.values())
         image.names.result()  # A configuration that can't be read ends the import here, before anything is put.
 
@@ -151,8 +163,8 @@ class ImageCopier:
             each for each in image.blobs().values() if not self._blob_copier.was_seen(each.digest)
         )
         self._referrers.check(image.attached)
-        if self._context.gate is not None:
-            self._context.gate.confirm(subject_of(image.tree), AtRepository(self._target))
+        if self._gate is not None:
+            self._gate.confirm(subject_of(image.tree), AtRepository(self._target))
         late = self._reader.late_mirror()
         self._publisher.put_tag(self._tag, root)
         return CopyResult(
@@ -165,7 +177,7 @@ class ImageCopier:
     def keep_uploads(self) -> dict[str, KeptUpload]:
         """Instead of deleting them: what was under way at the target, by the blob's digest, for a later attempt."""
         self._reader.close()
-        self._context.workers.close()
+        self._workers.close()
         uploads = self._target.client.open_uploads
         left = uploads.take_all()
         for spoiled in (each for each in left if each.spoiled):
@@ -177,7 +189,7 @@ class ImageCopier:
         cancel.
         """
         self._reader.close()
-        self._context.workers.close()
+        self._workers.close()
         left = self._target.client.open_uploads.take_all()
         if not left:
             return
@@ -214,7 +226,7 @@ class ImageCopier:
             raise
 
     def _blob_at_target(self, digest: str, size: int) -> bytes | None:
-        if not (self._reader.is_at_target or self._context.goes_on):
+        if not (self._reader.is_at_target or self._resumption.goes_on):
             return None  # A new image's is hardly there: the question that begins its upload will tell.
         try:
             return self._target.read_blob(digest, size)

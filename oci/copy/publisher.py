@@ -7,11 +7,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
-from oci.copy.context import CopyContext
+from oci.cancel import CancelToken
 from oci.copy.manifest_tree import Tree
+from oci.copy.worker_pool import WorkerPool
 from oci.errors import OciError, gettext_noop
 from oci.limits import READ_BACK_SECONDS
 from oci.registry.faults import RegistryError
@@ -37,11 +38,15 @@ class TagNotKept(OciError):
 class Publisher:
     """For one image and one target repository.
 
-    ``bring`` uploads blobs again that the target lost.
+    :param confirm_lease: as of :class:`oci.copy.context.Checks`.
+    :param bring: uploads blobs again that the target lost.
     """
 
     target: Repository
-    context: CopyContext
+    _: KW_ONLY
+    cancel: CancelToken
+    workers: WorkerPool
+    confirm_lease: Callable[[], None]
     bring: Callable[[Iterable[Descriptor]], None]
 
     def put_image(self, tree: Tree) -> Manifest:
@@ -57,7 +62,7 @@ class Publisher:
         partial_ones = [manifest for manifest in tree.manifests.values() if not tree.is_whole(manifest)]
         try:
             for manifest in partial_ones:
-                self.context.cancel.check()
+                self.cancel.check()
                 self.target.put_manifest(manifest.digest, manifest)
         except RegistryError as refusal:
             if refusal.status not in _SPARSE_REFUSED:
@@ -90,7 +95,7 @@ class Publisher:
         deadline = time.monotonic() + seconds
         lost = self.lost(blobs)
         while lost and time.monotonic() < deadline:
-            self.context.cancel.wait(_READ_BACK_PAUSE)
+            self.cancel.wait(_READ_BACK_PAUSE)
             lost = self.lost(lost)
         return lost
 
@@ -104,9 +109,9 @@ class Publisher:
         :raises TagNotKept:
         :raises OciError: ``target_error``.
         """
-        confirm = self.context.confirm_lease
+        confirm = self.confirm_lease
         confirm()
-        with self.context.cancel.shielded():
+        with self.cancel.shielded():
             try:
                 self._see_through(root, tag, before_retry=confirm)
             except OciError:
@@ -132,7 +137,7 @@ class Publisher:
                 kind = OciError
             if time.monotonic() > deadline:
                 raise kind("target_error", template, retryable=True, host=self.target.host, tag=tag)
-            self.context.cancel.wait(_READ_BACK_PAUSE)
+            self.cancel.wait(_READ_BACK_PAUSE)
 
     def _shows(self, tag: str, root: Manifest) -> bool:
         try:
@@ -143,7 +148,7 @@ class Publisher:
 
     def put(self, manifest: Manifest, name: str = "") -> None:
         """By digest, or under this tag."""
-        check = self.context.cancel.check
+        check = self.cancel.check
         check()
         self._see_through(manifest, name or manifest.digest, before_retry=check)
 
@@ -169,14 +174,14 @@ class Publisher:
                     self.bring(lost)
                     brought = True
                 else:
-                    self.context.cancel.wait(_READ_BACK_PAUSE)
+                    self.cancel.wait(_READ_BACK_PAUSE)
                 before_retry()
             else:
                 return
 
     def lost(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
         asked = list(blobs)
-        found = self.context.workers.map(self._is_intact, asked, at_source=False)
+        found = self.workers.map(self._is_intact, asked, at_source=False)
         return [blob for blob, intact in zip(asked, found, strict=True) if not intact]
 
     def _is_intact(self, blob: Descriptor) -> bool:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from oci import limits
-from oci.copy.context import CopyContext
 from oci.copy.cosign_tags import merged
-from oci.copy.observer import Entry
+from oci.copy.observer import Announcements, Entry
 from oci.copy.publisher import Publisher
 from oci.copy.referrers import Referrers
 from oci.errors import Note, OciError, gettext_noop
@@ -41,12 +40,13 @@ class ReferrersPublisher:
     """For one target repository.
 
     :param publisher: of the image, to the same repository.
+    :param announcements: as of :class:`oci.copy.context.Sharing`.
     :param overwrite: whether cosign's tags that name something else may be changed.
     """
 
     target: Repository
     publisher: Publisher
-    context: CopyContext
+    announcements: Announcements
     overwrite: bool
     notes: list[Note] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class ReferrersPublisher:
         for tag, manifest in attached.tags.items():
             self._put_tag(tag, manifest)
         for subject, entries in _entries(attached).items():
-            self.context.announcements.add(self._key(subject), entries)
+            self.announcements.add(self._key(subject), entries)
             absent = self._absent(subject)
             if absent and not self.target.has_referrers_api:
                 self._list(subject, absent)
@@ -71,7 +71,7 @@ class ReferrersPublisher:
         deadline = time.monotonic() + limits.READ_BACK_SECONDS
         left = attached.manifests()
         while left:
-            shown = self.context.workers.map(self._shows, left, at_source=False)
+            shown = self.publisher.workers.map(self._shows, left, at_source=False)
             left = [each for each, is_shown in zip(left, shown, strict=True) if not is_shown]
             if left:
                 self._pause(deadline, left[0].digest)
@@ -90,7 +90,7 @@ class ReferrersPublisher:
     def _pause(self, deadline: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise OciError("target_error", _LOST, retryable=True, host=self.target.host, what=what)
-        self.context.cancel.wait(random.uniform(*_PAUSE))
+        self.publisher.cancel.wait(random.uniform(*_PAUSE))
 
     # --- cosign's tags -------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class ReferrersPublisher:
         known = {each.digest for each in self.target.referrers(subject)}
         if self.target.has_referrers_api and len(known) >= limits.CHILDREN:
             return {}  # We read no more of it.
-        announced = list(self.context.announcements.get(self._key(subject)).items())[-limits.CHILDREN :]
+        announced = list(self.announcements.get(self._key(subject)).items())[-limits.CHILDREN :]
         return {digest: entry for digest, entry in announced if digest not in known}
 
     def _unlisted(self, subject: str, attached: Referrers) -> dict[str, Entry]:
@@ -172,7 +172,7 @@ class ReferrersPublisher:
             if not _GONE.intersection(refusal.codes):
                 raise
             # What was deleted here is still listed, and the target takes no list with it.
-            there = self.context.workers.map(self._is_there, list(entries), at_source=False)
+            there = self.publisher.workers.map(self._is_there, list(entries), at_source=False)
             kept = [entry for entry, is_there in zip(entries.values(), there, strict=True) if is_there]
             self.target.put_manifest(tag, _index(document, kept))
 

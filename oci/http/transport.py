@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from oci.cancel import CancelToken
 from oci.egress.door import Door
@@ -23,6 +25,24 @@ from oci.urls import Url
 Headers = Sequence[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long the other side is waited for, seconds.
+
+    :param connect_seconds: until a connection is there, TLS too.
+    :param headers_seconds: from the end of a request until the headers of its answer.
+    :param stall_seconds: inside a body that does not move.
+    """
+
+    connect_seconds: float = CONNECT_SECONDS
+    headers_seconds: float = HEADERS_SECONDS
+    stall_seconds: float = STALL_SECONDS
+
+
+#: Of those who ask for no others.
+_USUAL: Final = Timeouts()
+
+
 class HttpTransport:
     """Connections to any number of hosts for one registry client. Thread-safe.
 
@@ -35,16 +55,12 @@ class HttpTransport:
         *,
         door: Door,
         cancel: CancelToken,
-        stall_seconds: float = STALL_SECONDS,
-        connect_seconds: float = CONNECT_SECONDS,
-        headers_seconds: float = HEADERS_SECONDS,
+        timeouts: Timeouts = _USUAL,
         idle: IdleConnections | None = None,
     ) -> None:
         self.door = door
         self.cancel = cancel
-        self.stall_seconds = stall_seconds
-        self.headers_seconds = headers_seconds
-        self._connect_seconds = connect_seconds
+        self.timeouts = timeouts
         self._idle = IdleConnections() if idle is None else idle
         self._closes_idle = idle is None
         self._idle_at_first: int | None = None
@@ -72,7 +88,7 @@ class HttpTransport:
                     connection.cancel.spare(connection.sock)
                 if body:
                     connection.send(body)
-                response = connection.answer(method, url, seconds=self.headers_seconds)
+                response = connection.answer(method, url, seconds=self.timeouts.headers_seconds)
                 connection.cancel.spare_no_more(connection.sock)
                 _check_forwarded(response, connection.forwarded_by)
                 return response
@@ -96,7 +112,8 @@ class HttpTransport:
         except BaseException:
             connection.close()
             raise
-        return Sending(connection, method, url, seconds=max(self.headers_seconds, self.stall_seconds))
+        seconds = max(self.timeouts.headers_seconds, self.timeouts.stall_seconds)
+        return Sending(connection, method, url, seconds=seconds)
 
     def under(self, cancel: CancelToken) -> HttpTransport:
         """The same, idle connections too, for a part of the work that ``cancel`` can end alone."""
@@ -116,7 +133,7 @@ class HttpTransport:
             self.proxies.setdefault(proxy.name)
         kept = self._idle.take(url.origin)
         if kept is not None:
-            kept.serve(self.cancel, self.stall_seconds, self._idle.keep)
+            kept.serve(self.cancel, self.timeouts.stall_seconds, self._idle.keep)
             return kept
         return self._open(url, proxy)
 
@@ -138,13 +155,13 @@ class HttpTransport:
     def _open(self, url: Url, proxy: Proxy | None) -> Connection:
         tls = url.scheme == "https"
         sock = self.door.connect(
-            url.host, url.port, tls=tls, timeout=self._connect_seconds, check=self.cancel.check
+            url.host, url.port, tls=tls, timeout=self.timeouts.connect_seconds, check=self.cancel.check
         )
         return Connection(
             sock,
             url=url,
             cancel=self.cancel,
-            stall_seconds=self.stall_seconds,
+            stall_seconds=self.timeouts.stall_seconds,
             give_back=self._idle.keep,
             forwarded_by=proxy if proxy is not None and proxy.scheme == "http" and not tls else None,
         )

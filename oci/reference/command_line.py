@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from oci.errors import gettext_noop
@@ -68,17 +68,17 @@ class Command:
     platforms: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class _Reading:
     """What was read of a command so far."""
 
-    words: list[str] = field(default_factory=list)
-    images: list[int] = field(default_factory=list)
-    notes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    platforms: list[str] = field(default_factory=list)
-    version: str = ""
-    repo: str = ""
-    changed: bool = False
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.images: list[int] = []
+        self.notes: list[tuple[str, dict[str, str]]] = []
+        self.platforms: list[str] = []
+        self.version = ""
+        self.repo = ""
+        self.changed = False
 
 
 def read_command(text: str) -> Command | None:

@@ -14,7 +14,7 @@ from oci.registry.auth.authenticator import SignIn
 from oci.registry.auth.credentials import Identity
 from oci.registry.endpoint import Endpoint
 from oci.registry.faults import Role
-from oci.registry.options import ClientOptions, for_cleanup
+from oci.registry.options import ClientOptions, Kept, Throttling, for_cleanup
 from oci.registry.rate_limit import RateLimit
 from oci.registry.retry import Retrier
 from oci.registry.session import Session
@@ -58,24 +58,17 @@ class RegistryClient:
         self._transport = HttpTransport(
             door=door,
             cancel=options.cancel,
-            stall_seconds=options.stall_seconds,
-            headers_seconds=options.headers_seconds,
-            connect_seconds=options.connect_seconds,
-            idle=options.idle,
+            timeouts=options.timeouts,
+            idle=options.kept.idle,
         )
         base, self.prefix = _base(registry, base_url, door)
         #: What ``host`` is where no mirror stands in for it.
         self._name = base.authority if base_url is None else connect_host(registry)
         endpoint = Endpoint(base, role=role, transport=self._transport)
-        known = options.sign_ins.of(base, identity) if options.sign_ins is not None else None
+        sign_ins = options.kept.sign_ins
+        known = sign_ins.of(base, identity) if sign_ins is not None else None
         self.session = Session(endpoint, SignIn(endpoint, identity, known), options, registry=self.registry)
-        self.retrier = Retrier(
-            budget=options.budget,
-            cancel=options.cancel,
-            on_wait=options.on_wait,
-            on_retry=options.on_retry,
-            tries=options.tries,
-        )
+        self.retrier = Retrier(options.retries, options.cancel)
         self.open_uploads = OpenUploads()
         #: Probed by the first question; None before.
         self.has_referrers_api: bool | None = None
@@ -119,7 +112,12 @@ class RegistryClient:
         """The same with short time-outs, and a cancel token that is pulled with this one's or alone."""
         own, cancel = self._options, self.cancel.child()
         return self._again(
-            replace(for_cleanup(), cancel=cancel, rate_limits=own.rate_limits, sign_ins=own.sign_ins)
+            replace(
+                for_cleanup(),
+                cancel=cancel,
+                throttling=Throttling(rate_limits=own.throttling.rate_limits),
+                kept=Kept(sign_ins=own.kept.sign_ins),
+            )
         )
 
     def _again(self, options: ClientOptions) -> RegistryClient:

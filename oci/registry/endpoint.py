@@ -81,7 +81,7 @@ class Endpoint:
         host = url.authority
         if isinstance(error, ConnectionBroken):
             if error.stalled:
-                return stalled(host, self.transport.stall_seconds)
+                return stalled(host, self.transport.timeouts.stall_seconds)
             proxy = self.transport.proxy_for(url)
             if proxy is not None:  # Which of the two it was can't be told.
                 return RetryableError(proxy_error(GONE, proxy, host, retryable=True, reason=error.cause))

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from oci.cancel import CancelToken
@@ -97,23 +98,31 @@ class RetryBudget:
                 self._used += self._clock() - self._since
 
 
-class Retrier:
-    """Runs operations of one registry within a budget."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often something is tried, and who is told.
 
-    def __init__(
-        self,
-        *,
-        budget: RetryBudget,
-        cancel: CancelToken,
-        on_wait: OnWait = no_wait_shown,
-        on_retry: Callable[[], None] = no_retry_shown,
-        tries: int | None = None,
-    ) -> None:
-        self.budget = budget
+    :param budget: of time for retries; those who share it share the time.
+    :param tries: of one operation; None: as the budget says.
+    :param on_wait: told of every pause; called from the thread that waits.
+    :param on_retry: called once for every try after a failed one.
+    """
+
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    tries: int | None = None
+    on_wait: OnWait = no_wait_shown
+    on_retry: Callable[[], None] = no_retry_shown
+
+
+class Retrier:
+    """Runs operations of one registry by a policy."""
+
+    def __init__(self, policy: RetryPolicy, cancel: CancelToken) -> None:
+        self.budget = policy.budget
         self.cancel = cancel
-        self.on_wait = on_wait
-        self.on_retry = on_retry
-        self.tries = tries if tries is not None else budget.tries
+        self.on_wait = policy.on_wait
+        self.on_retry = policy.on_retry
+        self.tries = policy.tries if policy.tries is not None else policy.budget.tries
 
     def attempts(self, stop: Callable[[], None] = lambda: None) -> Attempts:
         """Counts the tries of one operation.

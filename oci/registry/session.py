@@ -33,14 +33,14 @@ class Session:
 
     def __init__(self, endpoint: Endpoint, sign_in: SignIn, options: ClientOptions, *, registry: str) -> None:
         self.documents = options.documents
-        self.pace = options.pace if endpoint.role == "source" else Unpaced()
+        self.pace = options.throttling.pace if endpoint.role == "source" else Unpaced()
         self.endpoint = endpoint
         self.sign_in = sign_in
         self.registry = registry
         self.cancel = options.cancel
         self.rate_limit: RateLimit | None = None
-        self._rate_limits = options.rate_limits
-        self._on_wait = options.on_wait
+        self._rate_limits = options.throttling.rate_limits
+        self._on_wait = options.retries.on_wait
 
     def under(self, cancel: CancelToken) -> Session:
         """The same, for a part of the work that ``cancel`` can end alone. Signing in is everyone's and goes on."""

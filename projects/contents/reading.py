@@ -16,10 +16,12 @@ from django.utils.translation import gettext_noop
 from accounts.exceptions import ApplicationError
 from oci.contents.configuration import Configuration, read_configuration
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.limits import INDEX_DEPTH, MANIFEST_BYTES
 from oci.registry.faults import digest_differs, size_differs
 from oci.registry.options import ClientOptions
 from oci.registry.repository import Repository
+from oci.registry.retry import RetryPolicy
 from oci.spec.digest import parse_digest
 from oci.spec.manifest import Descriptor, Manifest, parse_manifest
 from oci.spec.media_types import CONFIG_TYPES
@@ -165,7 +167,10 @@ def opened_places(*images: Image, reader: User | None) -> Iterator[tuple[Place, 
     """As :func:`opened_place`, of several images at once."""
     with reading_ours(reader), ExitStack() as stack:
         names = [f"{image.project.name}/{image.repository}" for image in images]
-        options = ClientOptions(tries=2, headers_seconds=_SECONDS, stall_seconds=_SECONDS)
+        options = ClientOptions(
+            retries=RetryPolicy(tries=2),
+            timeouts=Timeouts(headers_seconds=_SECONDS, stall_seconds=_SECONDS),
+        )
         yield tuple(
             Place(stack.enter_context(opened_repository(name, PULL, options=options)), reader)
             for name in names

@@ -17,7 +17,7 @@ from oci.registry.auth.credentials import Credential, Identity, TokenProvider
 from oci.registry.auth.known import SignIns
 from oci.registry.client import RegistryClient
 from oci.registry.faults import Role
-from oci.registry.options import ClientOptions
+from oci.registry.options import ClientOptions, Kept
 from oci.registry.repository import Repository
 from projects.token_service.scopes import parse_scopes
 from projects.token_service.tokens import PORTAL, Access, mint
@@ -83,8 +83,10 @@ def target_client(
         identity=identity,
         options=replace(
             options or ClientOptions(),
-            idle=_idle(own_host(), settings.IMPORT_CA_FILE),
-            sign_ins=_sign_ins(own_host(), settings.IMPORT_CA_FILE),
+            kept=Kept(
+                idle=_idle(own_host(), settings.IMPORT_CA_FILE),
+                sign_ins=_sign_ins(own_host(), settings.IMPORT_CA_FILE),
+            ),
         ),
     )
 

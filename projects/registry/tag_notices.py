@@ -22,7 +22,9 @@ from django.utils import timezone
 
 from oci.copy.referrers import is_attachment_tag
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.registry.options import ClientOptions
+from oci.registry.retry import RetryPolicy
 from projects import protection
 from projects.locking import Leases
 from projects.models import Image, Project, TagNotice
@@ -208,7 +210,10 @@ def _look_at(notice: TagNotice) -> None:
     :raises OciError: the registry is away, or what it says makes no sense.
     """
     name = f"{notice.project.name}/{notice.repository}"
-    options = ClientOptions(tries=1, headers_seconds=REGISTRY_SECONDS, stall_seconds=REGISTRY_SECONDS)
+    options = ClientOptions(
+        retries=RetryPolicy(tries=1),
+        timeouts=Timeouts(headers_seconds=REGISTRY_SECONDS, stall_seconds=REGISTRY_SECONDS),
+    )
     with opened_repository(name, PULL, options=options) as there:
         for pause in (*PAUSES, None):
             try:

@@ -19,7 +19,7 @@ from oci.cancel import CancelToken
 from oci.egress.door import Door, EgressPolicy, split_url
 from oci.errors import Canceled, OciError
 from oci.http.connection import ConnectionBroken, ProtocolError, Response
-from oci.http.transport import HttpTransport
+from oci.http.transport import HttpTransport, Timeouts
 from oci.limits import REPORT_BYTES
 from oci.registry.endpoint import USER_AGENT
 from oci.urls import Url
@@ -121,8 +121,7 @@ class Adapter:
         transport = HttpTransport(
             door=Door(_policy(url)),
             cancel=cancel,
-            stall_seconds=ANSWER_SECONDS,
-            headers_seconds=ANSWER_SECONDS,
+            timeouts=Timeouts(headers_seconds=ANSWER_SECONDS, stall_seconds=ANSWER_SECONDS),
         )
         try:
             with closing(transport), cancel.after(WHOLE_SECONDS):

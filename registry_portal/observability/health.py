@@ -21,7 +21,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from accounts.redis import pools
 from imageimport.metrics.collector import registry as metrics_registry
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.registry.options import ClientOptions
+from oci.registry.retry import RetryPolicy
 from projects.registry import client as own_registry
 
 #: Each question waits at most this long, seconds.
@@ -101,7 +103,7 @@ def _redis() -> str:
 
 def _registry() -> str:
     try:
-        options = ClientOptions(tries=1, headers_seconds=PATIENCE)
+        options = ClientOptions(retries=RetryPolicy(tries=1), timeouts=Timeouts(headers_seconds=PATIENCE))
         with own_registry.opened(options=options) as client:
             client.ping()
     except OciError as exc:

@@ -34,10 +34,10 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=pipe,
             stderr=None if show or errors_apart else subprocess.STDOUT,
-            env=spec.environment(),
-            cwd=spec.cwd,
+            env=spec.surroundings.environment(),
+            cwd=spec.surroundings.cwd,
             start_new_session=True,
-            pass_fds=tuple(spec.pass_fds),
+            pass_fds=tuple(spec.surroundings.pass_fds),
         )
         self.pid = self._process.pid
 

@@ -15,10 +15,17 @@ from registry_portal.secrets_store import (
     token_service_pair,
 )
 from stack.config import RunConfig
-from stack.services.front_server import FrontPlan, can_run, front_service
+from stack.services.front_server import FrontPlan, Upstreams, can_run, front_service
 from stack.services.ports import LOOPBACK, free_port, is_free
 from stack.services.redis_server import redis_service, redis_url, write_private
-from stack.services.registry_server import BasicAuth, Notifications, RegistryPlan, TokenAuth, registry_service
+from stack.services.registry_server import (
+    BasicAuth,
+    Listener,
+    Notifications,
+    RegistryPlan,
+    TokenAuth,
+    registry_service,
+)
 from stack.services.spec import ServiceSpec
 from stack.services.supervisor import ServiceFailed, Supervisor
 
@@ -80,8 +87,7 @@ async def start_front(
             FrontPlan(
                 directory=(config.data_dir / "front").resolve(),
                 port=port,
-                registry=f"{LOOPBACK}:{registry_port}",
-                portal=f"{_web_host(config)}:{web_port}",
+                upstreams=Upstreams(f"{LOOPBACK}:{registry_port}", f"{_web_host(config)}:{web_port}"),
                 storage=str((config.data_dir / "registry" / "data").resolve()),
             )
         )
@@ -91,7 +97,7 @@ async def start_front(
 
 def why_no_front(config: RunConfig) -> str:
     """Why the embedded registry gets no nginx before it, as a word that pages have a sentence for; empty: it does."""
-    if config.registry_auth != "token":
+    if config.registry.auth != "token":
         return "registry_auth"
     return "" if can_run() else "no_nginx"
 
@@ -100,41 +106,42 @@ def registry_plan(config: RunConfig, *, port: int, web_port: int) -> RegistryPla
     """The embedded registry of this run."""
     return RegistryPlan(
         directory=config.data_dir / "registry",
-        port=port,
+        http=Listener(port, secret=registry_http_secret(config.data_dir)),
         auth=_auth(config, web_port),
         notifications=Notifications(
             url=f"http://{_web_host(config)}:{web_port}/service/registry-events",
-            token=config.notification_token or notification_token(config.data_dir),
+            token=config.registry.notification_token or notification_token(config.data_dir),
         ),
-        http_secret=registry_http_secret(config.data_dir),
     )
 
 
 def _auth(config: RunConfig, web_port: int) -> TokenAuth | BasicAuth | None:
-    if config.registry_auth == "basic":
-        return BasicAuth({config.registry_username: config.registry_password})
-    if config.registry_auth == "none":
+    if config.registry.auth == "basic":
+        return BasicAuth({config.registry.username: config.registry.password})
+    if config.registry.auth == "none":
         return None
     return TokenAuth(
-        realm=f"{config.web_url(web_port)}/service/token",
-        service=config.token_service,
-        issuer=config.token_issuer,
+        realm=f"{config.web.url(web_port)}/service/token",
+        service=config.registry.tokens.name,
+        issuer=config.registry.tokens.issuer,
         certificate=_certificate(config),
     )
 
 
 def _certificate(config: RunConfig) -> Path:
     token_service_pair(config.data_dir)
-    if not config.token_certificate:
+    if not config.registry.tokens.certificate:
         return secrets_dir(config.data_dir) / TOKEN_CERTIFICATE
     path = config.data_dir / "registry" / "token.crt"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, config.token_certificate + "\n")
+    write_private(path, config.registry.tokens.certificate + "\n")
     return path
 
 
 def _web_host(config: RunConfig) -> str:
     """Where the registry, on this machine, reaches the web process."""
-    if config.host in {"0.0.0.0", ""}:
+    if config.web.host in {"0.0.0.0", ""}:
         return LOOPBACK
-    return "[::1]" if config.host == "::" else urlsplit(f"//{config.host}").hostname or config.host
+    return (
+        "[::1]" if config.web.host == "::" else urlsplit(f"//{config.web.host}").hostname or config.web.host
+    )

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from stack.services.ports import LOOPBACK
 from stack.services.redis_server import write_private
 from stack.services.registry_server import answers_v2
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping
 from stack.services.tools import find
 
 #: Seconds that the portal gets to say whether a tag is fresh; then the registry serves what it has.
@@ -227,16 +227,23 @@ _HEADERS: Final = """\
 
 
 @dataclass(frozen=True)
+class Upstreams:
+    """``host:port`` of the two behind a front."""
+
+    registry: str
+    portal: str
+    #: Of a name server, where the two are named and their addresses change.
+    resolver: str = ""
+
+
+@dataclass(frozen=True)
 class FrontPlan:
-    """One front to start: where it listens, and ``host:port`` of the two behind it."""
+    """One front to start."""
 
     directory: Path
     port: int
-    registry: str
-    portal: str
+    upstreams: Upstreams
     host: str = LOOPBACK
-    #: Of a name server, where the two are named and their addresses change.
-    resolver: str = ""
     #: The registry's ``rootdirectory``, where nginx can read it; empty, or with a ``$``, which nginx would take for a
     #: variable: layers go through the registry.
     storage: str = ""
@@ -257,7 +264,7 @@ def front_service(plan: FrontPlan) -> ServiceSpec:
         argv=[program, "-e", "stderr", "-p", str(plan.directory), "-c", str(config)],
         ready=lambda: answers_v2(f"http://{plan.host}:{plan.port}"),
         # Killed outright, it would leave its workers behind.
-        death_signal="SIGTERM",
+        stopping=Stopping(death_signal="SIGTERM"),
     )
 
 
@@ -273,15 +280,15 @@ def configuration(plan: FrontPlan, *, user: str = "") -> str:
 
 def site_of(plan: FrontPlan, *, cache: str) -> str:
     """What the ``http`` block of its nginx has. ``cache``: a directory that nginx may write."""
-    to_registry = "$at_registry" if plan.resolver else "registry"
+    has_names = bool(plan.upstreams.resolver)
+    to_registry = "$at_registry" if has_names else "registry"
     has_files = bool(plan.storage) and "$" not in plan.storage
-    places = {"registry": plan.registry, "portal": plan.portal, "resolver": plan.resolver}
     return SITE.format(
         cache=_quoted(cache),
-        upstreams=(_LOOKED_UP if plan.resolver else _FIXED).format(**places),
+        upstreams=(_LOOKED_UP if has_names else _FIXED).format(**asdict(plan.upstreams)),
         to_registry=to_registry,
         blobs=_BLOBS.format(storage=_quoted(plan.storage), to_registry=to_registry) if has_files else "",
-        to_portal="$at_portal" if plan.resolver else "portal",
+        to_portal="$at_portal" if has_names else "portal",
         listen=f"{plan.host}:{plan.port}" if plan.host else str(plan.port),
         headers=_HEADERS,
         fresh_seconds=_FRESH_SECONDS,

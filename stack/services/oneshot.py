@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stack.paths import ROOT
 from stack.services.child import Child, finish
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Surroundings
 from stack.services.supervisor import describe_exit, kill_group
 
 
@@ -22,7 +22,8 @@ async def run_command(argv: Sequence[str], *, name: str, env: Mapping[str, str],
     """
     lines: list[str] = []
     try:
-        child = Child(ServiceSpec(name=name, argv=argv, env=env, cwd=ROOT), show=show, errors_apart=True)
+        spec = ServiceSpec(name=name, argv=argv, surroundings=Surroundings(env=env, cwd=ROOT))
+        child = Child(spec, show=show, errors_apart=True)
     except OSError as exc:
         raise CommandFailed(f"{argv[0]} can't be started: {exc.strerror}") from exc
     reading = asyncio.create_task(child.read_lines(lines.append))

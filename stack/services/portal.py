@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from stack.paths import BIN, ROOT
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping, Surroundings
 
 #: Celery warns of root on each start, for fear of pickled messages; ours are JSON and nothing else is accepted.
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
@@ -20,10 +20,10 @@ def web_service(*, env: Mapping[str, str], socket_fd: int, host: str, port: int)
         argv=[str(BIN / "gunicorn"), "registry_portal.wsgi", "--bind", f"fd://{socket_fd}"],
         ready=lambda: answers(host, port, "/healthz"),
         # One line a request would bury what matters: an open page alone asks every two seconds.
-        env={"LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"), **env},
-        cwd=ROOT,
-        pass_fds=(socket_fd,),
-        stop_seconds=15,
+        surroundings=Surroundings(
+            env={"LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"), **env}, cwd=ROOT, pass_fds=(socket_fd,)
+        ),
+        stopping=Stopping(seconds=15),
     )
 
 
@@ -32,9 +32,8 @@ def worker_service(*, env: Mapping[str, str]) -> ServiceSpec:
     return ServiceSpec(
         name="worker",
         argv=[str(BIN / "celery"), "--quiet", "-A", "registry_portal", "worker", "--without-mingle"],
-        env={**env, "PYTHONWARNINGS": ROOT_WARNING},
-        cwd=ROOT,
-        stop_seconds=30,
+        surroundings=Surroundings(env={**env, "PYTHONWARNINGS": ROOT_WARNING}, cwd=ROOT),
+        stopping=Stopping(seconds=30),
     )
 
 
@@ -52,9 +51,7 @@ def beat_service(*, env: Mapping[str, str]) -> ServiceSpec:
             "WARNING",
             "--pidfile=",
         ],
-        env=env,
-        cwd=ROOT,
-        stop_seconds=10,
+        surroundings=Surroundings(env=env, cwd=ROOT),
     )
 
 

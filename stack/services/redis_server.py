@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from stack.services.ports import LOOPBACK
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping
 from stack.services.tools import redis_program
 
 #: What Redis says on every start and stop, whatever its log level.
@@ -49,7 +49,7 @@ def redis_service(*, directory: Path, port: int, password: str, name: str = "red
         argv=[*program.prefix, str(config)],
         ready=lambda: answers_ping(port, password),
         noise=NOISE,
-        death_signal="SIGTERM",  # a killed runner should not cost the last second of data
+        stopping=Stopping(death_signal="SIGTERM"),  # a killed runner should not cost the last second of data
     )
 
 

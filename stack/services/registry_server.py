@@ -15,7 +15,7 @@ from typing import Any
 from stack.services.htpasswd import htpasswd_line
 from stack.services.ports import LOOPBACK
 from stack.services.redis_server import write_private
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping, Surroundings
 from stack.services.tools import registry_program
 
 #: Distribution calls every 404 and 401 an error; they are how clients ask what is there and how to sign in.
@@ -48,25 +48,37 @@ class Notifications:
 
 
 @dataclass(frozen=True)
-class RegistryPlan:
-    """One registry to start. ``http_secret`` empty: Distribution makes one for the life of the process."""
+class Listener:
+    """Where a registry listens. ``secret`` empty: Distribution makes one for the life of the process."""
 
-    directory: Path
     port: int
-    auth: TokenAuth | BasicAuth | None = None
-    notifications: Notifications | None = None
-    http_secret: str = ""
     host: str = LOOPBACK
-    name: str = "registry"
+    secret: str = ""
     #: Certificate and key, to serve by TLS.
     tls: tuple[Path, Path] | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class RegistryPlan:
+    """One registry to start."""
+
+    directory: Path
+    http: Listener
+    auth: TokenAuth | BasicAuth | None = None
+    notifications: Notifications | None = None
+    name: str = "registry"
     #: Sections that replace the generated ones of the same name.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Where it is reached."""
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+        return f"{'https' if self.http.tls else 'http'}://{self.http.address}"
 
 
 def registry_service(plan: RegistryPlan) -> ServiceSpec:
@@ -83,22 +95,22 @@ def registry_service(plan: RegistryPlan) -> ServiceSpec:
         argv=[*program.prefix, str(config)],
         ready=lambda: answers_v2(plan.url),
         # Its environment would override its configuration: REGISTRY_AUTH=token would replace a whole section.
-        drop_env=("REGISTRY_",),
+        surroundings=Surroundings(drop_env=("REGISTRY_",)),
         noise=NOISE,
-        death_signal="SIGTERM" if program.by_docker else "SIGKILL",
+        stopping=Stopping(death_signal="SIGTERM" if program.by_docker else "SIGKILL"),
     )
 
 
 def configuration(plan: RegistryPlan) -> dict[str, Any]:
     """The registry's configuration, as Distribution 2.8 and 3 both read it."""
     http: dict[str, Any] = {
-        "addr": f"{plan.host}:{plan.port}",
+        "addr": plan.http.address,
         "headers": {"X-Content-Type-Options": ["nosniff"]},
     }
-    if plan.http_secret:
-        http["secret"] = plan.http_secret
-    if plan.tls:
-        http["tls"] = {"certificate": str(plan.tls[0]), "key": str(plan.tls[1])}
+    if plan.http.secret:
+        http["secret"] = plan.http.secret
+    if plan.http.tls:
+        http["tls"] = {"certificate": str(plan.http.tls[0]), "key": str(plan.http.tls[1])}
     result: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},

@@ -74,11 +74,13 @@ class Service:
         self._stopping.set()
         child = self.child
         if child is not None and child.alive:
-            child.signal(self.spec.stop_signal)
+            child.signal(self.spec.stopping.by)
             try:
-                await asyncio.wait_for(child.exited(), self.spec.stop_seconds)
+                await asyncio.wait_for(child.exited(), self.spec.stopping.seconds)
             except TimeoutError:
-                self._console.say(self.spec.name, f"still up after {self.spec.stop_seconds:.0f} s: killed")
+                self._console.say(
+                    self.spec.name, f"still up after {self.spec.stopping.seconds:.0f} s: killed"
+                )
         if child is not None:
             kill_group(child.pid)
         if self._task is not None:

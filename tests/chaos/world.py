@@ -83,7 +83,9 @@ class World:
         stack.callback(self.redis.running.stop)
         self.target: RegistryServer = start_registry(self.directory / "target")
         stack.callback(self.target.running.stop)
-        self.target_wire = stack.enter_context(TcpProxy((self.target.plan.host, self.target.plan.port)))
+        self.target_wire = stack.enter_context(
+            TcpProxy((self.target.plan.http.host, self.target.plan.http.port))
+        )
         self.forbidden = stack.enter_context(ScriptedServer(host=FORBIDDEN))
         env = {
             **QUICK,

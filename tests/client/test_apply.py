@@ -236,7 +236,7 @@ def test_rules_come_in_the_order_of_the_file() -> None:
     found = {"projects": [{"name": "team", "rules": [{"name": each, "action": "allow"} for each in "ab"]}]}
     desired = read_document({"apiVersion": "portal/v1", **found}, Path())
     changes = compare(api, desired, prune=False, secrets=False).changes
-    assert [(each.name, each.body) for each in changes] == [("a", {"position": 1}), ("b", {"position": 2})]
+    assert [(each.of.name, each.body) for each in changes] == [("a", {"position": 1}), ("b", {"position": 2})]
 
 
 def test_a_requirement_that_there_is_not_is_told_and_never_left_out() -> None:
@@ -268,7 +268,7 @@ def test_webhooks_that_send_mail_are_told_apart_by_their_addresses() -> None:
     mail = {"kind": "email", "addresses": ["a@example.com", "b@example.com"]}
     wanted = Desired([Project("team", sections={"webhooks": [mail]})])
     found = compare(api, wanted, prune=True, secrets=False)
-    assert [(each.action, each.row_id, each.name) for each in found.changes] == [
+    assert [(each.action, each.of.row_id, each.of.name) for each in found.changes] == [
         ("delete", "4", "https://a"), ("delete", "3", "c@example.com"),
     ]  # fmt: skip
     assert compare(api, wanted, prune=False, secrets=False).changes == []
@@ -303,10 +303,10 @@ def test_images_of_a_project_with_full_names_are_looked_for_and_made_under_these
     there, wanted = {"image_url": "nginx:1"}, {"image_url": "redis:7"}
     desired = Desired([Project("team", images=[there, wanted])])
     (change,) = compare(api, desired, prune=False, secrets=False).changes
-    assert (change.name, change.body) == ("docker.io/library/redis:7", wanted), "the portal names it"
+    assert (change.of.name, change.body) == ("docker.io/library/redis:7", wanted), "the portal names it"
     short = Desired([Project("team", fields={"naming": "short"}, images=[there])])
     changes = compare(api, short, prune=False, secrets=False).changes
-    assert [each.name for each in changes] == ["team", "nginx:1"], "by what the file makes of the project"
+    assert [each.of.name for each in changes] == ["team", "nginx:1"], "by what the file makes of the project"
 
 
 def test_two_images_of_one_name_are_a_mistake_and_the_same_one_twice_is_not() -> None:

@@ -24,11 +24,11 @@ from imageimport.views.uploading import PIECE_BYTES
 from portal_client.transfers import MAX_PIECE, PIECE
 from registry_portal.secrets_store import token_service_pair
 from stack.paths import ROOT
-from stack.services.front_server import FrontPlan, site_of
+from stack.services.front_server import FrontPlan, Upstreams, site_of
 from stack.services.ports import free_port
 from stack.services.redis_server import NOISE, answers_ping
 from stack.services.registry_server import answers_v2
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Surroundings
 from stack.services.tools import find, redis_program, registry_program
 from testbed.portal import PortalProcess
 from testbed.processes import Running
@@ -62,7 +62,7 @@ def test_the_registrys_configuration_starts_a_registry_that_asks_for_tokens(
         name=name,
         argv=[*registry_program(tmp_path).prefix, str(config)],
         ready=lambda: answers_v2(f"http://127.0.0.1:{port}"),
-        drop_env=("REGISTRY_",),
+        surroundings=Surroundings(drop_env=("REGISTRY_",)),
     )
     with Running(spec, tmp_path / "registry.log"):
         challenge = requests.get(f"http://127.0.0.1:{port}/v2/", timeout=5).headers["WWW-Authenticate"]
@@ -163,8 +163,7 @@ def test_the_front_for_other_registries_is_the_embedded_ones_and_nginx_takes_it(
     plan = FrontPlan(
         tmp_path,
         5000,
-        "registry.internal:5000",
-        "portal.internal:8000",
+        Upstreams("registry.internal:5000", "portal.internal:8000"),
         host="",
         storage="/var/lib/registry",
     )

@@ -21,7 +21,7 @@ from stack.kubernetes import main as print_secrets
 from stack.paths import BIN, ROOT
 from stack.services.front_server import FrontPlan
 from stack.services.registry_server import answers_v2
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Surroundings
 from stack.services.tools import find, registry_program
 from testbed.scripted_http import Reply, ScriptedServer
 from testbed.services import start_on_free_port
@@ -338,7 +338,7 @@ def test_a_registry_starts_with_the_configuration_for_object_storage_and_asks_fo
             name="registry",
             argv=[*registry_program(tmp_path).prefix, str(config)],
             ready=lambda: answers_v2(f"http://127.0.0.1:{port}"),
-            drop_env=("REGISTRY_", "AWS_"),
+            surroundings=Surroundings(drop_env=("REGISTRY_", "AWS_")),
         )
 
     registry, port = start_on_free_port(make, tmp_path / "registry.log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from oci.cancel import CancelToken
@@ -12,13 +12,14 @@ from oci.copy.context import CopyOptions
 from oci.copy.image_copier import CopyResult, ImageCopier
 from oci.copy.observer import LayerPlan, LayerState, Params
 from oci.egress.door import Door, EgressPolicy
+from oci.http.transport import Timeouts
 from oci.registry.auth.credentials import Credential, Identity
 from oci.registry.client import RegistryClient
 from oci.registry.faults import Role
-from oci.registry.options import ClientOptions
+from oci.registry.options import ClientOptions, Kept, Throttling
 from oci.registry.repository import Repository
-from oci.registry.retry import RetryBudget
-from testbed.copying import alone
+from oci.registry.retry import RetryBudget, RetryPolicy
+from testbed.copying import alone, noun_of
 from testbed.scripted_registry import ScriptedRegistry
 
 #: All of loopback, plain HTTP too: 127.0.0.1, .2, … are different hosts.
@@ -87,17 +88,23 @@ def quick_budget(**more: Any) -> RetryBudget:
 def client(server: Server, role: Role = "source", **more: Any) -> RegistryClient:
     """A client of a registry on loopback.
 
-    :param more: ``registry``, ``door``, ``base_url``, fields of :class:`Identity` and of :class:`ClientOptions`.
+    :param more: ``registry``, ``door``, ``base_url``, fields of :class:`Identity`, of :class:`ClientOptions`
+        and of what these consist of.
     """
-    identity = {each.name: more.pop(each.name) for each in fields(Identity) if each.name in more}
-    usual: dict[str, Any] = {"budget": quick_budget(), "stall_seconds": 5.0, "headers_seconds": 5.0}
+    identity = noun_of(Identity, more)
     made = RegistryClient(
         more.pop("registry", server.url.partition("://")[2]),
         more.pop("door", DOOR),
         role=role,
         base_url=more.pop("base_url", server.url),
-        identity=Identity(**identity),
-        options=ClientOptions(**usual | more),
+        identity=identity,
+        options=ClientOptions(
+            timeouts=noun_of(Timeouts, more, stall_seconds=5.0, headers_seconds=5.0),
+            retries=noun_of(RetryPolicy, more, budget=quick_budget()),
+            throttling=noun_of(Throttling, more),
+            kept=noun_of(Kept, more),
+            **more,
+        ),
     )
     MADE.append(made)
     return made
@@ -115,30 +122,30 @@ def open_reader(registry: ScriptedRegistry, password: str | None = None, **more:
 def copier(
     source: Any,
     target: Any,
+    image: str = "library/app:v1",
     *,
-    repository: str = "library/app",
-    reference: str = "v1",
-    to: str = "team/app",
-    tag: str = "v1",
-    observer: Recorder | None = None,
-    cancel: CancelToken | None = None,
+    to: str = "team/app:v1",
     source_options: dict[str, Any] | None = None,
     target_options: dict[str, Any] | None = None,
     **more: Any,
 ) -> ImageCopier:
-    """A copier between two servers (or clients of one's own), which share a budget and a cancel
-    token.
+    """A copier between two servers (or clients of one's own), which share a budget and a cancel token.
 
-    :param more: fields of :class:`CopyOptions` and of :class:`CopyContext`, and ``parallel``.
+    :param image: at the source: a repository with a tag or ``@`` a digest.
+    :param to: at the target: a repository with a tag.
+    :param source_options: of the client, as of :func:`client`; so ``target_options``.
+    :param more: as of :func:`testbed.copying.alone` (``observer``, ``cancel``, ``parallel``, …), and fields of
+        :class:`CopyOptions`.
     """
-    cancel = cancel or CancelToken()
-    observer = observer or Recorder()
+    cancel, observer = more.setdefault("cancel", CancelToken()), more.setdefault("observer", Recorder())
     shared: dict[str, Any] = {
         "budget": quick_budget(),
         "cancel": cancel,
         "on_wait": observer.waiting,
         "on_retry": observer.retried,
     }
+    repository, reference = image.split("@" if "@" in image else ":", 1)
+    target_repository, tag = to.split(":")
     if hasattr(source, "url"):
         source = client(source, **shared | (source_options or {}))
     if isinstance(source, RegistryClient):
@@ -146,16 +153,9 @@ def copier(
     if hasattr(target, "url"):
         target = client(target, "target", **shared | (target_options or {}))
     if isinstance(target, RegistryClient):
-        target = Repository(target, to)
-    options = {each.name: more.pop(each.name) for each in fields(CopyOptions) if each.name in more}
-    return ImageCopier(
-        source,
-        reference,
-        target,
-        tag,
-        options=CopyOptions(**options),
-        context=alone(observer=observer, cancel=cancel, **more),
-    )
+        target = Repository(target, target_repository)
+    options = noun_of(CopyOptions, more)
+    return ImageCopier(source, reference, target, tag, options=options, context=alone(**more))
 
 
 def run(made: ImageCopier) -> CopyResult:

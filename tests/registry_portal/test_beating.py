@@ -28,7 +28,8 @@ def test_beat_touches_its_file_with_every_task_that_redis_takes(
         "BEAT_ALIVE_FILE": str(alive),
     }
     spec = beat_service(env=env)
-    with subprocess.Popen(spec.argv, cwd=spec.cwd, env=spec.env) as process:
+    given = spec.surroundings
+    with subprocess.Popen(spec.argv, cwd=given.cwd, env=given.env) as process:
         try:
             deadline = time.monotonic() + 120
             while not alive.exists():

@@ -12,9 +12,10 @@ from imageimport.sources import services as source_rules
 from imageimport.worker import leases
 from imageimport.worker.progress import Progress
 from imageimport.worker.transports import docker as docker_transport
-from imageimport.worker.transports.base import Job
+from imageimport.worker.transports.base import Job, SourceAccess
 from imageimport.worker.transports.docker import DockerTransport
 from oci.cancel import CancelToken
+from oci.copy.context import Checks
 from oci.errors import OciError
 from oci.reference.parser import parse_reference
 from oci.registry.auth.credentials import Credential
@@ -66,12 +67,10 @@ def transport_for(image: str, credential: Credential | None = None, **values: An
     return DockerTransport(
         Job(
             task=task,
-            source=parse_reference(image),
-            credential=credential,
+            source=SourceAccess(parse_reference(image), credential),
             progress=Progress(lease),
             cancel=CancelToken(),
-            confirm_lease=lambda: None,
-            judge=lambda _candidate: None,
+            checks=Checks(judge=lambda _candidate: None, confirm_lease=lambda: None),
         )
     )
 

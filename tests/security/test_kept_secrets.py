@@ -316,10 +316,9 @@ def test_a_defect_with_a_secret_in_its_message_tells_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def explode(job: Job) -> Any:
-        assert job.credential is not None
-        raise RuntimeError(
-            f"cannot {job.credential.username}:{job.credential.password} {job.credential.basic()}"
-        )
+        credential = job.source.credential
+        assert credential is not None
+        raise RuntimeError(f"cannot {credential.username}:{credential.password} {credential.basic()}")
 
     monkeypatch.setattr(attempt, "open_transport", explode)
     request = ImportRequest(image_url=f"{source.server_name}/a/b:1", username=USER, password=ONE_TIME)

@@ -18,7 +18,7 @@ from imageimport.models import Credential, ImportTask, Schedule, ScheduleRun, We
 from imageimport.schedules import services as schedules
 from imageimport.webhooks import sender
 from imageimport.webhooks import services as webhooks
-from imageimport.webhooks.sender import Parcel
+from imageimport.webhooks.sender import Parcel, Receiver
 from oci.egress import door, policy
 from testbed.images import random_image
 from testbed.scripted_http import Reply, ScriptedServer
@@ -227,7 +227,9 @@ def test_a_webhook_is_sent_to_no_forbidden_address(team: Team, canary: Canary, f
         else:
             taken.append(url)
         # Whatever stands in the row, the worker judges it again where it connects.
-        receipt = sender.send(Parcel(url, uuid.uuid4(), "import.failed", {"event": "import.failed"}))
+        receipt = sender.send(
+            Parcel(Receiver(url), uuid.uuid4(), "import.failed", {"event": "import.failed"})
+        )
         assert receipt.error is not None, url
         assert receipt.error.code in ("blocked_address", "protocol_error"), (url, receipt.error)
     assert all(".example:" in url for url in taken), taken
@@ -265,7 +267,7 @@ def test_a_webhooks_redirect_is_followed_nowhere(
     with ScriptedServer(lambda _request: answer) as receiver:
         settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.0/8", receiver.server_name]
         settings.OWN_ENDPOINTS = []
-        receipt = sender.send(Parcel(f"{receiver.url}/", uuid.uuid4(), "import.failed", {}))
+        receipt = sender.send(Parcel(Receiver(f"{receiver.url}/"), uuid.uuid4(), "import.failed", {}))
         assert (receipt.status, receipt.delivered) == (status, False)
         assert len(receiver.seen("POST")) == 1
     assert canary.visits == []

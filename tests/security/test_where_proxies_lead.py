@@ -17,7 +17,7 @@ from imageimport.models import ImportTask
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from imageimport.webhooks import sender
-from imageimport.webhooks.sender import Parcel
+from imageimport.webhooks.sender import Parcel, Receiver
 from oci.egress.proxies import parse_rules
 from testbed.scripted_proxy import ScriptedProxy
 from testbed.scripted_registry import ScriptedRegistry
@@ -123,7 +123,9 @@ def test_a_webhook_leads_a_proxy_to_no_forbidden_address(
     for template in judged(FORBIDDEN_URLS, kind):
         for scheme in ("http://", "https://"):
             url = template.format(port=canary.port, allowed="hooks.example").replace("http://", scheme)
-            receipt = sender.send(Parcel(url, uuid.uuid4(), "import.failed", {"event": "import.failed"}))
+            receipt = sender.send(
+                Parcel(Receiver(url), uuid.uuid4(), "import.failed", {"event": "import.failed"})
+            )
             assert receipt.error is not None, url
             assert receipt.error.code in ("blocked_address", "protocol_error"), (url, receipt.error)
     assert proxy.asked == []

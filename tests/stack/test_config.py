@@ -14,11 +14,11 @@ BARE = {"PORTAL_DOTENV": ""}
 
 def test_defaults_are_the_contract() -> None:
     config = read_config(BARE)
-    assert (config.host, config.port, config.data_dir) == ("127.0.0.1", None, ROOT / "var")
+    assert (config.web.host, config.web.port, config.data_dir) == ("127.0.0.1", None, ROOT / "var")
     assert config.sample
-    assert not config.redis_configured
-    assert not config.registry_configured
-    assert config.registry_auth == "token"
+    assert config.embedded.redis
+    assert config.embedded.registry
+    assert config.registry.auth == "token"
 
 
 @pytest.mark.parametrize("word", ["0", "false", "No", "off"])
@@ -36,8 +36,8 @@ def test_the_dotenv_file_counts_where_the_environment_is_silent(tmp_path: Path) 
     dotenv = tmp_path / ".env"
     dotenv.write_text("PORT=8111\nREDIS_URL=redis://10.0.0.1:6379/0\n", encoding="utf-8")
     config = read_config({"PORTAL_DOTENV": str(dotenv), "PORT": "8222"})
-    assert config.port == 8222
-    assert config.redis_configured
+    assert config.web.port == 8222
+    assert not config.embedded.redis
 
 
 def test_the_dotenv_file_does_not_reach_the_environment_of_processes(
@@ -48,13 +48,13 @@ def test_the_dotenv_file_does_not_reach_the_environment_of_processes(
     dotenv = tmp_path / ".env"
     dotenv.write_text("REGISTRY_PASSWORD=canary\n", encoding="utf-8")
     monkeypatch.setenv("PORTAL_DOTENV", str(dotenv))
-    assert read_config().registry_password == "canary"
+    assert read_config().registry.password == "canary"
     assert "canary" not in os.environ.values()
 
 
 def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://elsewhere:6379/0\n", encoding="utf-8")
-    assert read_config({**BARE, "REDIS_URL_FILE": str(tmp_path / "url")}).redis_configured
+    assert not read_config({**BARE, "REDIS_URL_FILE": str(tmp_path / "url")}).embedded.redis
     with pytest.raises(ConfigError, match="REDIS_URL_FILE names"):
         read_config({**BARE, "REDIS_URL_FILE": str(tmp_path / "missing")})
 
@@ -70,7 +70,7 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_the_way_to_sign_in_at_the_registry(variables: dict[str, str], expected: str) -> None:
-    assert read_config({**BARE, **variables}).registry_auth == expected
+    assert read_config({**BARE, **variables}).registry.auth == expected
 
 
 @pytest.mark.parametrize("auth", ["basic", "magic"])
@@ -89,4 +89,4 @@ def test_an_impossible_way_to_sign_in_is_named(auth: str) -> None:
     ],
 )
 def test_the_address_that_people_are_told(variables: dict[str, str], expected: str) -> None:
-    assert read_config({**BARE, **variables}).web_url(8123) == expected
+    assert read_config({**BARE, **variables}).web.url(8123) == expected

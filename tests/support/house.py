@@ -70,11 +70,11 @@ class House:
     target: RegistryServer | None = None
     #: Of a target that is no real registry.
     target_url: str = ""
-    accepted: list[str] = field(default_factory=list)
-    before: dict[invariants.Target, str] = field(default_factory=dict)
-    images: dict[str, Image] = field(default_factory=dict)
-    _projects: dict[str, str] = field(default_factory=dict)
-    _seed: int = 0
+    accepted: list[str] = field(default_factory=list, init=False)
+    before: dict[invariants.Target, str] = field(default_factory=dict, init=False)
+    images: dict[str, Image] = field(default_factory=dict, init=False)
+    _projects: dict[str, str] = field(default_factory=dict, init=False)
+    _seed: int = field(default=0, init=False)
 
     # --- imports ------------------------------------------------------------------------------------
 

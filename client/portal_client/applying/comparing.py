@@ -27,23 +27,36 @@ _HIDDEN: Final = "***"
 
 
 @dataclass
+class Subject:
+    """A row of a project, the project itself, or an image: these two are of no kind."""
+
+    project: str
+    noun: str
+    name: str
+    kind: Kind | None = None
+    #: Of a row that is there.
+    row_id: str = ""
+
+
+@dataclass
 class Change:
     """One thing to do. ``body``: what is sent, with secrets and credentials as the file has them."""
 
     action: Action
-    project: str
-    noun: str
-    name: str
+    of: Subject
     body: Row = field(default_factory=dict)
     #: Field, what it is, what it becomes; secrets hidden.
     fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    kind: Kind | None = None
-    row_id: str = ""
 
     def as_json(self) -> Row:
         """For programs."""
         changes = {name: {"from": old, "to": new} for name, (old, new) in self.fields.items()}
-        about = {"action": self.action, "project": self.project, "kind": self.noun, "name": self.name}
+        about = {
+            "action": self.action,
+            "project": self.of.project,
+            "kind": self.of.noun,
+            "name": self.of.name,
+        }
         return {**about, "changes": changes}
 
 
@@ -66,22 +79,27 @@ def compare(api: Api, desired: Desired, *, prune: bool, secrets: bool) -> Compar
         there = next(
             (row for row in api.rows("/projects", name=project.name) if row["name"] == project.name), None
         )
+        itself = Subject(project.name, "project", project.name)
         if there is None:
-            body = {"name": project.name, **project.fields}
-            found.changes.append(_create(project.name, "project", project.name, body))
+            found.changes.append(_create(itself, {"name": project.name, **project.fields}))
         else:
             found.ids[project.name] = there["id"]
             if fields := _different(there, project.fields):
                 body = {name: project.fields[name] for name in fields}
-                found.changes.append(Change("update", project.name, "project", project.name, body, fields))
+                found.changes.append(Change("update", itself, body, fields))
         found.changes += _rows(api, project, there, prune=prune, secrets=secrets)
         found.changes += _images(api, project, there)
     return found
 
 
-def _create(project: str, noun: str, name: str, body: Row, kind: Kind | None = None) -> Change:
+def _create(subject: Subject, body: Row) -> Change:
     fields = {key: (None, _HIDDEN if isinstance(value, Secret) else value) for key, value in body.items()}
-    return Change("create", project, noun, name, body, fields, kind)
+    return Change("create", subject, body, fields)
+
+
+def _there(project: str, kind: Kind, row: Row) -> Subject:
+    """A row that the portal has."""
+    return Subject(project, kind.noun, kind.name_of(row), kind, row["id"])
 
 
 def _rows(api: Api, project: Project, there: Row | None, *, prune: bool, secrets: bool) -> list[Change]:
@@ -104,13 +122,13 @@ def _rows(api: Api, project: Project, there: Row | None, *, prune: bool, secrets
         for wanted in project.sections[section]:
             same = _nearest(wanted, left, kind)
             if same is None:
-                changes.append(_create(project.name, kind.noun, kind.name_of(wanted), wanted, kind))
+                changes.append(_create(Subject(project.name, kind.noun, kind.name_of(wanted), kind), wanted))
                 continue
             left.remove(same)
             changes += _update(project.name, kind, same, wanted, secrets=secrets)
         if prune:
             removals += [
-                Change("delete", project.name, kind.noun, kind.name_of(row), kind=kind, row_id=row["id"])
+                Change("delete", _there(project.name, kind, row))
                 for row in left
                 if kind is not MEMBERS or row["role"] != "owner"
             ]
@@ -143,7 +161,7 @@ def _update(project: str, kind: Kind, row: Row, wanted: Row, *, secrets: bool) -
         fields[secret.name] = (_HIDDEN if row[kind.told_by] else None, _HIDDEN)
     if fields:
         body = {name: wanted[name] for name in fields}
-        yield Change("update", project, kind.noun, kind.name_of(row), body, fields, kind, row["id"])
+        yield Change("update", _there(project, kind, row), body, fields)
 
 
 def _different(row: Row, wanted: Row) -> dict[str, tuple[Any, Any]]:
@@ -194,10 +212,10 @@ def _images(api: Api, project: Project, there: Row | None) -> Iterator[Change]:
             raise PortalError(sentence % what, "invalid")
         if target not in here:
             here.add(target)
-            name = f"{target[0]}:{target[1]}"
+            subject = Subject(project.name, "image", f"{target[0]}:{target[1]}")
             # What the file doesn't name, the portal names.
             fields = {"image_url": (None, body["image_url"])}
-            yield Change("import", project.name, "image", name, dict(body), fields)
+            yield Change("import", subject, dict(body), fields)
 
 
 def target_of(body: Row, *, full: bool) -> tuple[str, str]:
@@ -229,10 +247,10 @@ def target_of(body: Row, *, full: bool) -> tuple[str, str]:
 def told(change: Change) -> str:
     """A change as lines for people: ``+`` is made, ``~`` changed, ``-`` removed."""
     sign = {"create": "+", "update": "~", "delete": "-", "import": "+"}[change.action]
-    lines = [f"{sign} {change.project}: {change.noun} {change.name}"]
+    lines = [f"{sign} {change.of.project}: {change.of.noun} {change.of.name}"]
     for name, (old, new) in change.fields.items():
         before = f"{_text(old)} → " if change.action == "update" else ""
-        if change.action == "update" or new not in (None, "", [], change.name):
+        if change.action == "update" or new not in (None, "", [], change.of.name):
             lines.append(f"    {name}: {before}{_text(new)}")
     return "\n".join(lines)
 

@@ -34,7 +34,7 @@ class Doing:
 
         :raises PortalError: one is refused; it says which.
         """
-        for project, changes in groupby(self._changes, key=lambda change: change.project):
+        for project, changes in groupby(self._changes, key=lambda change: change.of.project):
             imports: list[Change] = []
             for change in changes:
                 if change.action == "import":
@@ -49,9 +49,9 @@ class Doing:
             sent, answer = self._do(change)
         except PortalError as exc:
             what = {
-                "project": change.project,
-                "what": change.noun,
-                "name": change.name,
+                "project": change.of.project,
+                "what": change.of.noun,
+                "name": change.of.name,
                 "sentence": exc.sentence,
             }
             raise PortalError(
@@ -61,13 +61,15 @@ class Doing:
 
     def _do(self, change: Change) -> tuple[Row, Row]:
         """What was sent, and what came back."""
-        if change.kind is None:
+        if change.of.kind is None:
             if change.action == "create":
                 made: Row = self._api.post("/projects", change.body)
-                self._ids[change.project] = made["id"]
+                self._ids[change.of.project] = made["id"]
                 return change.body, made
-            return change.body, dict(self._api.patch(f"/projects/{self._ids[change.project]}", change.body))
-        address = change.kind.address(self._ids[change.project], change.row_id)
+            return change.body, dict(
+                self._api.patch(f"/projects/{self._ids[change.of.project]}", change.body)
+            )
+        address = change.of.kind.address(self._ids[change.of.project], change.of.row_id)
         if change.action == "delete":
             self._api.delete(address)
             return {}, {}
@@ -83,9 +85,9 @@ class Doing:
             for name, value in change.body.items()
         }
         if body.get("credential"):
-            body["credential"] = self._id(change.project, CREDENTIALS, body["credential"])
+            body["credential"] = self._id(change.of.project, CREDENTIALS, body["credential"])
         if signed_by := (body.get("requires") or {}).get("signed_by"):
-            found = [each if _is_id(each) else self._id(change.project, TRUST, each) for each in signed_by]
+            found = [each if _is_id(each) else self._id(change.of.project, TRUST, each) for each in signed_by]
             body["requires"] = {**body["requires"], "signed_by": found}
         return body
 
@@ -103,7 +105,7 @@ class Doing:
             kept: Any = answer.get(name, value)
             secret = isinstance(change.body[name], Secret)
             if not secret and name != "credential" and plain(kept) != plain(value):
-                what = {"name": change.name, "field": name, "kept": kept}
+                what = {"name": change.of.name, "field": name, "kept": kept}
                 self.notes.append(
                     _("%(name)s: the portal writes %(field)s as %(kept)s; use that form in the file.") % what
                 )

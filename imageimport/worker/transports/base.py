@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,35 +11,43 @@ from imageimport.models import ImportTask
 from imageimport.policy.signatures import SignatureProof
 from imageimport.worker.progress import Progress
 from oci.cancel import CancelToken
-from oci.copy.candidate import Candidate
+from oci.copy.context import Checks
 from oci.copy.image_copier import CopyResult
+from oci.http.transport import Timeouts
 from oci.reference.parser import Reference
 from oci.registry.auth.credentials import Credential
-from oci.registry.options import ClientOptions
+from oci.registry.options import ClientOptions, Throttling
 from oci.registry.pace import Pace, Unpaced
+from oci.registry.retry import RetryPolicy
 from projects import protection
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One attempt: what to import and whom to tell.
+class SourceAccess:
+    """Where an image is read, as whom, and how fast.
 
-    ``credential`` is opened already and bound to the source's host. ``judge`` is called with what is about to be
-    brought, before a byte of it moves, and raises where it may not come in. ``confirm_lease`` is called right before
-    the target's tag is put, and raises where the lease no longer holds or it may not come in by now. ``signatures``
-    is asked what the image's signatures say, before a blob of it is read; None where it is not to be known. ``pace`` is
-    how fast the source may be read.
+    ``credential`` is opened already and bound to the source's host.
+    """
+
+    reference: Reference
+    credential: Credential | None = None
+    pace: Pace = field(default_factory=Unpaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt: what to import, whom to ask and whom to tell.
+
+    ``checks`` raise where the image may not come in, the second also where the lease no longer holds. ``signatures``
+    is asked what the image's signatures say, before a blob of it is read; None where it is not to be known.
     """
 
     task: ImportTask
-    source: Reference
-    credential: Credential | None
+    source: SourceAccess
     progress: Progress
     cancel: CancelToken
-    confirm_lease: Callable[[], None]
-    judge: Callable[[Candidate], None]
+    checks: Checks
     signatures: SignatureProof | None = None
-    pace: Pace = field(default_factory=Unpaced)
 
     @property
     def target_repository(self) -> str:
@@ -55,10 +62,9 @@ class Job:
         """For the clients of both registries, which then share one budget."""
         return ClientOptions(
             cancel=self.cancel,
-            stall_seconds=settings.IMPORT_STALL_SECONDS,
-            pace=self.pace,
-            on_wait=self.progress.waiting,
-            on_retry=self.progress.retried,
+            timeouts=Timeouts(stall_seconds=settings.IMPORT_STALL_SECONDS),
+            retries=RetryPolicy(on_wait=self.progress.waiting, on_retry=self.progress.retried),
+            throttling=Throttling(pace=self.source.pace),
         )
 
 

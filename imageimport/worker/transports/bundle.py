@@ -25,7 +25,7 @@ class BundleTransport(RegistryTransport):
 
     def _open_source(self, options: ClientOptions) -> ArchiveSource:
         self._archive = archives.take(self._job.task, tick=self._tick)
-        return ArchiveSource(self._archive, self._job.source.repository)
+        return ArchiveSource(self._archive, self._job.source.reference.repository)
 
     def _tick(self) -> None:
         """A large compressed file is read through before anything of it moves."""

@@ -50,7 +50,10 @@ class DockerTransport:
         self._api = _connect()
         options = job.client_options()
         self._places = clients.source_places(
-            job.source, user=job.task.requested_by, credential=job.credential, options=options
+            job.source.reference,
+            user=job.task.requested_by,
+            credential=job.source.credential,
+            options=options,
         )
         self._from = self._places[-1]
         access = {job.target_repository: own_registry.PUSH}
@@ -80,7 +83,7 @@ class DockerTransport:
         image = self._one_platform(manifest)
         self._prove(manifest, image)
         self._sizes = {layer.digest.partition(":")[2][:12]: layer for layer in image.layers}
-        self._job.judge(self._candidate(image))
+        self._job.checks.judge(self._candidate(image))
         WithinQuota(self._job.progress, self._job.task).layers(
             [LayerPlan(layer.digest, layer.size, layer.media_type) for layer in image.layers]
         )
@@ -156,7 +159,7 @@ class DockerTransport:
     def _push_by_engine(self) -> str:
         """Returns the digest that the Engine says it pushed; empty where it says none."""
         task = self._job.task
-        self._job.confirm_lease()
+        self._job.checks.confirm_lease()
         pushed = ""
         done: dict[str, tuple[int, int]] = {}
         for event in self._follow(
@@ -227,7 +230,7 @@ class DockerTransport:
         """The manifest that is wanted, from the first place that has it; the Engine then pulls from there."""
         for place in self._places[:-1]:
             try:
-                found = place.repository.find_manifest(self._job.source.identifier)
+                found = place.repository.find_manifest(self._job.source.reference.identifier)
             except OciError as exc:
                 log.info("docker.mirror_failed", mirror=place.repository.host, error=str(exc))
                 self._job.progress.faults.note(place.repository.via, exc)
@@ -236,7 +239,7 @@ class DockerTransport:
                 self._from = place
                 return found
         try:
-            return self._source.get_manifest(self._job.source.identifier)
+            return self._source.get_manifest(self._job.source.reference.identifier)
         except OciError as exc:
             self._job.progress.faults.note(self._source.via, exc)
             raise

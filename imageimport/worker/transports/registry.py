@@ -16,7 +16,16 @@ from imageimport.worker import kept_uploads, windows
 from imageimport.worker.kept_uploads import KEEPING
 from imageimport.worker.transports.base import Job
 from imageimport.worker.within_quota import WithinQuota
-from oci.copy.context import CopyContext, CopyOptions, largest_first
+from oci.copy.context import (
+    Checks,
+    CopyContext,
+    CopyOptions,
+    ReadContext,
+    Resumption,
+    Sharing,
+    Transfers,
+    largest_first,
+)
 from oci.copy.image_copier import CopyResult, ImageCopier
 from oci.copy.ranges.reading_ahead import SharedReading
 from oci.copy.worker_pool import WorkerPool
@@ -53,7 +62,7 @@ class RegistryTransport:
         share = Share(reading.connections, self._source.host)
         self._copier = ImageCopier(
             self._source,
-            job.source.identifier,
+            job.source.reference.identifier,
             self._target,
             task.target_tag,
             options=CopyOptions(
@@ -63,26 +72,33 @@ class RegistryTransport:
                 overwrite=task.overwrite,
             ),
             context=CopyContext(
-                cancel=job.cancel,
-                workers=WorkerPool(self._threads, share),
-                documents=options.documents,
-                gate=job.signatures,
+                reading=ReadContext(
+                    cancel=job.cancel,
+                    workers=WorkerPool(self._threads, share),
+                    documents=options.documents,
+                    gate=job.signatures,
+                ),
                 observer=self._observer(),
-                flights=SharedFlights(),
-                flight_scope=self._flight_scope,
-                mounts=self._mounts,
-                announcements=SharedAnnouncements(),
-                judge=job.judge,
-                confirm_lease=self._confirm,
-                stall_seconds=settings.IMPORT_STALL_SECONDS,
-                kept_uploads=kept_uploads.take(task),
-                keeps_uploads=self._keeps_uploads,
-                # The row as it was found: its fence is that of the attempt before.
-                goes_on=bool(task.fence or task.retry_of_id),
-                target_is_new=not task.project.images.filter(repository=task.target_name).exists(),
-                parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
-                order=self._order,
-                reading=reading,
+                sharing=Sharing(
+                    flights=SharedFlights(),
+                    flight_scope=self._flight_scope,
+                    mounts=self._mounts,
+                    announcements=SharedAnnouncements(),
+                ),
+                checks=Checks(judge=job.checks.judge, confirm_lease=self._confirm),
+                transfers=Transfers(
+                    parallel_blobs=settings.IMPORT_PARALLEL_BLOBS,
+                    stall_seconds=settings.IMPORT_STALL_SECONDS,
+                    reading_ahead=reading,
+                    order=self._order,
+                ),
+                resumption=Resumption(
+                    target_is_new=not task.project.images.filter(repository=task.target_name).exists(),
+                    # The row as it was found: its fence is that of the attempt before.
+                    goes_on=bool(task.fence or task.retry_of_id),
+                    kept_uploads=kept_uploads.take(task),
+                    keeps_uploads=self._keeps_uploads,
+                ),
             ),
         )
 
@@ -91,9 +107,9 @@ class RegistryTransport:
     def _open_source(self, options: ClientOptions) -> Source:
         job = self._job
         return clients.source_client(
-            job.source,
+            job.source.reference,
             user=job.task.requested_by,
-            credential=job.credential,
+            credential=job.source.credential,
             options=options,
             alive=job.progress.alive,
             passed_over=job.progress.faults.note,
@@ -134,10 +150,9 @@ class RegistryTransport:
         So a slow registry holds up only those that chose it, and no one sees how far another project's private import
         is.
         """
-        job = self._job
-        registry = job.task.source_registry
-        is_public = job.credential is None and not clients.is_own(job.source)
-        return registry if is_public else f"{registry}/{job.task.project_id}"
+        task, source = self._job.task, self._job.source
+        is_public = source.credential is None and not clients.is_own(source.reference)
+        return task.source_registry if is_public else f"{task.source_registry}/{task.project_id}"
 
     # --- the steps --------------------------------------------------------------------------------------
 
@@ -167,7 +182,7 @@ class RegistryTransport:
         through."""
         if not self._committing and self._job.tag_is_protected():
             self._copier.tag(protected=True)
-        self._job.confirm_lease()
+        self._job.checks.confirm_lease()
         self._committing = True
 
     def push(self) -> CopyResult:

@@ -47,12 +47,12 @@ class SharedReading:
     connections: HostConnections = field(default_factory=LocalConnections)
     most: int = SOURCE_CONNECTIONS
     #: The source does not send ranges, or said that they are too many.
-    is_off: bool = False
+    is_off: bool = field(default=False, init=False)
     #: Bytes of all blobs so far.
-    total: int = 0
+    total: int = field(default=0, init=False)
     #: So many connections have helped one of them.
     helped: int = 1
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def came(self, count: int) -> int:
         """``count`` bytes more; how many there are."""

@@ -32,7 +32,7 @@ def test_an_address_of_sentinels_is_read_with_case_escapes_and_both_passwords() 
     assert found is not None
     assert found.sentinels == (("one.example", 26379), ("2001:db8::1", 5000))
     assert (found.master, found.database) == ("My_Master", 3)
-    assert (found.username, found.password, found.sentinel_password) == ("u@x", "p,/w", "a&b")
+    assert (found.login.username, found.login.password, found.sentinel_password) == ("u@x", "p,/w", "a&b")
     assert found.servers == (("r1", 6379), ("r2", 7000))
 
 
@@ -110,7 +110,7 @@ def test_what_the_guide_tells_to_write_is_what_is_tried_here() -> None:
     found = watched(address.strip().removeprefix("REDIS_URL="))
     assert found is not None
     assert found.master == "portal"
-    assert [found.password, found.sentinel_password] == ["PASSWORD", "OTHER"]
+    assert [found.login.password, found.sentinel_password] == ["PASSWORD", "OTHER"]
     assert found.servers == (("redis-1", 6379), ("redis-2", 6379))
     assert _directives(told) == _directives(SENTINEL) - {"bind", "port", "dir"}
 

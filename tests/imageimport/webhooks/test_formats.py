@@ -16,7 +16,7 @@ from django.utils.translation import override
 
 from imageimport.models import Webhook
 from imageimport.webhooks.formats import message_of, posted, refused
-from imageimport.webhooks.sender import Parcel, body_of, send
+from imageimport.webhooks.sender import Parcel, Receiver, body_of, send
 from testbed.scripted_http import Reply, ScriptedServer
 
 FORMATS = [each for each in Webhook.Format.values if each != "json"]
@@ -261,7 +261,7 @@ def receiver(settings: Any) -> Iterator[ScriptedServer]:
 
 def test_what_the_service_says_is_in_the_log_of_deliveries(receiver: ScriptedServer) -> None:
     url = f"{receiver.url}/robot/send?access_token=x"
-    parcel = Parcel(url, uuid.uuid4(), "import.failed", EVENT, "SEC1", format="dingtalk")
+    parcel = Parcel(Receiver(url, "SEC1", format="dingtalk"), uuid.uuid4(), "import.failed", EVENT)
     receipt = send(parcel)
     assert not receipt.delivered
     assert "sign not match" in str(receipt.error)

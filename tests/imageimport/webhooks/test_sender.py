@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from imageimport.webhooks import sender
-from imageimport.webhooks.sender import Parcel, body_of, check_url, send, signature
+from imageimport.webhooks.sender import Parcel, Receiver, body_of, check_url, send, signature
 from oci.egress.proxies import parse_rules
 from oci.errors import OciError
 from testbed.scripted_http import Reply, Request, ScriptedServer
@@ -30,7 +30,7 @@ def receiver(settings: Any) -> Iterator[ScriptedServer]:
 
 
 def parcel(url: str, **values: Any) -> Parcel:
-    return Parcel(url, values.pop("delivery", uuid.uuid4()), "import.failed", PAYLOAD, **values)
+    return Parcel(Receiver(url, **values), uuid.uuid4(), "import.failed", PAYLOAD)
 
 
 def test_the_body_is_signed_as_it_is_sent(receiver: ScriptedServer) -> None:

@@ -45,7 +45,7 @@ class Scripted:
 
     def push(self) -> CopyResult:
         self.act("push", self.job)
-        self.job.confirm_lease()
+        self.job.checks.confirm_lease()
         image = ImageInfo(DIGEST, "application/vnd.oci.image.manifest.v1+json", 10, ("linux/amd64",))
         return CopyResult(image, DIGEST)
 

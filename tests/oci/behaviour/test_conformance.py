@@ -89,7 +89,7 @@ def test_it_arrives_with_the_same_digest(
     image = CONTENT[name]
     source.add_image("library/app", "v1", image)
     to = f"conformance/{name.replace(' ', '-')}"
-    result = run(copier(source, target if kind == "scripted" else registry, to=to))
+    result = run(copier(source, target if kind == "scripted" else registry, to=f"{to}:v1"))
     assert result.image.digest == result.source_digest == image.digest
     if kind == "distribution":
         found = registry.verify(to, "v1")
@@ -107,7 +107,7 @@ def test_a_layer_named_by_sha512_arrives_under_that_name(
     layer = Sha512(OCI_LAYER, b"by another hash" * 1_000)
     image = manifest([layer])
     source.add_image("library/app", "v1", image)
-    result = run(copier(source, target if kind == "scripted" else registry, to="conformance/sha512"))
+    result = run(copier(source, target if kind == "scripted" else registry, to="conformance/sha512:v1"))
     assert result.image.digest == image.digest
     if kind == "distribution":
         assert registry.verify("conformance/sha512", "v1").blobs == 2
@@ -131,7 +131,7 @@ def test_signatures_and_sboms_of_index_and_children_arrive(
         source.add_image("library/app", cosign_tag(subject, ".sig"), signature)
         source.add_image("library/app", sbom.digest, sbom)
         expected |= {cosign_tag(subject, ".sig"): signature.digest, sbom.digest: sbom.digest}
-    result = run(copier(source, registry, to="conformance/signed"))
+    result = run(copier(source, registry, to="conformance/signed:v1"))
     assert result.image.digest == image.digest
     for name, digest in expected.items():
         assert registry.verify("conformance/signed", name).digest == digest

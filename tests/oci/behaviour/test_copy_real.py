@@ -41,7 +41,8 @@ def _copy(source: RegistryServer, target: RegistryServer, name: str, **more: obj
         for role, server in (("source", source), ("target", target))
         if server.account[0]
     }
-    return run(copier(source, target, repository=name, to=f"team/{name}", **(accounts | more)))  # type: ignore[arg-type]
+    made = copier(source, target, f"{name}:v1", to=f"team/{name}:v1", **(accounts | more))  # type: ignore[arg-type]
+    return run(made)
 
 
 def test_an_index_arrives_whole(
@@ -118,7 +119,7 @@ def test_a_blob_whose_file_vanished_at_the_target_is_brought_again(
 ) -> None:
     target = make_registry()
     registry.push("real/vanished", "v1", INDEX)
-    made = copier(registry, target, repository="real/vanished", to="team/real/vanished")
+    made = copier(registry, target, "real/vanished:v1", to="team/real/vanished:v1")
     made.sign_in()
     made.pull()
     target.blob_path(INDEX.children[0].blobs[1].digest).unlink()
@@ -133,7 +134,7 @@ def test_a_blob_that_was_cut_short_at_the_target_is_never_tagged(
     monkeypatch.setattr("oci.copy.publisher.READ_BACK_SECONDS", 1.0)
     target = make_registry()
     registry.push("real/short", "v1", INDEX)
-    made = copier(registry, target, repository="real/short", to="team/real/short")
+    made = copier(registry, target, "real/short:v1", to="team/real/short:v1")
     made.sign_in()
     made.pull()
     path = target.blob_path(INDEX.children[0].blobs[1].digest)
@@ -189,8 +190,8 @@ def test_a_target_that_restarts_in_the_middle_is_waited_for(
     made = copier(
         client(registry, budget=budget),
         client(target, role="target", budget=budget),
-        repository="real/restart",
-        to="team/real/restart",
+        "real/restart:v1",
+        to="team/real/restart:v1",
     )
     made.sign_in()
     target.running.stop()
@@ -237,9 +238,7 @@ def test_a_cancel_inside_a_layer_leaves_nothing_of_it_at_distribution(
     pace = 50_000 if size < 10_000_000 else 2_000_000
     source.rule("GET", f"/blobs/{image.blobs[1].digest}", drip(pace, 0.1))
     cancel, observer = CancelToken(), Recorder()
-    made = copier(
-        source, target, repository="real/canceled", to="team/canceled", cancel=cancel, observer=observer
-    )
+    made = copier(source, target, "real/canceled:v1", to="team/canceled:v1", cancel=cancel, observer=observer)
 
     held: list[str] = []
 
@@ -264,5 +263,5 @@ def test_a_large_layer_goes_to_distribution_in_requests_that_can_be_ended(
     target, image = make_registry(), random_image([30_000_000], seed=34)
     source.add_image("real/large", "v1", image)
     source.rule("GET", f"/blobs/{image.blobs[1].digest}", cut(20_000_000), times=1)
-    run(copier(source, target, repository="real/large", to="team/large"))
+    run(copier(source, target, "real/large:v1", to="team/large:v1"))
     assert target.verify("team/large", "v1").digest == image.digest

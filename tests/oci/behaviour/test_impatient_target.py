@@ -55,7 +55,7 @@ def test_a_source_that_drips_into_an_impatient_target_ends_right(
     source.rule("GET", f"/blobs/{layer}", drip(size, seconds))
     proxy, observer = before(registry.url), Recorder()
     target = client(registry, role="target", base_url=f"http://{proxy.address}", on_retry=observer.retried)
-    run(copier(source, target, to=f"team/{name}", observer=observer))
+    run(copier(source, target, to=f"team/{name}:v1", observer=observer))
     assert registry.verify(f"team/{name}", "v1").digest == image.digest
     assert proxy.counters.idled
     assert len(source.seen("GET", layer)) <= 2, "what was learnt is minded for the rest of the layer"

@@ -30,7 +30,14 @@ def test_a_gibibyte_over_many_connections_takes_the_window_and_no_more() -> None
     cancel, readings = CancelToken(), [SharedReading() for _ in range(IMPORTS)]
     with RangedSource(GIB) as source, FullTarget() as target:
         made = [
-            copier(source, target, to=f"team/app-{n}", cancel=cancel, reading=each, workers=WorkerPool(4))
+            copier(
+                source,
+                target,
+                to=f"team/app-{n}:v1",
+                cancel=cancel,
+                reading_ahead=each,
+                workers=WorkerPool(4),
+            )
             for n, each in enumerate(readings)
         ]
         before = private_kib(os.getpid())

@@ -100,7 +100,9 @@ def test_an_image_that_shares_layers_with_what_is_there(
     imported(source, target)
     source.add_image("library/app", "v2", image_of([*LAYERS[:2], random_layer(6_000, seed=91_009)]))
     observer = Recorder()
-    at_source, at_target = imported(source, target, reference="v2", tag="v2", observer=observer)
+    at_source, at_target = imported(
+        source, target, image="library/app:v2", to="team/app:v2", observer=observer
+    )
     assert at_source["GET blobs"] == at_target["PUT uploads"] == 2
     assert at_target["POST uploads"] == BLOBS
     assert "HEAD blobs" not in at_target

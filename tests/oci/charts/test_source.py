@@ -13,12 +13,13 @@ import pytest
 from oci.charts.source import ChartSource, Known
 from oci.egress.door import Door, EgressPolicy
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.reference.parser import parse_reference
 from oci.registry.auth.credentials import Credential, Identity
 from oci.registry.client import RegistryClient
 from oci.registry.listing import TagFacts
-from oci.registry.options import ClientOptions
-from oci.registry.retry import RetryBudget
+from oci.registry.options import ClientOptions, Throttling
+from oci.registry.retry import RetryBudget, RetryPolicy
 from oci.spec.digest import digest_of
 from testbed.scripted_http import Reply, Request, ScriptedServer
 from tests.support.content.charts import ChartServer
@@ -32,23 +33,33 @@ def server() -> Iterator[ChartServer]:
         yield server
 
 
+def chart_client(
+    server: ChartServer,
+    *,
+    account: tuple[str, str] | None = None,
+    others: tuple[str, ...] = (),
+    options: ClientOptions | None = None,
+) -> RegistryClient:
+    """Of the server, and allowed to reach ``others``."""
+    hosts = (server.server_name, *others)
+    door = Door(EgressPolicy(private_sources=hosts, insecure_sources=hosts))
+    registry = parse_reference(f"{server.image}podinfo:6.5.0").registry
+    identity = Identity(Credential(registry, *account)) if account else None
+    options = options or ClientOptions()
+    quick = replace(options.retries, budget=RetryBudget(first=0.01, most=0.01))
+    return RegistryClient(registry, door, identity=identity, options=replace(options, retries=quick))
+
+
 def open_chart(
     server: ChartServer,
     text: str = "podinfo:6.5.0",
     *,
     known: Known | None = None,
-    account: tuple[str, str] | None = None,
-    others: tuple[str, ...] = (),
-    options: ClientOptions | None = None,
+    client: RegistryClient | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> ChartSource:
-    hosts = (server.server_name, *others)
-    door = Door(EgressPolicy(private_sources=hosts, insecure_sources=hosts))
     reference = parse_reference(server.image + text)
-    identity = Identity(Credential(reference.registry, *account)) if account else None
-    options = replace(options or ClientOptions(), budget=RetryBudget(first=0.01, most=0.01))
-    client = RegistryClient(reference.registry, door, identity=identity, options=options)
-    return ChartSource(client, reference, known=known or Known(), alive=alive)
+    return ChartSource(client or chart_client(server), reference, known=known or Known(), alive=alive)
 
 
 def test_a_version_is_a_manifest_with_its_file_and_both_are_fetched_once(server: ChartServer) -> None:
@@ -140,7 +151,8 @@ def test_the_account_is_shown_at_once_to_its_own_host_and_to_no_other(server: Ch
     with ScriptedServer(lambda _request: Reply(body=server.files["/charts/podinfo-6.5.0.tgz"])) as other:
         server.account = ACCOUNT
         server.add(url=f"{other.url}/podinfo-6.5.0.tgz")
-        source = open_chart(server, account=ACCOUNT, others=(f"127.0.0.1:{other.port}",))
+        client = chart_client(server, account=ACCOUNT, others=(f"127.0.0.1:{other.port}",))
+        source = open_chart(server, client=client)
         assert source.get_manifest("6.5.0")
         assert [each.path for each in server.requests] == ["/charts/index.yaml"]
         assert [each.authorization for each in other.requests] == [""]
@@ -149,7 +161,7 @@ def test_the_account_is_shown_at_once_to_its_own_host_and_to_no_other(server: Ch
 def test_a_wrong_password_and_a_missing_one_are_told_apart(server: ChartServer) -> None:
     server.account = ACCOUNT
     with pytest.raises(OciError, match="rejected the username or password") as failed:
-        open_chart(server, account=("ada", "wrong")).ping()
+        open_chart(server, client=chart_client(server, account=("ada", "wrong"))).ping()
     assert failed.value.code == "unauthorized"
     with pytest.raises(OciError, match="needs credentials") as failed:
         open_chart(server).ping()
@@ -212,7 +224,8 @@ def test_a_chart_may_take_as_long_as_its_pace_says(
     server: ChartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, hours = server.add(), Hours(monkeypatch)
-    source = open_chart(server, options=ClientOptions(pace=hours, tries=1))
+    options = ClientOptions(throttling=Throttling(pace=hours), retries=RetryPolicy(tries=1))
+    source = open_chart(server, client=chart_client(server, options=options))
     assert source.get_manifest("6.5.0").layers[0].digest == digest_of(data)
     assert hours.passed > 5 * 3600
 
@@ -221,7 +234,8 @@ def test_a_chart_may_take_as_long_as_those_who_are_told_of_it(
     server: ChartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, hours = server.add(), Hours(monkeypatch)
-    source = open_chart(server, options=ClientOptions(tries=1), alive=hours.wait)
+    options = ClientOptions(retries=RetryPolicy(tries=1))
+    source = open_chart(server, client=chart_client(server, options=options), alive=hours.wait)
     assert source.get_manifest("6.5.0").layers[0].digest == digest_of(data)
     assert hours.passed >= 2 * 3600
 
@@ -239,9 +253,10 @@ def test_what_drips_ends_after_the_stall_time_of_the_client(
         return replace(reply, body=reply.body + b"\n" * 1000, drip=1, drip_seconds=0.1) if drips else reply
 
     monkeypatch.setattr(server, "handle", slowly)
+    options = ClientOptions(timeouts=Timeouts(stall_seconds=1), retries=RetryPolicy(tries=1))
     started = time.monotonic()
     with pytest.raises(OciError) as failed:
-        open_chart(server, options=ClientOptions(stall_seconds=1, tries=1)).get_manifest("6.5.0")
+        open_chart(server, client=chart_client(server, options=options)).get_manifest("6.5.0")
     assert failed.value.code == "stalled"
     assert time.monotonic() - started < 45
 

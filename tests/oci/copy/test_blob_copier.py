@@ -125,8 +125,8 @@ def test_imports_at_once_read_a_shared_layer_once(source: ScriptedRegistry, targ
         made = copier(
             source,
             target,
-            repository=f"library/app{number}",
-            to=f"team/app{number}",
+            f"library/app{number}:v1",
+            to=f"team/app{number}:v1",
             flights=flights,
             mounts=proof,
         )

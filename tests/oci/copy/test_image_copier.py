@@ -79,7 +79,7 @@ def test_a_digest_is_taken_as_it_is_and_the_tag_kept(
     source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
     digest = source.add_image("library/app", "v1", IMAGE)
-    result = run(copier(source, target, reference=digest, tag="pinned"))
+    result = run(copier(source, target, f"library/app@{digest}", to="team/app:pinned"))
     assert result.image.digest == digest
     assert target.repository("team/app").manifests["pinned"][1] == IMAGE.manifest.data
 

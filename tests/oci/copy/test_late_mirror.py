@@ -43,9 +43,9 @@ def mirrored(mirror: ScriptedRegistry, source: ScriptedRegistry) -> MirroredSour
     return MirroredSource([Repository(each, "library/app") for each in (of_mirror, client(source))])
 
 
-def noted(mirrored: MirroredSource, target: ScriptedRegistry, reference: str = "v1") -> list[str]:
+def noted(mirrored: MirroredSource, target: ScriptedRegistry, reference: str = ":v1") -> list[str]:
     """Sentences about a copy, which brings what the mirror has."""
-    result = run(copier(mirrored, target, reference=reference))
+    result = run(copier(mirrored, target, f"library/app{reference}"))
     assert result.image.digest == OLD.digest
     return [template % params for template, params in result.notes]
 
@@ -78,7 +78,7 @@ def test_a_mirror_that_is_not_behind_is_not_spoken_of(
 def test_what_is_named_by_digest_can_not_be_late(
     mirrored: MirroredSource, source: ScriptedRegistry, target: ScriptedRegistry
 ) -> None:
-    assert noted(mirrored, target, OLD.digest) == []
+    assert noted(mirrored, target, f"@{OLD.digest}") == []
     assert not source.seen("HEAD", "/manifests/v1")
 
 

@@ -90,7 +90,7 @@ def test_two_imports_that_change_one_list_at_the_same_time_are_both_in_it(
 
     def meanwhile(_request: Request, proceed: Proceed) -> Reply:
         reply = proceed() if method == "GET" else None
-        run(copier(second, target, tag="v2"))
+        run(copier(second, target, to="team/app:v2"))
         return reply or proceed()
 
     target.rule(method, f"/manifests/{LIST}", meanwhile, times=1)

@@ -254,7 +254,7 @@ def test_all_that_an_import_asks_its_source_counts(
     source.rule("", "/v2/", counted)
     connections = Counting(most)
     workers = WorkerPool(16, Share(connections, "host"))
-    made = copier(source, target, workers=workers, reading=SharedReading(connections=connections))
+    made = copier(source, target, workers=workers, reading_ahead=SharedReading(connections=connections))
     assert run(made).image.digest == index.digest
     assert seen <= most
     assert connections.most_open == most

@@ -14,7 +14,7 @@ from oci.egress.door import Door, EgressPolicy
 from oci.egress.proxies import Proxy, parse_rules
 from oci.egress.tunnel import Wire, open_tunnel
 from oci.errors import Canceled, OciError
-from oci.http.transport import HttpTransport
+from oci.http.transport import HttpTransport, Timeouts
 from oci.urls import Url, parse_url
 from testbed.scripted_proxy import Fault, ScriptedProxy
 from testbed.scripted_registry import ScriptedRegistry
@@ -43,7 +43,8 @@ def door(proxy_url: str, *answers: str, insecure: bool = True, pattern: str = "*
 
 
 def ask(judge: Door, url: str) -> int:
-    transport = HttpTransport(door=judge, cancel=CancelToken(), connect_seconds=3, headers_seconds=3)
+    timeouts = Timeouts(connect_seconds=3, headers_seconds=3)
+    transport = HttpTransport(door=judge, cancel=CancelToken(), timeouts=timeouts)
     try:
         response = transport.exchange("GET", parse_url(url), [])
         status = response.status

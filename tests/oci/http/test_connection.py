@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oci.errors import OciError
+from oci.http.transport import Timeouts
 from oci.registry.faults import RetryableError
 from oci.registry.repository import Repository
 from testbed.images import random_image
@@ -202,7 +203,7 @@ def test_nobody_listening_is_unreachable_and_told_within_seconds() -> None:
 def test_a_black_hole_is_unreachable() -> None:
     with black_hole() as port:
         made = client(_At(port), budget=quick_budget(tries=1))
-        made.session.endpoint.transport._connect_seconds = 0.3
+        made.session.endpoint.transport.timeouts = Timeouts(connect_seconds=0.3)
         with pytest.raises(OciError) as caught:
             made.ping()
     assert caught.value.code == "unreachable"

@@ -66,7 +66,7 @@ def test_imports_that_follow_each_other_need_few_connections(
             made = copier(
                 registry,
                 target,
-                to=f"team/app-{number}",
+                to=f"team/app-{number}:v1",
                 parallel=2,
                 source_options={"idle": kept},
                 target_options={"idle": kept},

@@ -30,8 +30,8 @@ def opened(path: Path, content: bytes) -> Archive:
 
 
 def bring(archive: Archive, image: str, target: ScriptedRegistry) -> CopyResult:
-    name, _, tag = image.rpartition(":")
-    return run(copier(ArchiveSource(archive, name), target, reference=tag, to=f"team/{name}", tag=tag))
+    name = image.partition(":")[0]
+    return run(copier(ArchiveSource(archive, name), target, image, to=f"team/{image}"))
 
 
 def refers_to(subject: Image, *, text: str = "signed") -> Image:

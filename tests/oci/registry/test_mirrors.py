@@ -157,14 +157,14 @@ def test_tags_come_from_the_first_that_knows_them(mirror: ScriptedRegistry, sour
     assert list(_mirrored(mirror, source).list_tags()) == ["v1"]
 
 
-@pytest.mark.parametrize("reference", ["v1", IMAGE.digest])
+@pytest.mark.parametrize("reference", [":v1", f"@{IMAGE.digest}"])
 def test_a_registry_out_of_reach_does_not_spoil_what_a_mirror_has_whole(
     mirror: ScriptedRegistry, target: ScriptedRegistry, reference: str
 ) -> None:
     """A closed network with a mirror of its own: signatures that the mirror lacks are nowhere to be asked for."""
     mirror.add_image("library/app", "v1", IMAGE)
     away = SimpleNamespace(url=f"http://127.0.0.3:{closed_port()}")
-    made = copier(_mirrored(mirror, away, tries=1), target, reference=reference)
+    made = copier(_mirrored(mirror, away, tries=1), target, f"library/app{reference}")
     assert run(made).image.digest == IMAGE.digest
 
 

@@ -9,7 +9,7 @@ import pytest
 from oci.cancel import CancelToken
 from oci.errors import OciError
 from oci.registry.faults import RetryableError
-from oci.registry.retry import FORGIVING_BYTES, Retrier, RetryBudget
+from oci.registry.retry import FORGIVING_BYTES, Retrier, RetryBudget, RetryPolicy
 from tests.oci.copying import Recorder, quick_budget
 
 
@@ -42,12 +42,8 @@ def _failing(times: int, fault: Callable[[], RetryableError] = _again) -> Callab
 
 def _retrier(budget: RetryBudget | None = None, observer: Recorder | None = None) -> Retrier:
     observer = observer or Recorder()
-    return Retrier(
-        budget=budget or quick_budget(),
-        cancel=CancelToken(),
-        on_wait=observer.waiting,
-        on_retry=observer.retried,
-    )
+    policy = RetryPolicy(budget=budget or quick_budget(), on_wait=observer.waiting, on_retry=observer.retried)
+    return Retrier(policy, CancelToken())
 
 
 def test_four_failures_are_forgiven_and_a_fifth_is_not() -> None:

@@ -66,7 +66,7 @@ def test_a_variant_is_taken_exactly_and_its_absence_means_all(
     source.add_image("library/app", "v1", INDEX)
     run(copier(source, target, platforms=["linux/arm/v7"]))
     assert _children(target) == [ARM_V7.digest]
-    run(copier(source, target, platforms=["linux/arm"], tag="all"))
+    run(copier(source, target, platforms=["linux/arm"], to="team/app:all"))
     assert _children(target, "all") == [ARM_V6.digest, ARM_V7.digest]
 
 

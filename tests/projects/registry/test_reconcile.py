@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from oci.copy.image_info import ImageInfo
+from oci.http.transport import Timeouts
 from oci.registry.options import ClientOptions
+from oci.registry.retry import RetryPolicy
 from projects.models import Image
 from projects.registry import reconcile as module
 from projects.registry.client import opened
@@ -79,7 +81,7 @@ def test_a_registry_that_is_away_deletes_nothing(
 
     team = Team.make()
     team.image()
-    hasty = ClientOptions(tries=1, headers_seconds=1.0)
+    hasty = ClientOptions(retries=RetryPolicy(tries=1), timeouts=Timeouts(headers_seconds=1.0))
     monkeypatch.setattr("projects.registry.catalog.opened", lambda **kw: opened(**kw, options=hasty))
     with silent_port() as port:
         settings.REGISTRY_URL, settings.REGISTRY_AUTH = url.format(silent=port), "none"

@@ -16,7 +16,7 @@ from registry_portal.web.aside import MAX_ASIDE, Holding, SetAside
 from registry_portal.web.pacing import PacedSocket
 from stack.paths import ROOT
 from stack.services.ports import free_port
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Surroundings
 from testbed.processes import Running
 
 #: A site whose /slow is ready once the file is there; it says how often it was asked, and how long it was held.
@@ -78,7 +78,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         "READY": str(found.ready),
         "ASKED": str(found.asked),
     }
-    spec = ServiceSpec(name="site", argv=argv, env=env, cwd=tmp_path, ready=answers)
+    spec = ServiceSpec(name="site", argv=argv, ready=answers, surroundings=Surroundings(env, cwd=tmp_path))
     with Running(spec, tmp_path / "site.log"):
         yield found
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from stack.config import RunConfig
+from stack.config import Registry, RunConfig
 from stack.push import basic, push_image
 from stack.services import embedded, front_server
-from stack.services.front_server import FrontPlan, configuration, front_service
+from stack.services.front_server import FrontPlan, Upstreams, configuration, front_service
 from stack.services.ports import free_port
 from stack.services.spec import ServiceSpec
 from testbed.images import random_image
@@ -40,9 +40,8 @@ def front_before(
     storage.symlink_to(files or registry.plan.directory / "data")
 
     def make(port: int) -> ServiceSpec:
-        plan = FrontPlan(
-            directory=directory, port=port, registry=registry.host, portal=portal, storage=str(storage)
-        )
+        upstreams = Upstreams(registry.host, portal)
+        plan = FrontPlan(directory=directory, port=port, upstreams=upstreams, storage=str(storage))
         return front_service(plan)
 
     running, port = start_on_free_port(make, directory / "front.log")
@@ -173,7 +172,7 @@ def test_a_stale_tag_that_the_registry_has_lost_is_asked_for_as_missing(
 def test_layers_in_a_folder_that_nginx_would_read_as_a_variable_go_through_the_registry(
     tmp_path: Path,
 ) -> None:
-    plan = FrontPlan(tmp_path, 5000, "127.0.0.1:1", "127.0.0.1:2", storage="/data/$team")
+    plan = FrontPlan(tmp_path, 5000, Upstreams("127.0.0.1:1", "127.0.0.1:2"), storage="/data/$team")
     assert "alias" not in configuration(plan)
     assert "alias" in configuration(replace(plan, storage="/data/team"))
 
@@ -187,7 +186,7 @@ def test_without_nginx_or_tokens_there_is_no_front_and_a_word_for_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert embedded.why_no_front(RunConfig(tmp_path)) == ""
-    assert embedded.why_no_front(RunConfig(tmp_path, registry_auth="none")) == "registry_auth"
+    assert embedded.why_no_front(RunConfig(tmp_path, registry=Registry(auth="none"))) == "registry_auth"
     monkeypatch.setattr(front_server, "find", lambda *_names: None)
     assert embedded.why_no_front(RunConfig(tmp_path)) == "no_nginx"
     # One that was built without what it takes.

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from stack.output import Console
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping
 from stack.services.supervisor import ServiceFailed, Supervisor
 from testbed.portal import alive
 
@@ -94,7 +94,7 @@ def test_stopping_takes_grandchildren_along_and_those_that_refuse(tmp_path: Path
     script = f"trap '' TERM; sleep 60 & echo $! >> {pids}; echo $$ >> {pids}; while :; do wait; done"
 
     async def act(supervisor: Supervisor) -> None:
-        supervisor.add(sh("stubborn", script, stop_seconds=0.5))
+        supervisor.add(sh("stubborn", script, stopping=Stopping(seconds=0.5)))
         await until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
 
     said = supervised(act)

@@ -22,8 +22,8 @@ from stack.reader import Reader
 from stack.services.portal import manage
 from stack.services.ports import free_port
 from stack.services.redis_server import NOISE
-from stack.services.registry_server import RegistryPlan, TokenAuth, registry_service
-from stack.services.spec import ServiceSpec
+from stack.services.registry_server import Listener, RegistryPlan, TokenAuth, registry_service
+from stack.services.spec import ServiceSpec, Surroundings
 from stack.services.tools import redis_program
 from testbed.images import random_image
 from testbed.portal import ENDED, FOREIGN
@@ -118,7 +118,8 @@ class Installation:
             issuer="registry-portal",
             certificate=self.directory / "secrets" / "token_service.crt",
         )
-        plan = RegistryPlan(self.directory / "registry", port, auth=auth, host=self.network.address)
+        listener = Listener(port, host=self.network.address)
+        plan = RegistryPlan(self.directory / "registry", listener, auth=auth)
         plan.directory.mkdir()
         self._run(registry_service(plan))
 
@@ -128,16 +129,13 @@ class Installation:
             "PORT": str(self.port),
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         }
-        bootstrap = ServiceSpec(name="bootstrap", argv=manage("bootstrap"), env=env, drop_env=FOREIGN)
+        here = Surroundings(env, FOREIGN, ROOT)
+        bootstrap = ServiceSpec(name="bootstrap", argv=manage("bootstrap"), surroundings=here)
         with Running(bootstrap, self.directory / "bootstrap.log") as running:
             assert running.process
             assert running.process.wait(180) == 0, running.output()
-        self._run(
-            ServiceSpec(
-                name="web", argv=[START, "web"], env=env, drop_env=FOREIGN, ready=self._answers, cwd=ROOT
-            )
-        )
-        self._run(ServiceSpec(name="beat", argv=[START, "beat"], env=env, drop_env=FOREIGN, cwd=ROOT))
+        self._run(ServiceSpec(name="web", argv=[START, "web"], surroundings=here, ready=self._answers))
+        self._run(ServiceSpec(name="beat", argv=[START, "beat"], surroundings=here))
 
     def _answers(self) -> bool:
         try:
@@ -163,7 +161,8 @@ class Installation:
         """A worker on another machine, once it answers to Celery."""
         env = self._environment(machine.disk, DISK) | {"TMPDIR": str(DISK), "PYTHONDONTWRITEBYTECODE": "1"}
         argv = machine.command([START, "worker"])
-        running = self._run(ServiceSpec(name=machine.name, argv=argv, env=env, drop_env=FOREIGN, cwd=ROOT))
+        there = Surroundings(env, FOREIGN, ROOT)
+        running = self._run(ServiceSpec(name=machine.name, argv=argv, surroundings=there))
         deadline = time.monotonic() + 30
         while f"celery@{machine.name} ready" not in running.output():
             assert time.monotonic() < deadline, running.output()

@@ -12,7 +12,7 @@ from oci.registry.auth.credentials import Credential, Identity
 from oci.registry.client import RegistryClient
 from oci.registry.options import ClientOptions
 from oci.registry.repository import Repository
-from oci.registry.retry import RetryBudget
+from oci.registry.retry import RetryBudget, RetryPolicy
 from testbed.scripted_registry import ScriptedRegistry
 from tests.oci.copying import copier, run
 from tests.support.networks.far_side import DOMAIN, names_of
@@ -35,12 +35,11 @@ def main(proxy: str, port: str, ca_file: str) -> None:
         proxies=parse_rules(f"*.far.example={proxy}", {}), private_sources=("198.18.0.0/15",), ca_file=ca_file
     )
     identity = Identity(Credential(name, "user", "right"), trusted_realms=(tokens,))
-    client = RegistryClient(
-        name, Door(policy), identity=identity, options=ClientOptions(budget=RetryBudget(seconds=5))
-    )
+    options = ClientOptions(retries=RetryPolicy(budget=RetryBudget(seconds=5)))
+    client = RegistryClient(name, Door(policy), identity=identity, options=options)
     source = Repository(client, "ns/app")
     with ScriptedRegistry() as target:
-        made = copier(source, target, reference="1")
+        made = copier(source, target, "library/app:1")
         result = run(made)
         tags = list(source.list_tags())
         digest = result.image.digest

@@ -12,7 +12,7 @@ import redis
 
 from stack.services.ports import LOOPBACK
 from stack.services.redis_server import CONFIG, answers_ping
-from stack.services.spec import ServiceSpec
+from stack.services.spec import ServiceSpec, Stopping
 from stack.services.tools import redis_program
 from testbed.services import PASSWORD, RedisServer, start_on_free_port
 
@@ -111,7 +111,7 @@ def _start(directory: Path, text: Callable[[int], str], password: str, *options:
             name=directory.name,
             argv=[*redis_program(directory).prefix, str(config), *options],
             ready=lambda: answers_ping(port, password),
-            death_signal="SIGTERM",
+            stopping=Stopping(death_signal="SIGTERM"),
         )
 
     return RedisServer(*start_on_free_port(make, directory / "redis.log"))

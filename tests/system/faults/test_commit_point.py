@@ -28,7 +28,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]
 @pytest.fixture(scope="module")
 def wire(target: RegistryServer) -> Iterator[TcpProxy]:
     """What the portal reaches its target through."""
-    with TcpProxy((target.plan.host, target.plan.port)) as proxy:
+    with TcpProxy((target.plan.http.host, target.plan.http.port)) as proxy:
         yield proxy
 
 

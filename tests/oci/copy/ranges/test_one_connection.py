@@ -42,7 +42,7 @@ def copied(source: ScriptedRegistry, target: ScriptedRegistry) -> Recorder:
     observer, connections = Recorder(), LocalConnections(1)
     reading = SharedReading(connections=connections)
     workers = WorkerPool(4, Share(connections, source.server_name))
-    run(copier(source, target, observer=observer, reading=reading, workers=workers))
+    run(copier(source, target, observer=observer, reading_ahead=reading, workers=workers))
     return observer
 
 

@@ -60,7 +60,7 @@ def copied(
     observer = Recorder()
     host = source.host if isinstance(source, MirroredSource) else source.server_name
     workers = WorkerPool(4, Share(reading.connections, host))
-    result = run(copier(source, target, observer=observer, reading=reading, workers=workers))
+    result = run(copier(source, target, observer=observer, reading_ahead=reading, workers=workers))
     assert result.image.digest == IMAGE.digest
     assert target.repository("team/app").blobs[LAYER.digest] == LAYER.data
     return observer
@@ -356,7 +356,7 @@ def test_a_cancel_ends_all_connections_within_a_second(
         return replace(proceed(), stall_at=1000)
 
     source.rule("GET", BLOB, parts(stuck))
-    made = copier(source, target, observer=observer, cancel=cancel, reading=reading)
+    made = copier(source, target, observer=observer, cancel=cancel, reading_ahead=reading)
 
     def cancel_it() -> None:
         held.wait(20)
@@ -396,6 +396,6 @@ def test_all_blobs_of_an_import_share_the_window(make_scripted: Make, target: Sc
             return taken
 
     reading = SharedReading(memory=Watched(6 * MIB))
-    assert run(copier(source, target, reading=reading)).image.digest == image.digest
+    assert run(copier(source, target, reading_ahead=reading)).image.digest == image.digest
     assert 0 < most <= 6 * MIB
     assert reading.memory._held == 0
