@@ -55,7 +55,7 @@ class LayerInline(ReadOnlyInline):
     def whole(self, layer: ImportLayer) -> str:
         return size(layer.size)
 
-    @admin.display(description=_("moved"))
+    @admin.display(description=_("transferred"))
     def here(self, layer: ImportLayer) -> str:
         return size(layer.bytes_done)
 
@@ -160,11 +160,11 @@ class ImportTaskAdmin(IndexedAdmin):
     def whole(self, task: ImportTask) -> str:
         return size(task.bytes_total)
 
-    @admin.display(description=_("moved"))
+    @admin.display(description=_("transferred"))
     def here(self, task: ImportTask) -> str:
         return size(task.bytes_done)
 
-    @admin.display(description=_("already here"))
+    @admin.display(description=_("reused"))
     def reused(self, task: ImportTask) -> str:
         return size(task.bytes_reused)
 

@@ -171,7 +171,7 @@ def _fill(rule: PolicyRule, values: Mapping[str, Any]) -> None:
             except OciError:
                 errors[name] = [_("Enter platforms such as linux/amd64 or linux/arm64.")]
     if not rule.name.strip():
-        errors["name"] = [_("Give the rule a name.")]
+        errors["name"] = [_("Enter a name for the rule.")]
     for name in unreadable(rule):
         if name in values or rule.enabled:
             errors.setdefault(name, [_unreadable(name)])
@@ -179,7 +179,7 @@ def _fill(rule: PolicyRule, values: Mapping[str, Any]) -> None:
         if name in values and name not in errors and (problem := _bad_patterns(getattr(rule, name))):
             errors[name] = [problem]
     if "requires" in values and "requires" not in errors and _adds_unknown(rule.requires, kept):
-        errors["requires"] = [_("This requirement is not known.")]
+        errors["requires"] = [_("The portal doesn't know this requirement.")]
     if errors:
         raise FieldErrors(errors)
 

@@ -27,10 +27,10 @@ _OWN: Final = gettext_noop(
     "In this project someone else has to decide: you can't approve or reject your own request."
 )
 _OTHER: Final = gettext_noop(
-    "The request has changed since you looked at it. Look at it again, then approve it."
+    "The request has changed since you looked at it. Review it again, then approve it."
 )
 _UNSEEN: Final = gettext_noop(
-    "The source was first checked just now. Read what the request shows, then approve it."
+    "The source was checked for the first time just now. Review what the request now shows, then approve it."
 )
 _REJECTED: Final = gettext_noop("%(user)s rejected the request: %(reason)s")
 _EXPIRED: Final = gettext_noop("The request expired before a maintainer decided on it.")

@@ -47,8 +47,11 @@ MAX_DEAD_MINUTES: Final = 10
 #: A manifest that no tag names is not judged on its first day, whatever the project's days in the trash are.
 MIN_DAYS: Final = 1
 
-_NEVER_QUIET: Final = gettext_noop("Something kept writing to the registry, or no collector is running.")
-_DIED: Final = gettext_noop("The collector stopped, and no other one took over.")
+_NEVER_QUIET: Final = gettext_noop(
+    "The collection did not begin: something kept writing to the registry, or no collector is running. "
+    "Check the collector, then try again."
+)
+_DIED: Final = gettext_noop("The collector stopped, and no other one took over. Start the collection again.")
 _BROKE: Final = gettext_noop("The collection failed. The log of the collector says why.")
 _NOT_SEEN: Final = gettext_noop(
     "The collector does not find an image that the portal lists, so nothing was deleted. Its log says which one."

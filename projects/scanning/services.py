@@ -38,7 +38,7 @@ also_named: Final[list[Callable[[], QuerySet[Any]]]] = []
 #: The digest of another row's repository.
 _SAME: Final = {name: OuterRef(name) for name in ("project", "repository", "digest")}
 
-_NONE: Final = gettext_noop("No scanner is set up. Ask your administrator to add one.")
+_NONE: Final = gettext_noop("No scanner is set up. Ask the administrator to add one.")
 _NO_IMAGE: Final = gettext_noop("This is not a container image, so there is nothing to scan.")
 
 
@@ -121,7 +121,7 @@ def _origin(text: str) -> tuple[str, str, int] | None:
 
 def _secret(text: str) -> str:
     if not text.isprintable() or not text.isascii():
-        raise FieldErrors({"auth": [_("A secret has visible ASCII characters only.")]})
+        raise FieldErrors({"auth": [_("A secret can contain only visible ASCII characters.")]})
     return text
 
 

@@ -58,5 +58,5 @@ def fill(project: Project, user: User) -> None:
         state=Collection.State.FAILED,
         asked_at=now - dt.timedelta(days=9),
         ended_at=now - dt.timedelta(days=9),
-        error={"template": "The collector stopped, and no other one took over."},
+        error={"template": "The collector stopped, and no other one took over. Start the collection again."},
     )

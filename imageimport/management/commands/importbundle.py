@@ -51,13 +51,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--image", action="append", metavar="NAME:TAG", help="only this image; repeatable; default: all"
         )
-        parser.add_argument("--prefix", default="", metavar="P", help="stands before the names")
+        parser.add_argument("--prefix", default="", metavar="P", help="prefix of the names in the project")
         parser.add_argument(
-            "--no-overwrite", action="store_true", help="fail where a tag names another image already"
+            "--no-overwrite", action="store_true", help="fail if a tag already points to another image"
         )
-        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: none")
         parser.add_argument(
-            "--json", action="store_true", help="print what became of each image as JSON on standard output"
+            "--user",
+            default="",
+            metavar="NAME",
+            help="the user who is recorded as the requester; default: none",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the result of each image as JSON on standard output"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

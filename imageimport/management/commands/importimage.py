@@ -56,13 +56,18 @@ class Command(BaseCommand):
         )
         parser.add_argument("--credential", default="", metavar="NAME", help="a saved credential instead")
         parser.add_argument(
-            "--no-overwrite", action="store_true", help="fail if the tag names another image already"
+            "--no-overwrite", action="store_true", help="fail if the tag already points to another image"
         )
-        parser.add_argument("--no-referrers", action="store_true", help="leave signatures and SBOMs behind")
+        parser.add_argument("--no-referrers", action="store_true", help="do not include signatures and SBOMs")
         parser.add_argument("--transport", default="", choices=["", *TRANSPORTS_ASKED_FOR])
-        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: none")
         parser.add_argument(
-            "--json", action="store_true", help="print the ended import as JSON on standard output"
+            "--user",
+            default="",
+            metavar="NAME",
+            help="the user who is recorded as the requester; default: none",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the finished import as JSON on standard output"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

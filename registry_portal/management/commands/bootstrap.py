@@ -22,10 +22,12 @@ FIRST_PROJECT = "library"
 
 
 class Command(BaseCommand):
-    help = "Migrate the database, collect static files, make the first administrator and the project library."
+    help = (
+        "Migrate the database, collect static files, create the first administrator and the project library."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-static", action="store_true", help="static files were collected before")
+        parser.add_argument("--no-static", action="store_true", help="do not collect static files")
         parser.add_argument(
             "--json", action="store_true", help="report on standard output as one line of JSON"
         )

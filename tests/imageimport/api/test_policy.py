@@ -105,7 +105,7 @@ def test_a_position_puts_a_rule_before_or_after_the_others_and_is_in_the_journal
 
 def test_an_unknown_requirement_is_told_in_a_sentence(team: Team) -> None:
     answer = post(team, "/rules", {"name": "R", "action": "refuse", "requires": {"max_layers": 5}})
-    assert answer.json() == {"requires": {"max_layers": ["This requirement is not known."]}}
+    assert answer.json() == {"requires": {"max_layers": ["The portal doesn't know this requirement."]}}
 
 
 def test_a_refused_import_is_403_with_the_rule_and_makes_nothing(team: Team) -> None:

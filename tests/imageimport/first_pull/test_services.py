@@ -175,7 +175,7 @@ def test_what_needs_approval_is_requested_and_says_so(
     for _ in range(2):
         answer = ask(login)
         assert (answer.status_code, code(answer)) == (403, "DENIED")
-        assert "has been requested" in said(answer)
+        assert "request was sent" in said(answer)
     assert ImportTask.objects.get().status == Status.REQUESTED
 
 

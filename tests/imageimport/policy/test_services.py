@@ -131,7 +131,7 @@ def test_what_can_not_be_read_is_neither_saved_nor_opened_by_another_change(fiel
 def test_a_requirement_that_is_not_known_is_not_made() -> None:
     with pytest.raises(FieldErrors) as refused:
         services.create(project=None, user=None, name="R", action=Action.ALLOW, requires={"max_layers": 5})
-    assert refused.value.errors == {"requires": ["This requirement is not known."]}
+    assert refused.value.errors == {"requires": ["The portal doesn't know this requirement."]}
 
 
 def test_the_journal_has_what_was_changed_with_before_and_after_and_all_of_what_was_deleted() -> None:
