@@ -1,4 +1,4 @@
-"""Where a request comes from, what of it is read, who is answered at all and in which language, and who may keep the
+"""Who calls and from where, what of it is read, who is answered at all and in which language, and who may keep the
 answer."""
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import translation
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.addresses import calling_from, client_address
+from accounts.caller import answering
 from accounts.models import Profile
 
 
 class CallerMiddleware:
-    """Binds the caller's address (:func:`accounts.addresses.current_address`) while the request is answered."""
+    """Binds who acts and from where (:mod:`accounts.caller`) while the request is answered."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with calling_from(client_address(request)):
+        with answering(request):
             return self.get_response(request)
 
 

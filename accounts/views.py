@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.addresses import current_address
+from accounts.caller import current_address
 from accounts.forms import THROTTLED, WRONG, OwnPasswordForm, SignInForm, TokenForm
 from accounts.models import ApiToken
 from accounts.preferences import profile_of

@@ -146,7 +146,7 @@ class WebhookEvent(models.TextChoices):
     IMPORT_FAILED = "import.failed", _("Import failed")
     BATCH_COMPLETED = "batch.completed", _("Batch completed")
     SCHEDULE_COMPLETED = "schedule.completed", _("Scheduled sync completed")
-    TAG_RESTORED = "tag.restored", _("Protected tag put back")
+    TAG_RESTORED = "tag.restored", _("Protected tag restored")
     REQUEST_CREATED = "request.created", _("Approval requested")
     REQUEST_DECIDED = "request.decided", _("Request decided")
     UPSTREAM_CHANGED = "upstream.changed", _("Tag gone, or newer version, at the source")
@@ -170,7 +170,7 @@ ERROR_NAMES: Final = {
     "digest_mismatch": _("Digest mismatch"),
     "unsupported_manifest": _("Unsupported manifest"),
     "limit_exceeded": _("Content too large"),
-    "protocol_error": _("Unexpected answer of the registry"),
+    "protocol_error": _("Unexpected response from the registry"),
     "source_error": _("Error at the source"),
     "target_error": _("Error at the private registry"),
     "quota_exceeded": _("Quota exceeded"),

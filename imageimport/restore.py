@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
@@ -35,7 +34,7 @@ from projects.token_service import writers
 _GONE: Final = gettext_noop("This image is no longer in the registry.")
 
 
-def restore(*, image: Image, digest: str, user: User | None) -> Image:
+def restore(*, image: Image, digest: str) -> Image:
     """Put the image's tag on ``digest``, which it named before. Nothing is imported, nothing deleted.
 
     :raises ApplicationError: ``tag_protected``; ``registry_busy``; ``not_in_timeline``; ``refused_by_rule``: by the
@@ -81,11 +80,11 @@ def restore(*, image: Image, digest: str, user: User | None) -> Image:
                 source_digest=row.source_digest,
             )
         )
-        audit.record("image.restored", image, user, digest=digest, was=image.digest)
+        audit.record("image.restored", image, digest=digest, was=image.digest)
     return restored
 
 
-def judge_trashed(trashed: TrashedTag, _user: User | None) -> None:
+def judge_trashed(trashed: TrashedTag) -> None:
     """Whether a tag may come back from the trash: while no import writes it, and by the rules for where it came from.
 
     :raises ApplicationError: ``target_busy``; ``refused_by_rule``; ``digest_gone``.

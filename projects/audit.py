@@ -1,12 +1,13 @@
-"""The audit log: who did what, when and from where."""
+"""The audit log: who did what, when and from where.
+
+Who and from where are those of :mod:`accounts.caller`: middleware, tasks and commands bind them.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from django.contrib.auth.models import AnonymousUser, User
-
-from accounts.addresses import current_address
+from accounts.caller import current_actor, current_address
 from accounts.labels import as_label
 from projects.models import AuditEvent, Project
 
@@ -25,14 +26,13 @@ class Audited(Protocol):
         """What programs need to find it."""
 
 
-def record(action: str, thing: Audited | Project, actor: User | None, /, **detail: Any) -> None:
-    """Write down that ``actor`` did this to ``thing``, in the caller's transaction. No secret may be in ``detail``."""
+def record(action: str, thing: Audited | Project, /, **detail: Any) -> None:
+    """Write down that this was done to ``thing``, in the caller's transaction. No secret may be in ``detail``."""
     if isinstance(thing, Project):
-        record_event(action=action, actor=actor, project=thing, subject=thing.name, detail=detail)
+        record_event(action=action, project=thing, subject=thing.name, detail=detail)
         return
     record_event(
         action=action,
-        actor=actor,
         project=thing.project,
         subject=thing.audit_subject,
         detail={**thing.audit_detail, **detail},
@@ -42,22 +42,16 @@ def record(action: str, thing: Audited | Project, actor: User | None, /, **detai
 def record_event(
     *,
     action: str,
-    actor: User | AnonymousUser | None,
     project: Project | None,
     subject: str = "",
     detail: dict[str, Any] | None = None,
-    actor_name: str = "",
 ) -> None:
-    """Write one event that no row of ours stands for; else see :func:`record`. The address is that of the request
-    that is being answered.
-
-    :param actor: None for robots, anonymous callers and the portal itself; ``actor_name`` then says who.
-    """
-    user = actor if isinstance(actor, User) else None
+    """Write one event that no row of ours stands for; else see :func:`record`."""
+    actor = current_actor()
     AuditEvent.objects.create(
         action=action,
-        actor=user,
-        actor_name=_clean(actor_name or (user.get_username() if user else ""), 255),
+        actor=actor.user,
+        actor_name=_clean(actor.name, 255),
         project=project,
         project_name=project.name if project else "",
         subject=_clean(subject, 700),

@@ -64,7 +64,7 @@ class ProjectDetailsForm(Styled, forms.ModelForm):
             "language": _("Language of messages"),
         }
         help_texts = {
-            "language": _("For messages in chats and by mail, unless a webhook has a language of its own.")
+            "language": _("For messages in chats and by email, unless a webhook has its own language.")
         }
         widgets = {"visibility": forms.RadioSelect}
 

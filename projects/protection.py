@@ -101,14 +101,14 @@ def add(*, project: Project, user: User | None, pattern: str) -> ProtectedTag:
             made = ProtectedTag.objects.create(project=project, pattern=text, created_by=user)
     except IntegrityError:
         raise FieldErrors({"pattern": [_("This pattern is already in the list.")]}) from None
-    audit.record("protection.added", made, user)
+    audit.record("protection.added", made)
     return made
 
 
 @transaction.atomic
-def remove(*, protected: ProtectedTag, user: User | None) -> None:
+def remove(*, protected: ProtectedTag) -> None:
     """Protect them no longer."""
-    audit.record("protection.removed", protected, user)
+    audit.record("protection.removed", protected)
     protected.delete()
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from accounts.sign_in.tokens import SECRET_LENGTH, digest_of, expiry, random_text
 from oci.copy.image_info import ImageInfo
@@ -56,7 +57,7 @@ def create_project(
     except IntegrityError:
         raise FieldErrors({"name": [_("A project with this name already exists.")]}) from None
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
-    audit.record("project.created", project, user)
+    audit.record("project.created", project)
     return project
 
 
@@ -82,7 +83,7 @@ def _is_held_back(name: str, user: User) -> bool:
 
 
 @transaction.atomic
-def update_project(*, project: Project, user: User, changes: dict[str, Any]) -> Project:
+def update_project(*, project: Project, changes: dict[str, Any]) -> Project:
     """Change anything but the name, which is part of every image's address.
 
     :raises FieldErrors: on ``retention_cron`` or ``platforms``.
@@ -96,7 +97,7 @@ def update_project(*, project: Project, user: User, changes: dict[str, Any]) -> 
         project.retention_cron, project.retention_next_at = _clock(project.retention_cron)
         columns.append("retention_next_at")
     project.save(update_fields=columns)
-    audit.record("project.changed", project, user, **changes)
+    audit.record("project.changed", project, **changes)
     return project
 
 
@@ -113,16 +114,19 @@ def _clock(line: str) -> tuple[str, dt.datetime | None]:
 
 @transaction.atomic
 def forget_project(*, project: Project, user: User) -> None:
-    """Delete the rows of a project whose content is gone (:func:`projects.registry.removal.delete_project`)."""
-    audit.record_event(action="project.deleted", actor=user, project=None, subject=project.name)
+    """Delete the rows of a project whose content is gone (:func:`projects.registry.removal.delete_project`). Its name
+    is ``user``'s from then on (:func:`create_project`).
+    """
+    with acting_as(user):
+        audit.record_event(action="project.deleted", project=None, subject=project.name)
     project.delete()
 
 
 @transaction.atomic
-def add_member(*, project: Project, by: User, by_role: Role, user: User, role: Role) -> Membership:
+def add_member(*, project: Project, by_role: Role, user: User, role: Role) -> Membership:
     """Make ``user`` a member.
 
-    :raises ApplicationError: ``permission_denied``: ``role`` is owner, and ``by`` is none.
+    :raises ApplicationError: ``permission_denied``: ``role`` is owner, and ``by_role`` is not.
     :raises FieldErrors: on ``username``: a member already.
     """
     may_touch(by_role, role)
@@ -131,15 +135,15 @@ def add_member(*, project: Project, by: User, by_role: Role, user: User, role: R
             member = Membership.objects.create(project=project, user=user, role=role)
     except IntegrityError:
         raise FieldErrors({"username": [_("This user is already a member of this project.")]}) from None
-    audit.record("member.added", member, by)
+    audit.record("member.added", member)
     return member
 
 
 @transaction.atomic
-def change_member(*, member: Membership, by: User, by_role: Role, role: Role) -> Membership:
+def change_member(*, member: Membership, by_role: Role, role: Role) -> Membership:
     """Give a member another role.
 
-    :raises ApplicationError: ``permission_denied``: the old or the new role is owner, and ``by`` is none;
+    :raises ApplicationError: ``permission_denied``: the old or the new role is owner, and ``by_role`` is not;
         ``last_owner``: no owner would be left.
     """
     owners = _owners(member.project)
@@ -149,22 +153,22 @@ def change_member(*, member: Membership, by: User, by_role: Role, role: Role) ->
         _keep_an_owner(owners, member)
     member.role = role
     member.save(update_fields=["role"])
-    audit.record("member.changed", member, by)
+    audit.record("member.changed", member)
     return member
 
 
 @transaction.atomic
-def remove_member(*, member: Membership, by: User, by_role: Role) -> None:
+def remove_member(*, member: Membership, by_role: Role) -> None:
     """Let a member go.
 
-    :raises ApplicationError: ``permission_denied``: the member is an owner, and ``by`` is none;
+    :raises ApplicationError: ``permission_denied``: the member is an owner, and ``by_role`` is not;
         ``last_owner``: no owner would be left.
     """
     owners = _owners(member.project)
     member = Membership.objects.select_related("user", "project").get(pk=member.pk)
     may_touch(by_role, Role(member.role))
     _keep_an_owner(owners, member)
-    audit.record("member.removed", member, by)
+    audit.record("member.removed", member)
     DigestSubscription.objects.filter(project=member.project, user=member.user).delete()
     member.delete()
 
@@ -217,14 +221,16 @@ def create_robot(
             )
     except IntegrityError:
         raise FieldErrors({"name": [_("A robot account with this name already exists.")]}) from None
-    audit.record("robot.created", robot, by, access=access)
+    # Who made a robot answers for its requests (projects.selectors.made_robot).
+    with acting_as(by):
+        audit.record("robot.created", robot, access=access)
     return robot, secret
 
 
 @transaction.atomic
-def delete_robot(*, robot: Robot, by: User) -> None:
+def delete_robot(*, robot: Robot) -> None:
     """Revoke a robot, at once: the token service asks for the row each time."""
-    audit.record("robot.deleted", robot, by)
+    audit.record("robot.deleted", robot)
     robot.delete()
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from billiard import pool
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import after_task_publish, beat_init, celeryd_init, worker_init
+
+from accounts.caller import on_its_own
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_portal.settings")
 
@@ -26,7 +28,16 @@ _ARENA_MAX: Final = -8
 OWN_BLOCK_BYTES: Final = 128 * 1024
 HEAPS: Final = 2
 
-app = Celery("registry_portal")
+
+class PortalTask(Task):
+    """A task: no one acts in it, until it says for whom, whatever its process did before."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with on_its_own():
+            return self.run(*args, **kwargs)
+
+
+app = Celery("registry_portal", task_cls=PortalTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -31,7 +31,11 @@ WIDEST = {4: 8, 6: 32}
 def check_keys(**_: Any) -> Iterable[CheckMessage]:
     """The keys of the stored credentials."""
     if not settings.CRYPTOGRAPHY_KEYS:
-        yield Error("CRYPTOGRAPHY_KEYS is empty.", hint="Leave it out to have a key made.", id="portal.E001")
+        yield Error(
+            "CRYPTOGRAPHY_KEYS is empty.",
+            hint="Leave it out, and the portal generates a key.",
+            id="portal.E001",
+        )
     for position, key in enumerate(settings.CRYPTOGRAPHY_KEYS, start=1):
         if not _is_key(key):
             yield Error(
@@ -54,7 +58,7 @@ def check_registry(**_: Any) -> Iterable[CheckMessage]:
     if settings.REGISTRY_AUTH not in {"token", "basic", "none"}:
         yield Error(
             f"REGISTRY_AUTH is {settings.REGISTRY_AUTH!r}.",
-            hint="It is token, basic or none.",
+            hint="Set it to token, basic or none.",
             id="portal.E003",
         )
     if settings.REGISTRY_AUTH == "basic" and not (settings.REGISTRY_USERNAME and settings.REGISTRY_PASSWORD):
@@ -69,14 +73,14 @@ def check_registry(**_: Any) -> Iterable[CheckMessage]:
         except ImproperlyConfigured as exc:
             yield Error(
                 str(exc),
-                hint="Leave both out to have a pair made, and give the certificate to the registry as its "
+                hint="Leave both out, and the portal generates a pair; give its certificate to the registry as "
                 "rootcertbundle.",
                 id="portal.E005",
             )
     if urlsplit(settings.REGISTRY_URL).scheme not in {"http", "https"}:
         yield Error(
             f"REGISTRY_URL is {settings.REGISTRY_URL!r}.",
-            hint="It is the registry's address, as http://127.0.0.1:5000.",
+            hint="Set it to the registry's address, for example http://127.0.0.1:5000.",
             id="portal.E006",
         )
 
@@ -94,7 +98,7 @@ def check_sources(**_: Any) -> Iterable[CheckMessage]:
         except ValueError as exc:
             yield Error(
                 f"{name} can't be read: {exc}",
-                hint="Entries are host, host:port or, for private sources, a network as 10.1.0.0/16.",
+                hint="Entries are host, host:port or, for private sources, a network such as 10.1.0.0/16.",
                 id="portal.E007",
             )
     for url in sorted({url for urls in settings.IMPORT_REGISTRY_MIRRORS.values() for url in urls}):
@@ -110,7 +114,7 @@ def check_sources(**_: Any) -> Iterable[CheckMessage]:
     if settings.IMPORT_TRANSPORT not in {"registry", "docker"}:
         yield Error(
             f"IMPORT_TRANSPORT is {settings.IMPORT_TRANSPORT!r}.",
-            hint="It is registry or docker.",
+            hint="Set it to registry or docker.",
             id="portal.E008",
         )
 
@@ -146,21 +150,23 @@ def check_openness(**_: Any) -> Iterable[CheckMessage]:
         )
     if settings.IMPORT_DOCKER_ENABLED:
         yield Warning(
-            "Imports may use the Docker Engine, whose connections this portal can't judge.",
-            hint="Set IMPORT_DOCKER_ENABLED=0 unless you need it; the Engine's host should have no way inside.",
+            "Imports may use Docker Engine, whose connections this portal can't check.",
+            hint="Set IMPORT_DOCKER_ENABLED=0 unless you need it. Its host should not reach your internal network.",
             id="portal.W002",
         )
     for name in ("IMPORT_PRIVATE_SOURCES", "WEBHOOK_PRIVATE_HOSTS"):
         for network in _networks(getattr(settings, name)):
             if network.prefixlen < WIDEST[network.version]:
                 yield Warning(
-                    f"{name} holds {network}, which is most of a network.",
-                    hint="Name the registries that are meant, as host:port.",
+                    f"{name} contains {network}, which is very wide.",
+                    hint="List the registries that you mean, as host:port.",
                     id="portal.W003",
                 )
     if "*" in settings.ALLOWED_HOSTS:
         yield Warning(
-            "ALLOWED_HOSTS takes every name.", hint="Name the hosts that people use.", id="portal.W004"
+            "ALLOWED_HOSTS accepts every host name.",
+            hint="List the host names that people use.",
+            id="portal.W004",
         )
 
 

@@ -25,7 +25,8 @@ OLD: Final = re.compile(
 )
 #: Chinese words for which the list in docs/development.md has another.
 OTHER_CHINESE: Final = re.compile(
-    "镜像名称|私有镜像仓库|运维人员|吊销|源端|来源仓库|早先的|先前的|请求者|Docker 引擎|回退|摘要|(?<!服务)账号"
+    "镜像名称|私有镜像仓库|本地仓库|运维人员|吊销|源端|来源仓库|早先的|先前的|请求者|Docker 引擎|回退|摘要"
+    "|(?<!服务)账号"
 )
 #: What a translation must not call a repository of images: it means the registry. A list of charts may be called so,
 #: as Helm does.

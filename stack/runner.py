@@ -142,7 +142,7 @@ class Portal:
         if self.administrator["password"]:
             # Said at once, since it is stored hashed only and the start may still be interrupted.
             name, password = self.administrator["username"], self.administrator["password"]
-            self.console.say("portal", f"made the administrator {name} with the password {password}")
+            self.console.say("portal", f"created the administrator {name} with the password {password}")
 
 
 def open_web_socket(config: RunConfig) -> socket.socket:

@@ -17,6 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.caller import acting_as
 from accounts.sign_in.tokens import create_token
 from imageimport.choices import Status
 from imageimport.models import (
@@ -137,7 +138,8 @@ class Rows:
             CredentialFactory(project=self.project)
             create_token(user=self.owner, name=f"token {number}")
             create_robot(project=self.project, by=self.owner, name=f"robot{number}")
-            audit.record_event(action=f"test.{number % 2}", actor=self.owner, project=self.project)
+            with acting_as(self.owner):
+                audit.record_event(action=f"test.{number % 2}", project=self.project)
             ended_task(
                 Status.FAILED, project=self.project, batch=self.batch, batch_index=number, requested_by=self.owner,
                 error_code="not_found", username="someone", password="hunter22",

@@ -44,7 +44,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    """The one answer that holds the secret."""
+    """The only answer that contains the secret."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()

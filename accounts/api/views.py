@@ -17,10 +17,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.addresses import current_address
 from accounts.api.errors import ApiError
 from accounts.api.schema import refused
 from accounts.api.serializers import NewTokenSerializer, SignInSerializer, TokenSerializer
+from accounts.caller import current_address
 from accounts.models import ApiToken
 from accounts.sign_in.services import InvalidCredentials, TooManyFailures, check_password, check_second_factor
 from accounts.sign_in.throttling import succeeded
@@ -50,8 +50,8 @@ def sign_in(*, username: str, password: str, otp: str) -> User:
 
 @extend_schema(tags=["auth"])
 @extend_schema_view(
-    list=extend_schema(summary="Own tokens, without their secrets"),
-    destroy=extend_schema(summary="Revoke an own token, at once"),
+    list=extend_schema(summary="List your tokens, without their secrets"),
+    destroy=extend_schema(summary="Revoke one of your tokens"),
 )
 class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[ApiToken]):
     """Tokens for ``Authorization: Bearer``."""
@@ -77,7 +77,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         return getattr(request, "method", None) == "POST"
 
     @extend_schema(
-        summary="Sign in: a new token, shown this once",
+        summary="Create a token; it is shown only once",
         auth=[],
         request=SignInSerializer,
         responses={
@@ -87,7 +87,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, viewsets.Gen
         },
     )
     def create(self, request: Request, **_: Any) -> Response:
-        """Everything that can be wrong with a sign-in has the same answer."""
+        """Every failed sign-in gets the same answer, whatever was wrong."""
         form = SignInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = form.validated_data

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from accounts import preferences
-from accounts.addresses import client_address
+from accounts.caller import client_address
 from accounts.sealed import seal, unseal
 from accounts.sign_in import groups, throttling
 from accounts.sign_in.way_out import ByTheDoor

@@ -12,7 +12,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 
-from accounts.addresses import current_address
+from accounts.caller import current_address
 from accounts.sign_in import throttling
 from accounts.sign_in.allauth_internals import TOTP, get_reauthentication_flows
 

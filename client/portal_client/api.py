@@ -176,7 +176,7 @@ class Api:
                 "The certificate of %(url)s can't be verified: %(reason)s. Name its authority with --ca-file."
             )
         else:
-            sentence = _("The portal at %(url)s can't be reached: %(reason)s.")
+            sentence = _("Can't reach the portal at %(url)s: %(reason)s.")
         reason = str(exc) or type(exc).__name__
         return Unreachable(sentence % {"url": self.server, "reason": reason.rstrip(".")}, "unreachable")
 

@@ -112,7 +112,7 @@ GROUPS: Final = Kind(
 CREDENTIALS: Final = Kind(
     noun="credential",
     section="credentials",
-    help=_("Saved sign-ins at registries."),
+    help=_("Saved credentials for registries."),
     key=("name",),
     columns=("name", "registry", "username", "has_password", "last_used_at"),
     told_by="has_password",
@@ -167,14 +167,18 @@ WEBHOOKS: Final = Kind(
     columns=("id", "kind", "url", "addresses", "events", "enabled", "failures_only", "last_state"),
     told_by="has_secret",
     fields=(
-        Field("kind", choices=("webhook", "email"), help=_("webhook for a POST to a URL, email for mail")),
+        Field(
+            "kind",
+            choices=("webhook", "email"),
+            help=_("webhook for a POST to a URL, email for messages to addresses"),
+        ),
         Field("url", help=_("URL to POST to, for the kind webhook")),
         Field("addresses", "texts", option="address", help=_("recipients, for the kind email; repeatable")),
         Field("format", help=_("json, slack, teams, dingtalk, feishu or wecom")),
         Field(
             "language",
             choices=("en", "zh-hans"),
-            help=_("language of chat messages and mails; default: the project's"),
+            help=_("language of messages in chats and by email; default: the project's"),
         ),
         Field("secret", "secret", help=_("what signs each delivery")),
         Field(
@@ -191,7 +195,7 @@ WEBHOOKS: Final = Kind(
 ROBOTS: Final = Kind(
     noun="robot",
     section="robots",
-    help=_("Accounts of CI and clusters at the registry."),
+    help=_("Robot accounts, with which CI and clusters sign in to the registry."),
     key=("name",),
     columns=("name", "username", "access", "expires_at", "last_used_at"),
     editable=False,
@@ -307,7 +311,7 @@ PROJECT_FIELDS: Final = (
     Field("name", help=_("its name, part of its images' addresses"), required=True, fixed=True),
     Field("description", help=_("what it is for")),
     Field("visibility", choices=("private", "internal", "public"), help=_("who can read and pull")),
-    Field("language", choices=("en", "zh-hans"), help=_("language of messages in chats and mails")),
+    Field("language", choices=("en", "zh-hans"), help=_("language of messages in chats and by email")),
     Field(
         "platforms",
         "texts",

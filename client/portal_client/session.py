@@ -45,7 +45,7 @@ class Session:
         token = self.token or _from_environment() or (known.token if known else "")
         if not token:
             raise PortalError(
-                _("You are not signed in at %(url)s. Run: portal login %(url)s") % {"url": server}, "no_token"
+                _("You are not signed in to %(url)s. Run: portal login %(url)s") % {"url": server}, "no_token"
             )
         return Api(server, token, ca_file=self.authorities(known))
 
@@ -110,7 +110,7 @@ def read_line(path: Path) -> str:
             line = file.readline().rstrip("\r\n")
     except OSError as exc:
         raise PortalError(
-            _("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc.strerror}
+            _("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc.strerror}
         ) from exc
     if not line:
         raise PortalError(_("%(path)s is empty.") % {"path": path})

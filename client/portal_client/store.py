@@ -86,7 +86,7 @@ def load() -> Store:
         return Store(path)
     except OSError as exc:
         raise PortalError(
-            _("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc.strerror}
+            _("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc.strerror}
         ) from exc
     if mode & 0o077:
         raise PortalError(

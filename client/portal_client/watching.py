@@ -49,7 +49,7 @@ def follow(api: Api, rows: dict[str, Row], out: Output, *, timeout: float | None
             passed = time.monotonic() - began
             if timeout is not None and passed > timeout:
                 raise PortalError(
-                    _("It has not ended within %(seconds)d seconds and continues.") % {"seconds": timeout},
+                    _("Not finished after %(seconds)d seconds; it continues.") % {"seconds": timeout},
                     "timeout",
                 )
             time.sleep(min(max(FIRST, passed * _PART), EVERY))

@@ -6,9 +6,11 @@ Quick on a million rows: no count of the whole table, search by what has an inde
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -53,7 +55,7 @@ class LayerInline(ReadOnlyInline):
     def whole(self, layer: ImportLayer) -> str:
         return size(layer.size)
 
-    @admin.display(description=_("moved"))
+    @admin.display(description=_("transferred"))
     def here(self, layer: ImportLayer) -> str:
         return size(layer.bytes_done)
 
@@ -158,11 +160,11 @@ class ImportTaskAdmin(IndexedAdmin):
     def whole(self, task: ImportTask) -> str:
         return size(task.bytes_total)
 
-    @admin.display(description=_("moved"))
+    @admin.display(description=_("transferred"))
     def here(self, task: ImportTask) -> str:
         return size(task.bytes_done)
 
-    @admin.display(description=_("already here"))
+    @admin.display(description=_("reused"))
     def reused(self, task: ImportTask) -> str:
         return size(task.bytes_reused)
 
@@ -180,17 +182,20 @@ class ImportTaskAdmin(IndexedAdmin):
 
     @admin.action(description=_("Retry the selected imports"), permissions=["change"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[ImportTask]) -> None:
-        self._each(request, queryset, services.retry)
+        user = cast(User, request.user)
+        self._each(request, queryset, lambda task: services.retry(task=task, user=user))
 
     @admin.action(description=_("Cancel the selected imports"), permissions=["change"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[ImportTask]) -> None:
-        self._each(request, queryset, services.cancel)
+        self._each(request, queryset, lambda task: services.cancel(task=task))
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[ImportTask], service: Any) -> None:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[ImportTask], change: Callable[[ImportTask], ImportTask]
+    ) -> None:
         done = 0
         for task in queryset.select_related("project", "credential"):
             with Refusal() as refusal:
-                service(task=task, user=request.user)
+                change(task)
                 done += 1
             if refusal:
                 self.message_user(request, f"{task}: {refusal.detail}", messages.WARNING)

@@ -47,8 +47,8 @@ _BAD = OpenApiResponse(
 
 @extend_schema(tags=["batches"])
 @extend_schema_view(
-    list=extend_schema(summary="Batches of a project, newest first", responses=BatchSerializer(many=True)),
-    retrieve=extend_schema(summary="One batch with its totals", responses=BatchSerializer),
+    list=extend_schema(summary="List batches, newest first", responses=BatchSerializer(many=True)),
+    retrieve=extend_schema(summary="Get a batch with its totals", responses=BatchSerializer),
 )
 class BatchViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ImportBatch]
@@ -67,7 +67,7 @@ class BatchViewSet(
         return ImportBatch.objects.none() if self.is_schema else batches_of(self.project)
 
     @extend_schema(
-        summary="Import many images, all or none",
+        summary="Start a batch: all of its images are accepted, or none",
         parameters=[IDEMPOTENCY_KEY],
         request=BatchBodySerializer,
         responses={
@@ -100,18 +100,18 @@ class BatchViewSet(
         return self._answer(made, NewBatchSerializer)
 
     @extend_schema(
-        summary="Cancel what has not ended",
+        summary="Cancel the imports of a batch that have not finished",
         request=None,
         responses={202: BatchSerializer, 409: refused("`not_cancelable`: everything has ended.")},
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         batch = self.get_object()
-        batches.cancel(batch=batch, user=self.user)
+        batches.cancel(batch=batch)
         return self._answer(batch.pk)
 
     @extend_schema(
-        summary="Retry what failed; the new imports take the failed ones' places",
+        summary="Retry the failed imports of a batch; the new ones replace them in its counts",
         request=RetryBodySerializer,
         responses={
             202: BatchSerializer,
@@ -127,7 +127,7 @@ class BatchViewSet(
         return self._answer(batch.pk)
 
     @extend_schema(
-        summary="What became of each import; as CSV with `?format=csv`",
+        summary="List the result of each import; as CSV with `?format=csv`",
         filters=False,
         responses={
             (200, "application/json"): BatchResultSerializer(many=True),

@@ -39,7 +39,7 @@ class BundleImportViewSet(ProjectScoped, viewsets.GenericViewSet[ImportBatch]):
     role_to_write = Role.DEVELOPER
 
     @extend_schema(
-        summary="Import images of uploaded files",
+        summary="Import images from uploaded files",
         parameters=[IDEMPOTENCY_KEY],
         request=BundleImportBodySerializer,
         responses={
@@ -72,7 +72,7 @@ class BundleImportViewSet(ProjectScoped, viewsets.GenericViewSet[ImportBatch]):
         return Response(NewBatchSerializer(batch).data, status=202, headers={"Location": where})
 
     @extend_schema(
-        summary="See what is in uploaded files and what is here already, without importing",
+        summary="Show what is in uploaded files and what is already here, without importing",
         request=BundlePlanBodySerializer,
         responses={200: FilePlanSerializer},
     )

@@ -53,13 +53,13 @@ class TarRenderer(JSONRenderer):
 
 @extend_schema(tags=["bundles"])
 @extend_schema_view(
-    list=extend_schema(summary="Bundles of a project, newest first"),
-    retrieve=extend_schema(summary="One bundle with its files"),
+    list=extend_schema(summary="List bundles, newest first"),
+    retrieve=extend_schema(summary="Get a bundle with its files"),
 )
 class BundleViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Bundle]
 ):
-    """Bundles of one project. What a bundle lists stays in the registry while it stands."""
+    """Bundles of one project. What a bundle lists stays in the registry as long as the bundle exists."""
 
     queryset = Bundle.objects.none()
     serializer_class = BundleSerializer
@@ -73,7 +73,7 @@ class BundleViewSet(
         return Bundle.objects.none() if self.is_schema else selectors.bundles_of(self.project)
 
     @extend_schema(
-        summary="Make a bundle",
+        summary="Create a bundle",
         request=BundleBodySerializer,
         responses={
             201: BundleSerializer,
@@ -84,20 +84,20 @@ class BundleViewSet(
     )
     def create(self, request: Request, **_: Any) -> Response:
         if not is_member(self.project):
-            raise exceptions.PermissionDenied(gettext("Only members of the project can make bundles."))
+            raise exceptions.PermissionDenied(gettext("Only members of the project can create bundles."))
         form = BundleBodySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         made = services.create(project=self.project, user=self.user, request=form.to_request())
         return Response(self.get_serializer(made).data, status=201)
 
     @extend_schema(
-        summary="Delete a bundle; for the person who made it, and maintainers", responses={204: None}
+        summary="Delete a bundle; for the person who created it, and maintainers", responses={204: None}
     )
     def destroy(self, request: Request, **_: Any) -> Response:
         bundle = self.get_object()
         if bundle.created_by_id != self.user.pk and not reaches(self.role, Role.MAINTAINER):
             raise exceptions.PermissionDenied(gettext("Your role in this project does not allow this."))
-        services.delete(bundle=bundle, user=self.user)
+        services.delete(bundle=bundle)
         return Response(status=204)
 
 
@@ -112,8 +112,8 @@ class VolumeViewSet(ProjectScoped, viewsets.GenericViewSet[Bundle]):
 
     @extend_schema(
         tags=["bundles"],
-        summary="One file of a bundle, a tar of an OCI image layout",
-        description="Made while it is read, the same bytes each time; `Range` continues what was interrupted.",
+        summary="Download a file of a bundle, a tar of an OCI image layout",
+        description="Made while it is downloaded, the same bytes each time; `Range` continues an interrupted download.",
         parameters=[_RANGE, _IF_RANGE],
         responses={
             (200, _TAR): OpenApiTypes.BINARY,
@@ -145,7 +145,7 @@ class VolumeViewSet(ProjectScoped, viewsets.GenericViewSet[Bundle]):
 
     def _streamed(self, bundle: Bundle, number: int, part: Part) -> HttpResponseBase:
         found = files.download(bundle=bundle, number=number, user=self.user, start=part.start, end=part.end)
-        services.note_download(bundle=bundle, number=number, user=self.user, is_whole=part.is_whole)
+        services.note_download(bundle=bundle, number=number, is_whole=part.is_whole)
         return StreamingHttpResponse(found, status=200 if part.is_whole else 206)
 
 
@@ -171,7 +171,7 @@ class ReceiptViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     @extend_schema(
         tags=["bundles"],
-        summary="The digests that the project holds, for the other side's next bundle",
+        summary="Get a receipt: the digests that the project holds, for the other side's next bundle",
         responses={200: ReceiptSerializer, 503: _BUSY},
     )
     def retrieve(self, request: Request, **_: Any) -> HttpResponseBase:

@@ -21,8 +21,8 @@ from projects.models import Role
 
 @extend_schema(tags=["credentials"])
 @extend_schema_view(
-    list=extend_schema(summary="Saved credentials, without their passwords"),
-    retrieve=extend_schema(summary="One saved credential, without its password"),
+    list=extend_schema(summary="List saved credentials, without their passwords"),
+    retrieve=extend_schema(summary="Get a saved credential, without its password"),
 )
 class CredentialViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Credential]
@@ -60,23 +60,23 @@ class CredentialViewSet(
         saved = self.get_object()
         form = self.get_serializer(saved, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        credentials.update(credential=saved, user=self.user, changes=form.validated_data)
+        credentials.update(credential=saved, changes=form.validated_data)
         return Response(self.get_serializer(saved).data)
 
     @extend_schema(
-        summary="Take a credential away",
+        summary="Delete a credential",
         responses={204: None, 409: refused("`credential_in_use` by schedules or imports.")},
     )
     def destroy(self, request: Request, **_: Any) -> Response:
-        credentials.delete(credential=self.get_object(), user=self.user)
+        credentials.delete(credential=self.get_object())
         return Response(status=204)
 
     @extend_schema(
-        summary="Sign in with it at its own registry",
+        summary="Test a credential: sign in to its registry",
         request=None,
         responses={
             200: TestedSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     @action(detail=True, methods=["post"])

@@ -25,17 +25,17 @@ class DigestSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["projects"])
 class DigestViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
-    """The weekly digest by mail, each member for themselves."""
+    """The weekly digest by email; each member subscribes for themselves."""
 
     serializer_class = DigestSerializer
     role_to_write: ClassVar = Role.VIEWER
 
-    @extend_schema(summary="Whether you get the weekly digest", responses=DigestSerializer)
+    @extend_schema(summary="Show whether you get the weekly digest", responses=DigestSerializer)
     def retrieve(self, request: Request, **_: Any) -> Response:
         return self._shown(subscriptions.subscription_of(project=self.project, user=self.user))
 
     @extend_schema(
-        summary="Get the weekly digest at your account's address",
+        summary="Subscribe to the weekly digest, sent to your account's address",
         request=None,
         responses={
             200: DigestSerializer,
@@ -47,7 +47,7 @@ class DigestViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     def create(self, request: Request, **_: Any) -> Response:
         return self._shown(subscriptions.subscribe(project=self.project, user=self.user))
 
-    @extend_schema(summary="Get it no more", responses={204: None})
+    @extend_schema(summary="Unsubscribe from the weekly digest", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
         subscriptions.unsubscribe(project=self.project, user=self.user)
         return Response(status=204)

@@ -29,11 +29,11 @@ class PlanViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     @extend_schema(
         tags=["import"],
-        summary="What an import would do, without doing it",
+        summary="Plan an import: what it would do, without doing it",
         request=ImportBodySerializer,
         responses={
             200: PlanSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
             422: refused("The source can't be read; `code` is the import's error code."),
             502: refused("`target_error`: the private registry refuses."),
         },

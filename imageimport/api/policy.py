@@ -64,12 +64,12 @@ class _Rules(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         rule = self.get_object()
         form = self.get_serializer(rule, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(rule=rule, user=cast(User, request.user), changes=form.validated_data)
+        services.update(rule=rule, changes=form.validated_data)
         return Response(self.get_serializer(rule).data)
 
-    @extend_schema(summary="Take a rule away", responses={204: None})
+    @extend_schema(summary="Delete a rule", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete(rule=self.get_object(), user=cast(User, request.user))
+        services.delete(rule=self.get_object())
         return Response(status=204)
 
     def answer_dry_run(self, request: Request) -> Response:
@@ -102,10 +102,12 @@ class _Rules(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
 
 @extend_schema(tags=["rules"])
 @extend_schema_view(
-    list=extend_schema(summary="Rules of a project, in order"), retrieve=extend_schema(summary="One rule")
+    list=extend_schema(summary="List the rules of the project, in order"),
+    retrieve=extend_schema(summary="Get a rule"),
 )
 class RuleViewSet(ProjectScoped, _Rules):
-    """What may come into a project. The rules of the installation are asked first; the stricter answer counts."""
+    """What may be imported into a project. The rules of the installation are checked first; the stricter result
+    counts."""
 
     role_to_read = Role.MAINTAINER
     roles: ClassVar[dict[str, Role]] = {"check": Role.DEVELOPER}
@@ -115,7 +117,7 @@ class RuleViewSet(ProjectScoped, _Rules):
         return self.project
 
     @extend_schema(
-        summary="What the rules say of an image, without asking any registry",
+        summary="Check an image against the rules, without asking any registry",
         request=CheckBodySerializer,
         responses=CheckedSerializer,
     )
@@ -129,7 +131,7 @@ class RuleViewSet(ProjectScoped, _Rules):
         return Response(CheckedSerializer(selectors.answer(decision)).data)
 
     @extend_schema(
-        summary="What the rules would have said of the last days' imports",
+        summary="Show what the rules would have decided about the last days' imports",
         request=DryRunBodySerializer,
         responses=DryRunSerializer,
     )
@@ -140,16 +142,16 @@ class RuleViewSet(ProjectScoped, _Rules):
 
 @extend_schema(tags=["rules"])
 @extend_schema_view(
-    list=extend_schema(summary="Rules of the installation, in order"),
-    retrieve=extend_schema(summary="One rule"),
+    list=extend_schema(summary="List the rules of the installation, in order"),
+    retrieve=extend_schema(summary="Get a rule"),
 )
 class InstallationRuleViewSet(_Rules):
-    """What may come into any project; for superusers. Asked before the projects' own."""
+    """What may be imported into any project; for superusers. Checked before the projects' own rules."""
 
     permission_classes = (IsSuperuser, TokenReaches)
 
     @extend_schema(
-        summary="What the rules would have said of the last days' imports of all projects",
+        summary="Show what the rules would have decided about the last days' imports of all projects",
         request=DryRunBodySerializer,
         responses=DryRunSerializer,
     )

@@ -21,8 +21,8 @@ from projects.api.mixins import ProjectScoped
 
 @extend_schema(tags=["schedules"])
 @extend_schema_view(
-    list=extend_schema(summary="Scheduled syncs of a project"),
-    retrieve=extend_schema(summary="One scheduled sync"),
+    list=extend_schema(summary="List scheduled syncs"),
+    retrieve=extend_schema(summary="Get a scheduled sync"),
 )
 class ScheduleViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Schedule]
@@ -44,7 +44,7 @@ class ScheduleViewSet(
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "project": getattr(self, "project", None)}
 
-    @extend_schema(summary="Keep a repository in step", responses={201: ScheduleSerializer})
+    @extend_schema(summary="Create a scheduled sync", responses={201: ScheduleSerializer})
     def create(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -61,13 +61,13 @@ class ScheduleViewSet(
         schedules.update(schedule=schedule, user=self.user, changes=form.validated_data)
         return Response(self.get_serializer(schedule).data)
 
-    @extend_schema(summary="Stop keeping it in step; what was imported stays", responses={204: None})
+    @extend_schema(summary="Delete a scheduled sync; the images it imported stay", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        schedules.delete(schedule=self.get_object(), user=self.user)
+        schedules.delete(schedule=self.get_object())
         return Response(status=204)
 
     @extend_schema(
-        summary="Run it now",
+        summary="Run a scheduled sync now",
         request=None,
         responses={202: RunSerializer, 409: refused("`already_running` (with `run`).")},
     )
@@ -79,8 +79,8 @@ class ScheduleViewSet(
 
 @extend_schema(tags=["schedules"])
 @extend_schema_view(
-    list=extend_schema(summary="Runs of a scheduled sync, newest first"),
-    retrieve=extend_schema(summary="One run with the tags that changed or failed"),
+    list=extend_schema(summary="List the runs of a scheduled sync, newest first"),
+    retrieve=extend_schema(summary="Get a run, with the tags that changed or failed"),
 )
 class RunViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ScheduleRun]

@@ -40,7 +40,7 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     @extend_schema(
         tags=["import"],
-        summary="Tags of a source repository",
+        summary="List the tags of a source repository",
         parameters=[
             OpenApiParameter(
                 "image_url", str, required=True, description="Any reference; its tag is left aside."
@@ -55,7 +55,7 @@ class SourceTagsViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         responses={
             200: OfferedTagsSerializer,
             422: refused("The source can't be read; `code` is the import's error code."),
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     def list(self, request: Request, **_: Any) -> Response:

@@ -32,12 +32,12 @@ _READ_ONLY = refused("`read_only`: the rule is one of the environment.")
 
 @extend_schema(tags=["sources"])
 @extend_schema_view(
-    list=extend_schema(summary="Rules in order, those of the environment first, without passwords"),
-    retrieve=extend_schema(summary="One rule, without passwords"),
+    list=extend_schema(summary="List rules in order, those of the environment first, without passwords"),
+    retrieve=extend_schema(summary="Get a rule, without passwords"),
 )
 class SourceViewSet(viewsets.GenericViewSet[Any]):
-    """By which proxies and mirrors registries are reached; the first rule that fits counts. A change reaches running
-    workers within ten seconds."""
+    """Through which proxies and mirrors registries are reached; the first rule that matches counts. A change reaches
+    running workers within ten seconds."""
 
     #: For the browsable pages; lists have the rules of the environment, too.
     queryset = SourceRule.objects.all()
@@ -71,20 +71,20 @@ class SourceViewSet(viewsets.GenericViewSet[Any]):
         row = services.find_to_change(source_id)
         form = SourceSerializer(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(rule=row, user=self._user, changes=form.validated_data)
+        services.update(rule=row, changes=form.validated_data)
         return Response(self._shown(services.find(source_id)))
 
-    @extend_schema(summary="Take a rule away", responses={204: None, 409: _READ_ONLY})
+    @extend_schema(summary="Delete a rule", responses={204: None, 409: _READ_ONLY})
     def destroy(self, request: Request, source_id: UUID) -> Response:
-        services.delete(rule=services.find_to_change(source_id), user=self._user)
+        services.delete(rule=services.find_to_change(source_id))
         return Response(status=204)
 
     @extend_schema(
-        summary="Ask for an image by the ways that the rules say",
+        summary="Test a rule: request an image the way that the rules say",
         request=SourceTestBodySerializer,
         responses={
             200: SourceTriedSerializer,
-            429: refused("`throttled`: too many registries are being asked at once; see Retry-After."),
+            429: refused("`throttled`: too many registries are being queried at once; see Retry-After."),
         },
     )
     @action(detail=True, methods=["post"])

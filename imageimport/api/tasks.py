@@ -30,7 +30,7 @@ from imageimport.models import ImportTask
 from imageimport.requests import services as requests
 from imageimport.submission import services
 from projects.api.mixins import ProjectScoped
-from projects.api.tables import TOO_MANY, CsvLists, CsvRenderer
+from projects.api.tables import AS_CSV, TOO_MANY, CsvLists, CsvRenderer
 from projects.models import Role
 from projects.permissions import may_ask, reaches
 
@@ -51,14 +51,17 @@ _CONFLICT = refused("`target_busy` (with `task`), `tag_exists` or `quota_exceede
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Imports of a project, newest first; as CSV with `?format=csv`",
+        summary="List imports, newest first; as CSV with `?format=csv`",
+        description=AS_CSV,
         responses={
             (200, "application/json"): TaskSerializer(many=True),
             (200, "text/csv"): OpenApiTypes.STR,
             422: TOO_MANY,
         },
     ),
-    retrieve=extend_schema(summary="One import with its layers and attempts", responses=TaskDetailSerializer),
+    retrieve=extend_schema(
+        summary="Get an import, with its layers and attempts", responses=TaskDetailSerializer
+    ),
 )
 class ImportTaskViewSet(
     CsvLists,
@@ -157,18 +160,18 @@ class ImportTaskViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_: Any) -> Response:
         task = self.get_object()
-        services.cancel(task=task, user=self.user)
+        services.cancel(task=task)
         return self._accepted(task)
 
     @extend_schema(
-        summary="Let an import run outside of its hours",
+        summary="Let an import run outside its hours",
         request=None,
         responses={202: _ACCEPTED, 409: refused("`not_waiting`: it has ended.")},
     )
     @action(detail=True, methods=["post"])
     def now(self, request: Request, **_: Any) -> Response:
         task = self.get_object()
-        services.run_now(task=task, user=self.user)
+        services.run_now(task=task)
         return self._accepted(task)
 
     @extend_schema(

@@ -23,7 +23,7 @@ from projects.selectors import images_of
 
 
 @extend_schema(tags=["images"])
-@extend_schema_view(list=extend_schema(summary="The digests that the tag has named, newest first"))
+@extend_schema_view(list=extend_schema(summary="List the digests that the tag has pointed to, newest first"))
 class TimelineViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewSet[TagDigest]):
     """The timeline of one tag."""
 
@@ -35,7 +35,7 @@ class TimelineViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericView
         return TagDigest.objects.none() if self.is_schema else timeline.of_image(self._image())
 
     @extend_schema(
-        summary="Let the tag name an earlier digest again, while the registry holds it",
+        summary="Roll the tag back to an earlier digest that the registry still has",
         request=RestoreBodySerializer,
         responses={
             200: ImageSerializer,
@@ -49,7 +49,7 @@ class TimelineViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericView
     def restore(self, request: Request, **_: Any) -> Response:
         body = RestoreBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        image = restoring.restore(image=self._image(), user=self.user, **body.validated_data)
+        image = restoring.restore(image=self._image(), **body.validated_data)
         return Response(ImageSerializer(image).data)
 
     def _image(self) -> Image:

@@ -37,15 +37,15 @@ class _TrustViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return Response(TrustSerializer(made).data, status=201)
 
     def destroy(self, request: Request, **_: Any) -> Response:
-        trust.delete(anchor=self.get_object(), user=cast(User, request.user))
+        trust.delete(anchor=self.get_object())
         return Response(status=204)
 
 
 @extend_schema(tags=["trust"])
 @extend_schema_view(
-    list=extend_schema(summary="Whose signatures count in the project"),
-    retrieve=extend_schema(summary="One trust anchor"),
-    destroy=extend_schema(summary="Trust it no longer", responses={204: None}),
+    list=extend_schema(summary="List the trusted signers of the project"),
+    retrieve=extend_schema(summary="Get a trusted signer"),
+    destroy=extend_schema(summary="Delete a trusted signer", responses={204: None}),
 )
 class TrustViewSet(ProjectScoped, _TrustViewSet):
     """Keys and identities whose signatures count in one project, besides those of the installation."""
@@ -55,16 +55,18 @@ class TrustViewSet(ProjectScoped, _TrustViewSet):
             return TrustAnchor.objects.none()
         return trust.of_project(self.project).select_related("project")
 
-    @extend_schema(summary="Trust a key or an identity", responses={201: TrustSerializer, 409: _TOO_MANY})
+    @extend_schema(
+        summary="Add a trusted signer: a key or an identity", responses={201: TrustSerializer, 409: _TOO_MANY}
+    )
     def create(self, request: Request, **_: Any) -> Response:
         return self._create(request, self.project)
 
 
 @extend_schema(tags=["trust"])
 @extend_schema_view(
-    list=extend_schema(summary="Whose signatures count in every project"),
-    retrieve=extend_schema(summary="One trust anchor of the installation"),
-    destroy=extend_schema(summary="Trust it no longer, in any project", responses={204: None}),
+    list=extend_schema(summary="List the trusted signers of the installation"),
+    retrieve=extend_schema(summary="Get a trusted signer of the installation"),
+    destroy=extend_schema(summary="Delete a trusted signer of the installation", responses={204: None}),
 )
 class InstallationTrustViewSet(_TrustViewSet):
     """Keys and identities whose signatures count in every project; for superusers."""
@@ -75,7 +77,7 @@ class InstallationTrustViewSet(_TrustViewSet):
         return trust.of_installation()
 
     @extend_schema(
-        summary="Trust a key or an identity in every project",
+        summary="Add a trusted signer for every project",
         responses={201: TrustSerializer, 409: _TOO_MANY},
     )
     def create(self, request: Request) -> Response:

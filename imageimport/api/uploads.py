@@ -62,7 +62,7 @@ _NOTHING = OpenApiResponse(description="No body; see the headers.")
 
 @extend_schema(tags=["bundles"])
 class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
-    """Files of images on their way in. What is not used for a day is deleted."""
+    """Uploads of files with images. A file that was not used for a day is deleted."""
 
     queryset = BundleUpload.objects.none()
     parser_classes = (OctetStream,)
@@ -101,7 +101,7 @@ class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
         return Response(status=204, headers=headers)
 
     @extend_schema(
-        summary="Begin an upload",
+        summary="Start an upload",
         parameters=[
             _TUS,
             _header("Upload-Length", "Bytes of the whole file."),
@@ -129,7 +129,7 @@ class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
         return Response(status=201, headers={"Location": where, **_state(made)})
 
     @extend_schema(
-        summary="How much of a file has come",
+        summary="Get how much of a file has arrived",
         parameters=[_TUS],
         responses={200: _NOTHING, 410: refused("`upload_expired`.")},
     )
@@ -183,7 +183,7 @@ class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
         return Response(status=204, headers=_state(upload))
 
     @extend_schema(
-        summary="Give an upload up",
+        summary="Delete an upload",
         parameters=[_TUS],
         request=None,
         responses={
@@ -194,7 +194,7 @@ class UploadViewSet(ProjectScoped, viewsets.GenericViewSet[BundleUpload]):
     )
     def destroy(self, request: Request, **_: Any) -> Response:
         self._check_version(request)
-        uploads.delete(upload=self.get_object(), user=self.user)
+        uploads.delete(upload=self.get_object())
         return Response(status=204)
 
     def _upload(self) -> BundleUpload:

@@ -53,9 +53,7 @@ class UsageViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
 
     serializer_class = UsageSerializer
 
-    @extend_schema(
-        tags=["projects"], summary="What the project holds and may hold", responses=UsageSerializer
-    )
+    @extend_schema(tags=["projects"], summary="Get usage and limits", responses=UsageSerializer)
     def retrieve(self, request: Request, **_: Any) -> Response:
         held, stored = quotas.usage(self.project), usage.stored(self.project)
         limits = {what: getattr(held, f"{what}_limit") for what in ("images", "bytes", "queued")}

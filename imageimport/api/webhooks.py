@@ -31,8 +31,8 @@ _TOO_MANY: Final = refused(
 
 @extend_schema(tags=["webhooks"])
 @extend_schema_view(
-    list=extend_schema(summary="Webhooks, without their secrets"),
-    retrieve=extend_schema(summary="One webhook, without its secret"),
+    list=extend_schema(summary="List webhooks, without their secrets"),
+    retrieve=extend_schema(summary="Get a webhook, without its secret"),
 )
 class WebhookViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Webhook]
@@ -70,11 +70,11 @@ class WebhookViewSet(
         hook = self.get_object()
         form = self.get_serializer(hook, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        webhooks.update(webhook=hook, user=self.user, changes=form.validated_data)
+        webhooks.update(webhook=hook, changes=form.validated_data)
         return Response(self.get_serializer(hook).data)
 
     @extend_schema(
-        summary="Send it a message that only says that messages arrive",
+        summary="Send a test message",
         request=None,
         responses={202: DeliveryDetailSerializer, 429: _TOO_MANY},
     )
@@ -83,16 +83,16 @@ class WebhookViewSet(
         made = webhooks.send_test(webhook=self.get_object(), user=self.user)
         return Response(DeliveryDetailSerializer(made).data, status=202)
 
-    @extend_schema(summary="Remove a webhook and its log", responses={204: None})
+    @extend_schema(summary="Delete a webhook and its log", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        webhooks.delete(webhook=self.get_object(), user=self.user)
+        webhooks.delete(webhook=self.get_object())
         return Response(status=204)
 
 
 @extend_schema(tags=["webhooks"])
 @extend_schema_view(
-    list=extend_schema(summary="What became of each event, newest first"),
-    retrieve=extend_schema(summary="One delivery with what is sent", responses=DeliveryDetailSerializer),
+    list=extend_schema(summary="List deliveries, newest first"),
+    retrieve=extend_schema(summary="Get a delivery, with what is sent", responses=DeliveryDetailSerializer),
 )
 class DeliveryViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookDelivery]
@@ -114,7 +114,7 @@ class DeliveryViewSet(
         return DeliverySerializer if self.action == "list" else DeliveryDetailSerializer
 
     @extend_schema(
-        summary="Send it once more",
+        summary="Send a delivery again",
         request=None,
         responses={202: DeliveryDetailSerializer, 429: _TOO_MANY},
     )

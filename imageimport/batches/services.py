@@ -100,7 +100,7 @@ def create(
             services.check_room_for(project, admissions, user=user)
             batch.save(force_insert=True)
             insert(admissions)
-            audit.record("batch.created", batch, user, count=len(prepared))
+            audit.record("batch.created", batch, count=len(prepared))
     except IntegrityError:
         _refuse_busy(
             project, prepared
@@ -109,7 +109,7 @@ def create(
     return batch
 
 
-def cancel(*, batch: ImportBatch, user: User | None) -> int:
+def cancel(*, batch: ImportBatch) -> int:
     """Cancel what has not ended. Returns how many imports that were.
 
     :raises ApplicationError: ``not_cancelable`` when all have.
@@ -131,12 +131,12 @@ def cancel(*, batch: ImportBatch, user: User | None) -> int:
                 )
                 for pk, fence in rows[start : start + CHUNK]
             )
-    count += sum(_cancel_one(task, user) for task in ImportTask.objects.active().filter(batch=batch))
+    count += sum(_cancel_one(task) for task in ImportTask.objects.active().filter(batch=batch))
     if not count:
         raise ApplicationError(
             "not_cancelable", gettext_noop("All imports of this batch have already finished.")
         )
-    audit.record("batch.canceled", batch, user, count=count)
+    audit.record("batch.canceled", batch, count=count)
     return count
 
 
@@ -181,7 +181,7 @@ def retry(*, batch: ImportBatch, user: User | None, username: str = "", password
                 raise ApplicationError("not_retryable", _NOTHING_FAILED)
             ImportBatch.objects.filter(pk=batch.pk).update(completed_at=None)
             insert(admissions)
-            audit.record("batch.retried", batch, user, count=len(admissions))
+            audit.record("batch.retried", batch, count=len(admissions))
     except IntegrityError as exc:
         raise ApplicationError("target_busy", _JUST_BEGUN) from exc
     return len(admissions)
@@ -248,9 +248,9 @@ def _admit_retries(
     return [before for before, _admission in admitted], [admission for _before, admission in admitted]
 
 
-def _cancel_one(task: ImportTask, user: User | None) -> bool:
+def _cancel_one(task: ImportTask) -> bool:
     try:
-        services.cancel(task=task, user=user)
+        services.cancel(task=task)
     except ApplicationError:
         return False  # It ended in between, or is being published: nothing is left to stop.
     return True

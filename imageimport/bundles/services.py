@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts.caller import current_actor
 from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from accounts.ids import new_id
 from imageimport.bundles import receipts
@@ -105,18 +106,18 @@ def create(*, project: Project, user: User, request: BundleRequest) -> Bundle:
         _check_count(project, user)
         bundle.save(force_insert=True)
         BundleEntry.objects.bulk_create(_entries(bundle, found.pieces), batch_size=_BATCH)
-        audit.record("bundle.created", bundle, user, images=len(found.images), size=found.size)
+        audit.record("bundle.created", bundle, images=len(found.images), size=found.size)
     return bundle
 
 
-def delete(*, bundle: Bundle, user: User) -> None:
+def delete(*, bundle: Bundle) -> None:
     """Take a bundle away. What only it held may then be collected."""
     with transaction.atomic():
-        audit.record("bundle.deleted", bundle, user)
+        audit.record("bundle.deleted", bundle)
         bundle.delete()
 
 
-def note_download(*, bundle: Bundle, number: int, user: User, is_whole: bool) -> None:
+def note_download(*, bundle: Bundle, number: int, is_whole: bool) -> None:
     """Write down that someone reads a file of a bundle: each time it is asked for as a whole, and the first part in a
     day, since any of them may be nearly all of it.
     """
@@ -125,13 +126,13 @@ def note_download(*, bundle: Bundle, number: int, user: User, is_whole: bool) ->
             project=bundle.project_id,
             action="bundle.downloaded",
             at__gt=timezone.now() - _ONE_DOWNLOAD,
-            actor=user,
+            actor=current_actor().user,
             detail__bundle=str(bundle.pk),
             detail__volume=number,
         )
         if lately.exists():
             return
-    audit.record("bundle.downloaded", bundle, user, volume=number)
+    audit.record("bundle.downloaded", bundle, volume=number)
 
 
 def note_export(images: Sequence[WantedImage], *, file_name: str) -> None:
@@ -141,7 +142,7 @@ def note_export(images: Sequence[WantedImage], *, file_name: str) -> None:
         names.setdefault(each.project, []).append(each.name)
     with transaction.atomic():
         for project in Project.objects.filter(name__in=names):
-            audit.record("bundle.exported", project, None, file=file_name, images=names[project.name])
+            audit.record("bundle.exported", project, file=file_name, images=names[project.name])
 
 
 def wanted_images(project: Project, names: Sequence[str]) -> list[WantedImage]:

@@ -76,7 +76,7 @@ def create(*, project: Project, user: User | None, length: int, file_name: str) 
             expires_at=_expiry(),
         )
         upload.save(force_insert=True)
-        audit.record("upload.created", upload, user, bytes=length)
+        audit.record("upload.created", upload, bytes=length)
     path = path_of(upload.pk)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -122,7 +122,7 @@ def receive(
     return upload
 
 
-def delete(*, upload: BundleUpload, user: User | None) -> None:
+def delete(*, upload: BundleUpload) -> None:
     """Give an upload up: its row first, then its bytes.
 
     :raises ApplicationError: ``upload_in_use``: an import reads it.
@@ -135,7 +135,7 @@ def delete(*, upload: BundleUpload, user: User | None) -> None:
             ),
         )
     with transaction.atomic():
-        audit.record("upload.deleted", upload, user)
+        audit.record("upload.deleted", upload)
         BundleUpload.objects.filter(pk=upload.pk).delete()
     path_of(upload.pk).unlink(missing_ok=True)
     index_of(upload.pk).unlink(missing_ok=True)
@@ -172,7 +172,7 @@ def adopt(*, project: Project, user: User | None, path: Path) -> BundleUpload:
         except OSError:
             shutil.copyfile(path, place)
     except BaseException:
-        delete(upload=upload, user=user)
+        delete(upload=upload)
         raise
     upload.offset = upload.length
     BundleUpload.objects.filter(pk=upload.pk).update(offset=upload.length)

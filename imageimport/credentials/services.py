@@ -69,11 +69,11 @@ def create(
     )
     with transaction.atomic():
         _save(saved, force_insert=True)
-        audit.record("credential.created", saved, user)
+        audit.record("credential.created", saved)
     return saved
 
 
-def update(*, credential: Credential, user: User | None, changes: Mapping[str, Any]) -> Credential:
+def update(*, credential: Credential, changes: Mapping[str, Any]) -> Credential:
     """Change a credential. Without ``password`` it keeps the one it has, unless ``registry`` changes: a secret is never
     shown to another host than the one it was entered for.
 
@@ -102,11 +102,11 @@ def update(*, credential: Credential, user: User | None, changes: Mapping[str, A
         for name, value in values.items():
             setattr(credential, name, value)
         _save(credential, update_fields=[*values, "updated_at"])
-        audit.record("credential.changed", credential, user, changed=sorted(values))
+        audit.record("credential.changed", credential, changed=sorted(values))
     return credential
 
 
-def delete(*, credential: Credential, user: User | None) -> None:
+def delete(*, credential: Credential) -> None:
     """Take a credential away.
 
     :raises ApplicationError: ``credential_in_use``: an import that has not ended or a schedule needs it.
@@ -124,7 +124,7 @@ def delete(*, credential: Credential, user: User | None) -> None:
                 schedules=schedules,
                 imports=imports,
             )
-        audit.record("credential.deleted", credential, user)
+        audit.record("credential.deleted", credential)
         credential.delete()
 
 

@@ -96,7 +96,7 @@ def of_task(task: ImportTask) -> Answer:
     if task.is_moving:
         return Coming(_progress(task), min(30, max(1, _seconds_left(task) or COME_BACK)))
     if task.status == Status.REQUESTED:
-        message = _("%(image)s needs approval. The import has been requested; a maintainer decides.")
+        message = _("%(image)s needs approval. The request was sent; a maintainer has to approve it.")
         return denied(message % {"image": task.source_image})
     message = render_error(task) or _("The import of %(image)s was canceled.") % {"image": task.source_image}
     if task.error_code == "not_found":

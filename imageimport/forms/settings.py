@@ -79,7 +79,7 @@ class WebhookForm(StyledForm):
         label=_("Language"),
         choices=[("", _("The project's language")), *LANGUAGES],
         required=False,
-        help_text=_("For messages in chats and by mail."),
+        help_text=_("For messages in chats and by email."),
     )
     secret = forms.CharField(
         label=_("Secret"),

@@ -85,7 +85,7 @@ def _queue(now: dt.datetime) -> Iterator[Metric]:
     )
     yield _gauge("portal_imports_waiting", "Imports that wait to start.", found["waiting"])
     yield _gauge("portal_imports_requested", "Imports that wait for someone's approval.", found["requested"])
-    yield _gauge("portal_imports_ready", "Imports that wait for nothing but a place.", found["ready"])
+    yield _gauge("portal_imports_ready", "Imports that wait only for a free slot.", found["ready"])
     yield _gauge(
         "portal_imports_waiting_oldest_seconds",
         "Age of the oldest import that waits.",
@@ -93,14 +93,14 @@ def _queue(now: dt.datetime) -> Iterator[Metric]:
     )
     yield _gauge(
         "portal_imports_ready_oldest_seconds",
-        "How long the import that waits longest for a place has waited for it.",
+        "How long the import that waits longest for a free slot has waited for it.",
         _age(found["oldest_ready"], now),
     )
 
 
 def _running() -> Iterator[Metric]:
     busy = ImportTask.objects.occupying().aggregate(n=Count("pk"), rate=Sum("rate"))
-    yield _gauge("portal_imports_running", "Imports that hold a place.", busy["n"])
+    yield _gauge("portal_imports_running", "Imports that have a slot.", busy["n"])
     yield _gauge("portal_imports_places", "Imports that may run at once.", settings.IMPORT_MAX_RUNNING)
     yield _gauge(
         "portal_transfer_bytes_per_second", "Bytes a second of all running imports.", busy["rate"] or 0
@@ -134,7 +134,11 @@ def _sweep() -> Iterator[Metric]:
     swept = cache.get(counters.SWEPT)
     if swept is not None:
         age = max(0.0, time.time() - float(swept))
-        yield _gauge("portal_sweep_age_seconds", "Since beat last had a worker look for what was lost.", age)
+        yield _gauge(
+            "portal_sweep_age_seconds",
+            "Seconds since a worker last looked for lost imports, at beat's request.",
+            age,
+        )
 
 
 # --- what has happened -------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ class ApprovalRequest(models.Model):
     expires_at = models.DateTimeField(_("expires"))
 
     # What a worker saw at the source. No blob is read for it.
-    look_at = models.DateTimeField(_("next look"), null=True, blank=True, default=timezone.now)
-    looks = models.PositiveIntegerField(_("looks"), default=0)
+    look_at = models.DateTimeField(_("next check"), null=True, blank=True, default=timezone.now)
+    looks = models.PositiveIntegerField(_("checks"), default=0)
     #: ``[{"platform", "digest", "size"}, …]``
     platforms = models.JSONField(_("platforms"), default=list, blank=True)
     referrers = models.PositiveIntegerField(_("referrers"), default=0)

@@ -93,7 +93,7 @@ class SourceSight(models.Model):
     digest = models.CharField(_("digest"), max_length=160)
     at = models.DateTimeField(_("at"), default=timezone.now)
     #: When a rule last read it, to the day: what none can read goes (:mod:`imageimport.policy.old_sights`).
-    asked_at = models.DateTimeField(_("asked at"), default=timezone.now, db_default=Now())
+    asked_at = models.DateTimeField(_("last used at"), default=timezone.now, db_default=Now())
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("source", "tag", "digest"), name="sight_once")]

@@ -27,7 +27,7 @@ Owner = Literal["installation", "project"]
 _STRICTNESS: Final = {Action.ALLOW: 0, Action.APPROVE: 1, Action.REFUSE: 2}
 
 UNREADABLE: Final = gettext_noop(
-    "The rules can't be read, so nothing can be imported. Ask your administrator to check them."
+    "The rules can't be read, so nothing can be imported. Ask the administrator to check them."
 )
 _REFUSED: Final = {
     (True, True): gettext_noop("The rule “%(rule)s” refuses this image: %(message)s"),

@@ -54,11 +54,11 @@ def create(*, project: Project | None, user: User | None, **values: Any) -> Poli
         last = others.order_by("-position").values_list("position", flat=True).first() or 0
         _fill(rule, {"position": min(last + 1, LAST_POSITION), **values})
         rule.save(force_insert=True)
-        audit.record("rule.created", rule, user, after=_written(rule))
+        audit.record("rule.created", rule, after=_written(rule))
     return rule
 
 
-def update(*, rule: PolicyRule, user: User | None, changes: Mapping[str, Any]) -> PolicyRule:
+def update(*, rule: PolicyRule, changes: Mapping[str, Any]) -> PolicyRule:
     """Change a rule; it counts from the next question on. What is given as it is already is no change.
 
     :param changes: the fields to change; all others stay as they are, readable or not.
@@ -75,7 +75,6 @@ def update(*, rule: PolicyRule, user: User | None, changes: Mapping[str, Any]) -
             audit.record(
                 "rule.changed",
                 rule,
-                user,
                 changed=changed,
                 before={name: before[name] for name in changed},
                 after={name: after[name] for name in changed},
@@ -83,7 +82,7 @@ def update(*, rule: PolicyRule, user: User | None, changes: Mapping[str, Any]) -
     return rule
 
 
-def move(*, rule: PolicyRule, user: User | None, up: bool) -> bool:
+def move(*, rule: PolicyRule, up: bool) -> bool:
     """Exchange a rule with the one before it (``up``) or after it in its list.
 
     Only the positions of these two change, unless several rules have the same one: then all are numbered again.
@@ -109,7 +108,7 @@ def move(*, rule: PolicyRule, user: User | None, up: bool) -> bool:
                 each.position = position
                 each.save(update_fields=["position", "updated_at"])
         rule.refresh_from_db()
-        audit.record("rule.moved", rule, user, position=rule.position)
+        audit.record("rule.moved", rule, position=rule.position)
     return True
 
 
@@ -121,14 +120,14 @@ def _locked_list(project: Project | None) -> list[PolicyRule]:
     return list(rows.order_by("position", "created_at", "id"))
 
 
-def delete(*, rule: PolicyRule, user: User | None) -> None:
+def delete(*, rule: PolicyRule) -> None:
     """Take a rule away. The audit log keeps what it said.
 
     :raises Http404: someone deleted it in the meantime.
     """
     with transaction.atomic():
         locked(rule)
-        audit.record("rule.deleted", rule, user, before=_written(rule))
+        audit.record("rule.deleted", rule, before=_written(rule))
         rule.delete()
 
 
@@ -172,7 +171,7 @@ def _fill(rule: PolicyRule, values: Mapping[str, Any]) -> None:
             except OciError:
                 errors[name] = [_("Enter platforms such as linux/amd64 or linux/arm64.")]
     if not rule.name.strip():
-        errors["name"] = [_("Give the rule a name.")]
+        errors["name"] = [_("Enter a name for the rule.")]
     for name in unreadable(rule):
         if name in values or rule.enabled:
             errors.setdefault(name, [_unreadable(name)])
@@ -180,7 +179,7 @@ def _fill(rule: PolicyRule, values: Mapping[str, Any]) -> None:
         if name in values and name not in errors and (problem := _bad_patterns(getattr(rule, name))):
             errors[name] = [problem]
     if "requires" in values and "requires" not in errors and _adds_unknown(rule.requires, kept):
-        errors["requires"] = [_("This requirement is not known.")]
+        errors["requires"] = [_("The portal doesn't know this requirement.")]
     if errors:
         raise FieldErrors(errors)
 

@@ -82,14 +82,14 @@ def create(*, project: Project | None, user: User | None, wanted: NewTrust) -> T
                 made.save(force_insert=True)
         except IntegrityError:
             raise FieldErrors({"name": [_("A trusted signer with this name already exists.")]}) from None
-        audit.record("trust.created", made, user, **_written(made))
+        audit.record("trust.created", made, **_written(made))
     return made
 
 
-def delete(*, anchor: TrustAnchor, user: User | None) -> None:
+def delete(*, anchor: TrustAnchor) -> None:
     """Trust it no longer. A rule that asks for it is then met by the others that it names, or by none."""
     with transaction.atomic():
-        audit.record("trust.deleted", anchor, user, **_written(anchor))
+        audit.record("trust.deleted", anchor, **_written(anchor))
         anchor.delete()
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError
 from imageimport.choices import Outcome, Status, Verdict, WebhookEvent
 from imageimport.messages import WAITING, english, parts
@@ -26,10 +27,10 @@ _OWN: Final = gettext_noop(
     "In this project someone else has to decide: you can't approve or reject your own request."
 )
 _OTHER: Final = gettext_noop(
-    "The request has changed since you looked at it. Look at it again, then approve it."
+    "The request has changed since you looked at it. Review it again, then approve it."
 )
 _UNSEEN: Final = gettext_noop(
-    "The source was first checked just now. Read what the request shows, then approve it."
+    "The source was checked for the first time just now. Review what the request now shows, then approve it."
 )
 _REJECTED: Final = gettext_noop("%(user)s rejected the request: %(reason)s")
 _EXPIRED: Final = gettext_noop("The request expired before a maintainer decided on it.")
@@ -62,7 +63,7 @@ def approve(*, task: ImportTask, user: User, shown: str | None = None) -> Import
         ):
             raise ApplicationError("not_requested", _PAST)
         _decide(task, user, Verdict.APPROVED, digest=digest)
-        audit.record("request.approved", task, user, digest=digest)
+        audit.record("request.approved", task, digest=digest)
         dispatch.after_commit()
     task.refresh_from_db()
     return task
@@ -79,7 +80,7 @@ def reject(*, task: ImportTask, user: User, reason: str) -> ImportTask:
         if not _end(task, error):
             raise ApplicationError("not_requested", _PAST)
         _decide(task, user, Verdict.REJECTED, reason=reason)
-        audit.record("request.rejected", task, user, reason=reason)
+        audit.record("request.rejected", task, reason=reason)
     task.refresh_from_db()
     return task
 
@@ -93,11 +94,11 @@ def expire_due() -> int:
 
 
 def _expire(task: ImportTask) -> bool:
-    with transaction.atomic():
+    with transaction.atomic(), acting_as(None):
         if not _end(task, OciError("approval_outdated", _EXPIRED)):
             return False
         _decide(task, None, Verdict.EXPIRED)
-        audit.record("request.expired", task, None)
+        audit.record("request.expired", task)
     return True
 
 

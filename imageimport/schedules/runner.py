@@ -24,6 +24,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import internal_error
 from imageimport.messages import english, of_error
 from imageimport.models import ImportTask, ScheduleRun
@@ -67,7 +68,11 @@ def work(lease: RunLease) -> None:
     run = ScheduleRun.objects.select_related(
         "schedule__project", "schedule__credential", "schedule__created_by"
     ).get(pk=lease.run_id)
-    with scope(), structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)):
+    with (
+        scope(),
+        structlog.contextvars.bound_contextvars(schedule_run=str(run.pk)),
+        acting_as(run.schedule.created_by),
+    ):
         try:
             if run.tries > MAX_TRIES:
                 raise OciError(

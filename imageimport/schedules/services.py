@@ -83,7 +83,7 @@ def create(*, project: Project, user: User | None, wanted: NewSchedule) -> Sched
         _lock_project(project.pk)
         collisions.refuse(schedule, prepared)
         schedule.save(force_insert=True)
-        audit.record("schedule.created", schedule, user)
+        audit.record("schedule.created", schedule)
     return schedule
 
 
@@ -115,14 +115,14 @@ def update(*, schedule: Schedule, user: User | None, changes: Mapping[str, Any])
             schedule.next_run_at = _next(schedule)
             columns.add("next_run_at")
         schedule.save(update_fields=columns)
-        audit.record("schedule.changed", schedule, user, changed=sorted(changed))
+        audit.record("schedule.changed", schedule, changed=sorted(changed))
     return schedule
 
 
-def delete(*, schedule: Schedule, user: User | None) -> None:
+def delete(*, schedule: Schedule) -> None:
     """Stop syncing. What was imported stays."""
     with transaction.atomic():
-        audit.record("schedule.deleted", schedule, user)
+        audit.record("schedule.deleted", schedule)
         schedule.delete()
 
 
@@ -140,7 +140,7 @@ def run_now(*, schedule: Schedule, user: User | None) -> ScheduleRun:
                 gettext_noop("The previous run of this scheduled sync has not finished yet."),
                 facts={"run": str(open_run.pk) if open_run else None},
             )
-        audit.record("schedule.run", schedule, user)
+        audit.record("schedule.run", schedule)
     return run
 
 

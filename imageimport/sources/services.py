@@ -46,12 +46,12 @@ def create(*, user: User | None, pattern: str, **values: Any) -> SourceRule:
                 "too_many_rules", gettext_noop("At most %(limit)s rules are allowed."), limit=MAX_RULES
             )
         _fill(rule, {"position": last + 1, **values, "pattern": pattern})
-        audit.record("source.created", rule, user)
+        audit.record("source.created", rule)
     sources.forget()
     return rule
 
 
-def update(*, rule: SourceRule, user: User | None, changes: Mapping[str, Any]) -> SourceRule:
+def update(*, rule: SourceRule, changes: Mapping[str, Any]) -> SourceRule:
     """Change a rule. Without ``proxy_password`` it keeps the one it has, unless the proxy's host changes; so do its
     mirrors, unless the host or the user name changes.
 
@@ -60,15 +60,15 @@ def update(*, rule: SourceRule, user: User | None, changes: Mapping[str, Any]) -
     with transaction.atomic():
         locked(rule)
         _fill(rule, changes)
-        audit.record("source.changed", rule, user, changed=sorted(changes))
+        audit.record("source.changed", rule, changed=sorted(changes))
     sources.forget()
     return rule
 
 
-def delete(*, rule: SourceRule, user: User | None) -> None:
+def delete(*, rule: SourceRule) -> None:
     """Take a rule away."""
     with transaction.atomic():
-        audit.record("source.deleted", rule, user)
+        audit.record("source.deleted", rule)
         rule.delete()
     sources.forget()
 

@@ -91,21 +91,10 @@ def create(prepared: ValidatedImport, *, only_ask: bool = False) -> ImportTask:
         with transaction.atomic():
             check_room_for(task.project, [admission], user=task.requested_by)
             insert([admission])
-            _write_down("import.requested" if admission.asks else "import.created", task)
+            audit.record("import.requested" if admission.asks else "import.created", task)
     except IntegrityError as exc:
         raise _busy(task) from exc
     return task
-
-
-def _write_down(action: str, task: ImportTask) -> None:
-    audit.record_event(
-        action=action,
-        actor=task.requested_by,
-        actor_name=task.robot,
-        project=task.project,
-        subject=task.audit_subject,
-        detail=task.audit_detail,
-    )
 
 
 def hasten(task: ImportTask) -> None:
@@ -117,7 +106,7 @@ def hasten(task: ImportTask) -> None:
         dispatch.after_commit()
 
 
-def cancel(*, task: ImportTask, user: User | None) -> ImportTask:
+def cancel(*, task: ImportTask) -> ImportTask:
     """Ask an import to stop. One that waits ends at once; one that runs, within seconds.
 
     :raises ApplicationError: ``not_cancelable`` when it has ended.
@@ -133,12 +122,12 @@ def cancel(*, task: ImportTask, user: User | None) -> ImportTask:
                     "not_cancelable",
                     gettext_noop("This import is already publishing and can no longer be canceled."),
                 )
-        audit.record("import.canceled", task, user)
+        audit.record("import.canceled", task)
     task.refresh_from_db()
     return task
 
 
-def run_now(*, task: ImportTask, user: User | None) -> ImportTask:
+def run_now(*, task: ImportTask) -> ImportTask:
     """Let an import move bytes outside of its hours.
 
     :raises ApplicationError: ``not_waiting`` when it has ended.
@@ -151,7 +140,7 @@ def run_now(*, task: ImportTask, user: User | None) -> ImportTask:
         task.save(update_fields=["outside_window"])
         if windows.let_go(ImportTask.objects.filter(pk=task.pk)):
             locked(task)
-        audit.record("import.now", task, user)
+        audit.record("import.now", task)
         dispatch.after_commit()
     return task
 

@@ -49,7 +49,7 @@ def batch(request: HttpRequest, project: Project, batch_id: UUID) -> HttpRespons
 def cancel(request: HttpRequest, project: Project, batch_id: UUID) -> HttpResponse:
     """Cancel what has not ended."""
     row = _batch(project, batch_id)
-    batches.cancel(batch=row, user=current_user(request))
+    batches.cancel(batch=row)
     return redirect("batch", project.name, row.pk)
 
 

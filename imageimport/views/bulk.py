@@ -105,7 +105,7 @@ def _scan(request: HttpRequest, chosen: Sequence[Image]) -> None:
     refused = []
     for image in chosen:
         with Refusal() as refusal:
-            scans.request_scan(image=image, user=current_user(request))
+            scans.request_scan(image=image)
         if refusal.code == "no_scanner":  # for none of them
             messages.error(request, refusal.detail)
             return

@@ -86,8 +86,8 @@ def delete(request: HttpRequest, project: Project, bundle_id: UUID) -> HttpRespo
     """Take a bundle away; the images stay."""
     row = get_object_or_404(selectors.bundles_of(project), pk=bundle_id)
     if not _may_delete(request, project, row):
-        raise PermissionDenied(_("Only maintainers and the person who made a bundle can delete it."))
-    services.delete(bundle=row, user=current_user(request))
+        raise PermissionDenied(_("Only maintainers and the person who created a bundle can delete it."))
+    services.delete(bundle=row)
     messages.success(request, _("The bundle %(name)s was deleted.") % {"name": row.name})
     return redirect("bundles", project.name)
 
@@ -140,7 +140,7 @@ def bundle_form(request: HttpRequest, project: Project, images: Sequence[str]) -
 
 def _need_member(project: Project) -> None:
     if not current_rights(project).member:
-        raise PermissionDenied(_("Only members of the project can make bundles."))
+        raise PermissionDenied(_("Only members of the project can create bundles."))
 
 
 def _may_delete(request: HttpRequest, project: Project, row: Bundle) -> bool:

@@ -66,7 +66,7 @@ def cancel(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespons
             request, "imageimport/cancel.html", {"task": task, "project": project}, back=back
         )
     with Refusal() as refusal:
-        services.cancel(task=task, user=current_user(request))
+        services.cancel(task=task)
     return _after(request, project, task, refusal) or redirect(back)
 
 
@@ -76,7 +76,7 @@ def run_now(request: HttpRequest, project: Project, task_id: UUID) -> HttpRespon
     """Let it run outside of its hours."""
     task = _task(project, task_id)
     with Refusal() as refusal:
-        services.run_now(task=task, user=current_user(request))
+        services.run_now(task=task)
     return _after(request, project, task, refusal) or redirect("import-detail", project.name, task.pk)
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.addresses import calling_from
+from accounts.caller import acting_as, calling_from
 from imageimport.first_pull import answers, freshness, names, services
 from imageimport.first_pull.answers import Answer, Coming, Here, PullRefused
 from imageimport.first_pull.held import ASK_AGAIN, held_for
@@ -53,7 +53,8 @@ def first_pull(request: HttpRequest, ask: str, name: str, reference: str) -> Htt
     if ask not in get_args(Ask):
         raise Http404
     # The peer is the front. What stands between it and the client is not known, and so neither is the client's address.
-    with calling_from(None):
+    # Who pulls stands in the token; no session counts here.
+    with calling_from(None), acting_as(None):
         response = _response(request, cast(Ask, ask), name, reference)
     if request.method == "HEAD":
         response.content = b""
@@ -77,7 +78,8 @@ def _response(request: HttpRequest, ask: Ask, name: str, reference: str) -> Http
     if puller is None:
         return _without(ask, name, reference)
     held = held_for(request)
-    found = _found(held, ask, project, wanted, puller)
+    with acting_as(puller.user, puller.robot):
+        found = _found(held, ask, project, wanted, puller)
     has_time = held < settings.FIRST_PULL_WAIT_SECONDS
     if ask == "stale" and isinstance(found, Coming) and not has_time:
         found = Here()

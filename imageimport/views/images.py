@@ -18,7 +18,7 @@ from projects.commands import address, kind_of, pull_commands, pull_ways
 from projects.models import Project, Role
 from projects.selectors import images_of
 from projects.views.answers import refusals_at, render_project
-from projects.views.decorators import current_user, project_view
+from projects.views.decorators import project_view
 
 #: Entries of the timeline and imports that are shown.
 MAX_SHOWN = 20
@@ -51,6 +51,6 @@ def restore(request: HttpRequest, project: Project, image_id: UUID) -> HttpRespo
     """Let the tag name an earlier digest again."""
     row = get_object_or_404(images_of(project), pk=image_id)
     digest = request.POST.get("digest", "")
-    restoring.restore(image=row, digest=digest, user=current_user(request))
+    restoring.restore(image=row, digest=digest)
     messages.success(request, _("%(image)s was rolled back to the earlier image.") % {"image": row})
     return redirect("image", project.name, row.pk)

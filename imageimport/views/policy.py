@@ -82,9 +82,7 @@ def settings(request: HttpRequest, project: Project) -> HttpResponse:
     back = settings_of(project, "policy")
 
     def save() -> HttpResponse:
-        project_services.update_project(
-            project=project, user=current_user(request), changes=dict(form.cleaned_data)
-        )
+        project_services.update_project(project=project, changes=dict(form.cleaned_data))
         messages.success(request, _("The project was saved."))
         return redirect_htmx(request, back)
 
@@ -150,7 +148,7 @@ def _edit(request: HttpRequest, owner: Project | None, rule: PolicyRule | None) 
         if rule is None:
             services.create(project=owner, user=current_user(request), **form.values())
         else:
-            services.update(rule=rule, user=current_user(request), changes=form.values())
+            services.update(rule=rule, changes=form.values())
         messages.success(request, _("The rule %(name)s was saved.") % {"name": form.cleaned_data["name"]})
         return redirect_htmx(request, back)
 
@@ -159,14 +157,14 @@ def _edit(request: HttpRequest, owner: Project | None, rule: PolicyRule | None) 
 
 def _move(request: HttpRequest, owner: Project | None, rule: PolicyRule) -> HttpResponse:
     """``to``: ``up`` or ``down``. What does not move says so by staying where it is."""
-    if services.move(rule=rule, user=current_user(request), up=request.POST.get("to") == "up"):
+    if services.move(rule=rule, up=request.POST.get("to") == "up"):
         sentence = _("The rule %(name)s is now at position %(position)d.")
         messages.success(request, sentence % {"name": rule.name, "position": rule.position})
     return redirect(f"{_url('rules', owner)}#rule-{rule.pk}")
 
 
 def _delete(request: HttpRequest, owner: Project | None, rule: PolicyRule) -> HttpResponse:
-    services.delete(rule=rule, user=current_user(request))
+    services.delete(rule=rule)
     messages.success(request, _("The rule %(name)s was deleted.") % {"name": rule.name})
     return redirect(_url("rules", owner))
 

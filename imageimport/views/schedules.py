@@ -90,7 +90,7 @@ def run(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpRespon
 def delete(request: HttpRequest, project: Project, schedule_id: UUID) -> HttpResponse:
     """Stop keeping it in step; what was imported stays."""
     row = _schedule(project, schedule_id)
-    schedules.delete(schedule=row, user=current_user(request))
+    schedules.delete(schedule=row)
     messages.success(request, _("The scheduled sync of %(image)s was deleted.") % {"image": row.image_url})
     return redirect("schedules", project.name)
 

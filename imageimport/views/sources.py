@@ -59,7 +59,7 @@ def edit(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Take a rule away."""
     rule = services.find_to_change(source_id)
-    services.delete(rule=rule, user=current_user(request))
+    services.delete(rule=rule)
     messages.success(request, _("The rule for %(pattern)s was deleted.") % {"pattern": rule.pattern})
     return redirect("sources")
 
@@ -101,7 +101,7 @@ def _edit(request: HttpRequest, rule: SourceRule | None) -> HttpResponse:
         if rule is None:
             services.create(user=current_user(request), **values)
         else:
-            services.update(rule=rule, user=current_user(request), changes=values)
+            services.update(rule=rule, changes=values)
         messages.success(request, _("The rule for %(pattern)s was saved.") % {"pattern": values["pattern"]})
         return redirect_htmx(request, back)
 

@@ -69,5 +69,5 @@ def _edit(request: HttpRequest, project: Project | None, back: str) -> HttpRespo
 
 
 def _delete(request: HttpRequest, anchor: TrustAnchor) -> None:
-    trust.delete(anchor=anchor, user=current_user(request))
+    trust.delete(anchor=anchor)
     messages.success(request, _("%(name)s is no longer a trusted signer.") % {"name": anchor.name})

@@ -109,7 +109,7 @@ def start(request: HttpRequest, project: Project) -> HttpResponse:
 def delete(request: HttpRequest, project: Project, upload_id: UUID) -> HttpResponse:
     """Give an uploaded file up."""
     upload = get_object_or_404(BundleUpload, project=project, pk=upload_id)
-    uploads.delete(upload=upload, user=current_user(request))
+    uploads.delete(upload=upload)
     return redirect("import-files", project.name)
 
 
@@ -224,7 +224,7 @@ class _IntoUploads(FileUploadHandler):
         """Delete what has not come whole, and all of a form that broke off or is not ours."""
         unfinished = [self._upload] if self._upload is not None else []
         for upload in [*unfinished, *self._finished]:
-            uploads.delete(upload=upload, user=current_user(self._of))
+            uploads.delete(upload=upload)
         self._upload = None
         self._finished.clear()
 

@@ -55,7 +55,7 @@ MAX_MAILED: Final = 100
 ROUND_SECONDS: Final = 10.0
 _LOCK: Final = "webhooks:delivering"
 _TOO_MUCH_MAIL: Final = gettext_noop(
-    "The webhooks of one account may write to %(limit)d addresses in five minutes. The mail is sent later."
+    "The webhooks of one account can send email to %(limit)d addresses in five minutes. This email is sent later."
 )
 _GIVEN_UP: Final = gettext_noop("The receiver accepted nothing for a day, so the portal stopped trying.")
 

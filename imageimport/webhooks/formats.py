@@ -153,7 +153,7 @@ def _of_run(project: str, payload: Payload) -> Message:
 
 def _of_tag(project: str, payload: Payload) -> Message:
     tag = payload["tag"]
-    title = _("Protected tag put back: %(image)s") % {"image": tag["image"]}
+    title = _("Protected tag restored: %(image)s") % {"image": tag["image"]}
     return Message(title, tag["digest"], link(reverse("project", args=[project])), good=False)
 
 

@@ -35,7 +35,9 @@ def checked_addresses(addresses: Iterable[str]) -> list[str]:
         sends no mail.
     """
     if not settings.MAIL_ENABLED:
-        raise FieldErrors({"kind": [_("This portal sends no mail. Ask the administrator to set EMAIL_URL.")]})
+        raise FieldErrors(
+            {"kind": [_("This portal can't send email. Ask the administrator to set EMAIL_URL.")]}
+        )
     found = list(dict.fromkeys(text.strip() for text in addresses if text.strip()))
     if not 0 < len(found) <= MAX_ADDRESSES:
         raise FieldErrors(

@@ -88,12 +88,12 @@ def create(*, project: Project, user: User | None, wanted: NewWebhook) -> Webhoo
     )
     _set_digest(hook)
     hook.save(force_insert=True)
-    audit.record("webhook.created", hook, user)
+    audit.record("webhook.created", hook)
     return hook
 
 
 @transaction.atomic
-def update(*, webhook: Webhook, user: User | None, changes: Mapping[str, Any]) -> Webhook:
+def update(*, webhook: Webhook, changes: Mapping[str, Any]) -> Webhook:
     """Change a webhook; ``secret`` stays unless given.
 
     :raises FieldErrors: on ``url``, ``addresses``, ``kind`` or ``events``.
@@ -116,14 +116,14 @@ def update(*, webhook: Webhook, user: User | None, changes: Mapping[str, Any]) -
     webhook.save(update_fields=[*values, "digest_at", "failures", "resume_at", "updated_at"])
     if not webhook.enabled:
         _drop_pending(webhook)
-    audit.record("webhook.changed", webhook, user, changed=sorted(values))
+    audit.record("webhook.changed", webhook, changed=sorted(values))
     return webhook
 
 
 @transaction.atomic
-def delete(*, webhook: Webhook, user: User | None) -> None:
+def delete(*, webhook: Webhook) -> None:
     """Remove a webhook and its log."""
-    audit.record("webhook.deleted", webhook, user)
+    audit.record("webhook.deleted", webhook)
     webhook.delete()
 
 
@@ -138,7 +138,7 @@ def redeliver(*, delivery: WebhookDelivery, user: User | None) -> WebhookDeliver
         webhook=delivery.webhook, event=delivery.event, payload=delivery.payload
     )
     Webhook.objects.filter(pk=delivery.webhook_id).update(resume_at=None)
-    audit.record("webhook.redelivered", delivery.webhook, user, delivery=str(delivery.pk))
+    audit.record("webhook.redelivered", delivery.webhook, delivery=str(delivery.pk))
     return again
 
 
@@ -153,7 +153,7 @@ def send_test(*, webhook: Webhook, user: User | None) -> WebhookDelivery:
         webhook=webhook, event=TEST_EVENT, payload=payloads.of_test(TEST_EVENT, webhook.project)
     )
     Webhook.objects.filter(pk=webhook.pk).update(resume_at=None)
-    audit.record("webhook.tested", webhook, user, delivery=str(made.pk))
+    audit.record("webhook.tested", webhook, delivery=str(made.pk))
     return made
 
 

@@ -55,7 +55,7 @@ def subscribe(*, project: Project, user: User) -> DigestSubscription:
     if not settings.MAIL_ENABLED:
         raise ApplicationError(
             "mail_disabled",
-            gettext_noop("This portal sends no mail. Ask the administrator to set EMAIL_URL."),
+            gettext_noop("This portal can't send email. Ask the administrator to set EMAIL_URL."),
         )
     if not user.email:
         raise ApplicationError(

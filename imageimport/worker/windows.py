@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 WAITS: Final = gettext_noop("Waiting until %(time)s: data may only be transferred during certain hours.")
 NEVER: Final = gettext_noop(
-    "Waiting: the hours of the project and of the installation never overlap. Ask your administrator to change "
+    "Waiting: the hours of the project and of the installation never overlap. Ask the administrator to change "
     "them."
 )
 _WAITING: Final = gettext_noop("Waiting to start")

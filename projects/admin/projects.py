@@ -116,7 +116,7 @@ class RobotAdmin(RemovesByService, ReadOnly):
     fields = ("project", "name", "access", "created_by", "created_at", "expires_at", "last_used_at")
 
     def remove(self, request: HttpRequest, obj: Robot) -> None:
-        services.delete_robot(robot=obj, by=cast(User, request.user))
+        services.delete_robot(robot=obj)
 
 
 @admin.register(AuditEvent)

@@ -11,12 +11,12 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
 from accounts.api.fields import EndFilter, MomentFilter
 from projects.api.mixins import ProjectScoped
-from projects.api.tables import TOO_MANY, CsvLists, CsvRenderer
+from projects.api.tables import AS_CSV, TOO_MANY, CsvLists, CsvRenderer
 from projects.models import AuditEvent, Role
 
 
 class AuditSerializer(serializers.ModelSerializer[AuditEvent]):
-    """One event."""
+    """One entry of the audit log."""
 
     actor = serializers.CharField(source="actor_name", read_only=True)
 
@@ -41,7 +41,8 @@ class AuditFilter(filters.FilterSet):
 @extend_schema(tags=["audit"])
 @extend_schema_view(
     list=extend_schema(
-        summary="The audit log of the project, newest first; as CSV with `?format=csv`",
+        summary="List the audit log, newest first; as CSV with `?format=csv`",
+        description=AS_CSV,
         responses={
             (200, "application/json"): AuditSerializer(many=True),
             (200, "text/csv"): OpenApiTypes.STR,

@@ -55,19 +55,19 @@ class ImageContents(ProjectScoped):
     """Mixed into the images' viewset."""
 
     @extend_schema(
-        summary="Configuration, history and layers",
+        summary="Get configuration, history and layers",
         parameters=[PLATFORM],
         responses={200: ContentsSerializer, **AWAY},
     )
     @action(detail=True, pagination_class=None, filter_backends=(), renderer_classes=JSON_ONLY)
     def contents(self, request: Request, **_: Any) -> Response:
-        """What one platform's image says of itself. Lines of the history stand beside the layers that they made."""
+        """What the image of one platform says about itself. Each line of the history names the layer that it made."""
         with opened_place(image := self.get_object(), self.user) as place:
             found = read_image(place, image.digest, _platform(request))
         return Response(ContentsSerializer(found).data)
 
     @extend_schema(
-        summary="What changed from another image",
+        summary="Compare with another image",
         parameters=[OTHER, PLATFORM],
         responses={200: ComparisonSerializer, **AWAY},
     )
@@ -78,7 +78,7 @@ class ImageContents(ProjectScoped):
         return Response(ComparisonSerializer(found).data)
 
     @extend_schema(
-        summary="What changed in the files from another image",
+        summary="Compare the files with those of another image",
         parameters=[OTHER, PLATFORM, *PAGES],
         responses={
             200: FileChangesSerializer,
@@ -115,7 +115,7 @@ class ImageContents(ProjectScoped):
         )
 
     @extend_schema(
-        summary="Attached SBOMs",
+        summary="List attached SBOMs",
         parameters=PAGES,
         responses={200: SbomSerializer(many=True), **AWAY},
     )
@@ -128,7 +128,7 @@ class ImageContents(ProjectScoped):
         return self.get_paginated_response(SbomSerializer(page, many=True).data)
 
     @extend_schema(
-        summary="Packages of an SBOM",
+        summary="List the packages of an SBOM",
         parameters=[
             OpenApiParameter("search", str, description="A part of a name, a purl or a licence."),
             *PAGES,
@@ -160,7 +160,7 @@ class ImageContents(ProjectScoped):
         )
 
     @extend_schema(
-        summary="The file of an SBOM",
+        summary="Download the file of an SBOM",
         responses={(200, "application/json"): OpenApiTypes.BINARY, **AWAY},
     )
     @action(
@@ -175,7 +175,7 @@ class ImageContents(ProjectScoped):
         return downloads.attached_file(self.get_object(), self.user, digest)
 
     @extend_schema(
-        summary="Files of the image",
+        summary="List the files of an image",
         parameters=[
             PLATFORM,
             OpenApiParameter("path", str, description="A directory; the root by default."),
@@ -212,7 +212,7 @@ class ImageContents(ProjectScoped):
         )
 
     @extend_schema(
-        summary="Content of a small file",
+        summary="Get the content of a small file",
         parameters=[PLATFORM, OpenApiParameter("path", str, required=True, description="A regular file.")],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,

@@ -36,14 +36,14 @@ class GroupSerializer(StrictModelSerializer):
 
 @extend_schema(tags=["members"])
 @extend_schema_view(
-    list=extend_schema(summary="Groups and their roles"),
-    retrieve=extend_schema(summary="One group"),
+    list=extend_schema(summary="List groups and their roles"),
+    retrieve=extend_schema(summary="Get a group"),
 )
 class GroupViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[GroupRole]
 ):
-    """Groups of the identity provider. The highest of one's roles counts. Maintainers manage them; only owners deal
-    with owners."""
+    """Groups of the identity provider. The highest of a person's roles counts. Maintainers manage them; only owners
+    can give or take the role of owner."""
 
     queryset = GroupRole.objects.none()
     serializer_class = GroupSerializer
@@ -61,23 +61,22 @@ class GroupViewSet(
         form.is_valid(raise_exception=True)
         made = groups.add(
             project=self.project,
-            by=self.user,
             by_role=self.role,
             group=form.validated_data["group"],
             role=Role(form.validated_data["role"]),
         )
         return Response(self.get_serializer(made).data, status=201)
 
-    @extend_schema(summary="Give a group another role", responses={200: GroupSerializer})
+    @extend_schema(summary="Change a group's role", responses={200: GroupSerializer})
     def partial_update(self, request: Request, **__: Any) -> Response:
         row = self.get_object()
         form = self.get_serializer(row, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         role = Role(form.validated_data.get("role", row.role))
-        groups.change(group=row, by=self.user, by_role=self.role, role=role)
+        groups.change(group=row, by_role=self.role, role=role)
         return Response(self.get_serializer(row).data)
 
-    @extend_schema(summary="Take the role of a group", responses={204: None})
+    @extend_schema(summary="Remove a group's role", responses={204: None})
     def destroy(self, request: Request, **__: Any) -> Response:
-        groups.remove(group=self.get_object(), by=self.user, by_role=self.role)
+        groups.remove(group=self.get_object(), by_role=self.role)
         return Response(status=204)

@@ -21,7 +21,7 @@ from oci.contents.vulnerabilities import SEVERITIES
 from projects.api.contents import ImageContents
 from projects.api.scanning import ImageScans
 from projects.api.serializers import ImageDetailSerializer, ImageRowSerializer, ImageSerializer
-from projects.api.tables import TOO_MANY, CsvLists, CsvRenderer
+from projects.api.tables import AS_CSV, TOO_MANY, CsvLists, CsvRenderer
 from projects.models import Image, Role
 from projects.retention import trash
 from projects.scanning.selectors import with_scans
@@ -47,14 +47,15 @@ class ImageFilter(filters.FilterSet):
 @extend_schema(tags=["images"])
 @extend_schema_view(
     list=extend_schema(
-        summary="Tags in the project, those written last first; as CSV with `?format=csv`",
+        summary="List images, a row for each tag, last updated first; as CSV with `?format=csv`",
+        description=AS_CSV,
         responses={
             (200, "application/json"): ImageSerializer(many=True),
             (200, "text/csv"): OpenApiTypes.STR,
             422: TOO_MANY,
         },
     ),
-    retrieve=extend_schema(summary="One tag, with the platforms of an index"),
+    retrieve=extend_schema(summary="Get an image, with its platforms"),
 )
 class ImageViewSet(
     CsvLists,
@@ -91,7 +92,7 @@ class ImageViewSet(
         return ImageDetailSerializer if self.action == "retrieve" else ImageSerializer
 
     @extend_schema(
-        summary="Move the tag to the trash",
+        summary="Delete an image: move its tag to the trash",
         responses={
             204: None,
             409: refused("`tag_protected`: a pattern protects the tag."),

@@ -38,13 +38,13 @@ class CollectionSerializer(StrictModelSerializer):
 
 @extend_schema(tags=["maintenance"])
 @extend_schema_view(
-    list=extend_schema(summary="Collections of the registry's garbage, newest first"),
-    retrieve=extend_schema(summary="One collection, and what it freed"),
+    list=extend_schema(summary="List garbage collections, newest first"),
+    retrieve=extend_schema(summary="Get a garbage collection, and what it freed"),
 )
 class CollectionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Collection]
 ):
-    """Frees what no tag names. Pulls go on; pushes are refused and imports wait until it is over."""
+    """Frees content that no tag points to. Pulls continue; pushes are refused and imports wait until it is over."""
 
     queryset = Collection.objects.select_related("requested_by")
     serializer_class = CollectionSerializer
@@ -54,7 +54,7 @@ class CollectionViewSet(
     lookup_value_converter = "uuid"
 
     @extend_schema(
-        summary="Collect the registry's garbage",
+        summary="Start a garbage collection",
         request=None,
         responses={
             202: CollectionSerializer,

@@ -22,13 +22,13 @@ LAST_OWNER = refused("`last_owner`: no owner would be left.")
 
 @extend_schema(tags=["members"])
 @extend_schema_view(
-    list=extend_schema(summary="Members and their roles"),
-    retrieve=extend_schema(summary="One member"),
+    list=extend_schema(summary="List members and their roles"),
+    retrieve=extend_schema(summary="Get a member"),
 )
 class MemberViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Membership]
 ):
-    """Members. Maintainers manage them; only owners deal with owners."""
+    """Members. Maintainers manage them; only owners can add, change or remove owners."""
 
     queryset = Membership.objects.none()
     serializer_class = MemberSerializer
@@ -46,27 +46,25 @@ class MemberViewSet(
         form.is_valid(raise_exception=True)
         member = services.add_member(
             project=self.project,
-            by=self.user,
             by_role=self.role,
             user=User.objects.get(username=form.validated_data["user"]["username"]),
             role=Role(form.validated_data["role"]),
         )
         return Response(self.get_serializer(member).data, status=201)
 
-    @extend_schema(summary="Give a member another role", responses={200: MemberSerializer, 409: LAST_OWNER})
+    @extend_schema(summary="Change a member's role", responses={200: MemberSerializer, 409: LAST_OWNER})
     def partial_update(self, request: Request, **_: Any) -> Response:
         member = self.get_object()
         form = self.get_serializer(member, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         member = services.change_member(
             member=member,
-            by=self.user,
             by_role=self.role,
             role=Role(form.validated_data.get("role", member.role)),
         )
         return Response(self.get_serializer(member).data)
 
-    @extend_schema(summary="Let a member go", responses={204: None, 409: LAST_OWNER})
+    @extend_schema(summary="Remove a member", responses={204: None, 409: LAST_OWNER})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.remove_member(member=self.get_object(), by=self.user, by_role=self.role)
+        services.remove_member(member=self.get_object(), by_role=self.role)
         return Response(status=204)

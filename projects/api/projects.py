@@ -41,13 +41,13 @@ class ProjectFilter(filters.FilterSet):
 
 @extend_schema(tags=["projects"])
 @extend_schema_view(
-    list=extend_schema(summary="Projects that you may read"),
-    retrieve=extend_schema(summary="One project"),
+    list=extend_schema(summary="List the projects that you can see"),
+    retrieve=extend_schema(summary="Get a project"),
 )
 class ProjectViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Project]
 ):
-    """Projects. Anyone who is signed in may make one, and owns it then."""
+    """Projects. Anyone who is signed in can create one and becomes its owner."""
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
@@ -78,7 +78,7 @@ class ProjectViewSet(
         return self.project
 
     @extend_schema(
-        summary="Make a project",
+        summary="Create a project",
         responses={
             201: ProjectSerializer,
             409: refused("`too_many_projects`: you have made as many as you may."),
@@ -92,8 +92,8 @@ class ProjectViewSet(
         return self._shown(made, status=201)
 
     @extend_schema(
-        summary="Change description, visibility, `language`, `default_action`, `four_eyes` (owners), or the rest "
-        "(maintainers)"
+        summary="Change a project: description, visibility, `language`, `default_action`, `four_eyes` (owners), or the "
+        "rest (maintainers)"
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
         form = self.get_serializer(self.project, data=request.data, partial=True)
@@ -101,11 +101,11 @@ class ProjectViewSet(
         changes = {name: value for name, value in form.validated_data.items() if name != "name"}
         if not self.of_maintainers.issuperset(request.data) and not reaches(self.role, Role.OWNER):
             raise PermissionDenied(gettext("Your role in this project does not allow this."))
-        project = services.update_project(project=self.project, user=self.user, changes=changes)
+        project = services.update_project(project=self.project, changes=changes)
         return self._shown(project)
 
     @extend_schema(
-        summary="Delete a project with all that it holds",
+        summary="Delete a project and everything in it",
         responses={
             204: None,
             409: refused("`tag_protected`: one of its tags is protected; the project stays."),

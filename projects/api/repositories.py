@@ -48,7 +48,7 @@ class RepositoryViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     filter_backends = ()
 
     @extend_schema(
-        summary="Repositories of a project",
+        summary="List repositories",
         parameters=[
             OpenApiParameter("search", str, description="A part of the name."),
             OpenApiParameter("ordering", str, enum=_ORDERINGS),

@@ -29,8 +29,8 @@ _BUSY = refused("`registry_busy`: the registry's garbage is being collected; see
 
 @extend_schema(tags=["clean-up"])
 @extend_schema_view(
-    list=extend_schema(summary="Rules of clean-up"),
-    retrieve=extend_schema(summary="One rule, with what it fights"),
+    list=extend_schema(summary="List clean-up rules"),
+    retrieve=extend_schema(summary="Get a clean-up rule, with its warnings"),
 )
 class RetentionViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RetentionRule]
@@ -63,18 +63,20 @@ class RetentionViewSet(
         rule = self.get_object()
         form = self.get_serializer(rule, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        changed = rules.update(rule=rule, user=self.user, changes=form.validated_data)
+        changed = rules.update(rule=rule, changes=form.validated_data)
         return Response(self.get_serializer(changed).data)
 
-    @extend_schema(summary="Take a rule away")
+    @extend_schema(summary="Delete a rule")
     def destroy(self, request: Request, **_: Any) -> Response:
-        rules.delete(rule=self.get_object(), user=self.user)
+        rules.delete(rule=self.get_object())
         return Response(status=204)
 
-    @extend_schema(summary="What clean-up would do now", request=None, responses={200: CleanUpPlanSerializer})
+    @extend_schema(
+        summary="Show what clean-up would do now", request=None, responses={200: CleanUpPlanSerializer}
+    )
     @action(detail=False, methods=["post"], url_path="dry-run")
     def dry_run(self, request: Request, **_: Any) -> Response:
-        """Each tag with the reason why it stays or goes; `bytes`: what only the tags that go hold."""
+        """Each tag with the reason why it stays or goes; `bytes`: the size of what only the removed tags use."""
         return Response(CleanUpPlanSerializer(cleanup.plan(self.project)).data)
 
     @extend_schema(
@@ -88,20 +90,21 @@ class RetentionViewSet(
     )
     @action(detail=False, methods=["post"])
     def run(self, request: Request, **_: Any) -> Response:
-        """What a dry run says, done: the tags under `remove` are in the trash. Where `finished` is false, the rest
-        follows within minutes."""
+        """Does what a dry run shows: the tags under `remove` are in the trash afterwards. Where `finished` is false,
+        the rest follows within minutes."""
         return Response(CleanUpPlanSerializer(cleanup.run(project=self.project, user=self.user)).data)
 
 
 @extend_schema(tags=["clean-up"])
 @extend_schema_view(
-    list=extend_schema(summary="Patterns of tags that do not change"),
-    retrieve=extend_schema(summary="One pattern"),
+    list=extend_schema(summary="List the patterns of protected tags"),
+    retrieve=extend_schema(summary="Get a pattern"),
 )
 class ProtectedTagViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ProtectedTag]
 ):
-    """Existing tags that fit a pattern are changed by no import, push, rollback, clean-up or deletion."""
+    """An existing tag that matches a pattern can't be changed or deleted by an import, push, rollback, clean-up or
+    deletion."""
 
     queryset = ProtectedTag.objects.none()
     serializer_class = ProtectedTagSerializer
@@ -115,7 +118,7 @@ class ProtectedTagViewSet(
         return ProtectedTag.objects.filter(project=self.project).select_related("project")
 
     @extend_schema(
-        summary="Protect tags",
+        summary="Protect the tags that match a pattern",
         responses={201: ProtectedTagSerializer, 409: refused("`too_many_patterns`: there are 100 at most.")},
     )
     def create(self, request: Request, **_: Any) -> Response:
@@ -124,16 +127,16 @@ class ProtectedTagViewSet(
         made = protection.add(project=self.project, user=self.user, **form.validated_data)
         return Response(self.get_serializer(made).data, status=201)
 
-    @extend_schema(summary="Protect them no longer")
+    @extend_schema(summary="Remove the protection of a pattern")
     def destroy(self, request: Request, **_: Any) -> Response:
-        protection.remove(protected=self.get_object(), user=self.user)
+        protection.remove(protected=self.get_object())
         return Response(status=204)
 
 
 @extend_schema(tags=["clean-up"])
 @extend_schema_view(
-    list=extend_schema(summary="Removed tags that can be restored, removed last first"),
-    retrieve=extend_schema(summary="One tag in the trash"),
+    list=extend_schema(summary="List removed tags that can be restored, last removed first"),
+    retrieve=extend_schema(summary="Get a tag in the trash"),
 )
 class TrashViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[TrashedTag]
@@ -150,7 +153,7 @@ class TrashViewSet(
         return TrashedTag.objects.none() if self.is_schema else trash.trash_of(self.project)
 
     @extend_schema(
-        summary="Restore the tag, on the same digest",
+        summary="Restore a tag, with the same digest",
         request=None,
         responses={
             200: ImageSerializer,
@@ -161,11 +164,11 @@ class TrashViewSet(
     )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, **_: Any) -> Response:
-        image = trash.restore(trashed=self.get_object(), user=self.user)
+        image = trash.restore(trashed=self.get_object())
         return Response(ImageSerializer(image).data)
 
-    @extend_schema(summary="Give it up before its time")
+    @extend_schema(summary="Delete a tag from the trash")
     def destroy(self, request: Request, **_: Any) -> Response:
         """It can't be restored anymore; the next collection of garbage frees its space."""
-        trash.let_go(rows=TrashedTag.objects.filter(pk=self.get_object().pk), user=self.user)
+        trash.let_go(rows=TrashedTag.objects.filter(pk=self.get_object().pk))
         return Response(status=204)

@@ -56,7 +56,7 @@ class ProtectedTagSerializer(StrictModelSerializer):
 
 
 class TrashedTagSerializer(StrictModelSerializer):
-    """A removed tag. ``removed_by`` is null where clean-up ran by the clock."""
+    """A removed tag. ``removed_by`` is null where a scheduled clean-up removed it."""
 
     removed_by = serializers.CharField(source="removed_by.username", read_only=True, default=None)
 

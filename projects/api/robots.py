@@ -18,13 +18,13 @@ from projects.models import Robot, Role
 
 @extend_schema(tags=["robots"])
 @extend_schema_view(
-    list=extend_schema(summary="Robot accounts, without their secrets"),
-    retrieve=extend_schema(summary="One robot account"),
+    list=extend_schema(summary="List robot accounts, without their secrets"),
+    retrieve=extend_schema(summary="Get a robot account"),
 )
 class RobotViewSet(
     ProjectScoped, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Robot]
 ):
-    """Accounts for CI and clusters, valid at the registry's door only."""
+    """Accounts of the project for CI and clusters, which sign in to the registry with them."""
 
     queryset = Robot.objects.none()
     serializer_class = RobotSerializer
@@ -38,7 +38,7 @@ class RobotViewSet(
         return Robot.objects.filter(project=self.project).select_related("project")
 
     @extend_schema(
-        summary="Make a robot account; its secret is shown this once",
+        summary="Create a robot account; its secret is shown only once",
         request=RobotSerializer,
         responses={201: NewRobotSerializer},
     )
@@ -49,7 +49,7 @@ class RobotViewSet(
         shown = RobotSerializer(robot).data | {"secret": secret}
         return Response(shown, status=201, headers={"Cache-Control": "no-store"})
 
-    @extend_schema(summary="Revoke a robot account, at once")
+    @extend_schema(summary="Revoke a robot account")
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete_robot(robot=self.get_object(), by=self.user)
+        services.delete_robot(robot=self.get_object())
         return Response(status=204)

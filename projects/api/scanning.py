@@ -65,9 +65,9 @@ class ScannerSerializer(StrictModelSerializer):
 
 @extend_schema(tags=["scanners"])
 @extend_schema_view(
-    list=extend_schema(summary="Scanners, without their secrets"),
-    retrieve=extend_schema(summary="One scanner, without its secret"),
-    destroy=extend_schema(summary="Take a scanner away; what it found stays", responses={204: None}),
+    list=extend_schema(summary="List scanners, without their secrets"),
+    retrieve=extend_schema(summary="Get a scanner, without its secret"),
+    destroy=extend_schema(summary="Delete a scanner; its results stay", responses={204: None}),
 )
 class ScannerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Scanner]):
     """Services that speak Harbor's Pluggable Scanner API; the first by name that is enabled scans. For superusers."""
@@ -81,7 +81,7 @@ class ScannerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     lookup_value_converter = "uuid"
 
     @extend_schema(
-        summary="Name a scanner",
+        summary="Add a scanner",
         responses={201: ScannerSerializer, 409: refused("`too_many_scanners`: there are 20 at most.")},
     )
     def create(self, request: Request) -> Response:
@@ -95,11 +95,11 @@ class ScannerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         scanner = self.get_object()
         form = ScannerSerializer(scanner, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        services.update(scanner=scanner, user=cast(User, request.user), changes=form.wanted)
+        services.update(scanner=scanner, changes=form.wanted)
         return Response(ScannerSerializer(scanner).data)
 
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete(scanner=self.get_object(), user=cast(User, request.user))
+        services.delete(scanner=self.get_object())
         return Response(status=204)
 
 
@@ -107,7 +107,7 @@ class ImageScans(ProjectScoped):
     """Mixed into the images' viewset."""
 
     @extend_schema(
-        summary="Have the image scanned",
+        summary="Scan an image",
         request=None,
         responses={
             202: ScanSummarySerializer,
@@ -116,13 +116,13 @@ class ImageScans(ProjectScoped):
     )
     @action(detail=True, methods=["post"], renderer_classes=JSON_ONLY)
     def scan(self, request: Request, **_: Any) -> Response:
-        """A scan that waits or runs goes on; one that ended is made again."""
+        """If a scan is waiting or running, it continues; otherwise a new one starts."""
         image = self.get_object()
-        services.request_scan(image=image, user=self.user)
+        services.request_scan(image=image)
         return Response(ScanSummarySerializer(summary_of(self.get_object())).data, status=202)
 
     @extend_schema(
-        summary="Vulnerabilities that a scanner found",
+        summary="List the vulnerabilities that a scanner found",
         parameters=[
             OpenApiParameter("search", str, description="A part of an id or of a package's name."),
             OpenApiParameter("severity", str, enum=SEVERITIES),
@@ -133,7 +133,7 @@ class ImageScans(ProjectScoped):
     )
     @action(detail=True, pagination_class=ListPages, filter_backends=(), renderer_classes=JSON_ONLY)
     def vulnerabilities(self, request: Request, **_: Any) -> Response:
-        """What was found in the digest that the tag names now; empty where `state` is `none`."""
+        """What was found in the digest that the tag points to now; empty where `state` is `none`."""
         image = self.get_object()
         rows = Filter.of(request.query_params).apply(selectors.findings_of(image))
         page: Any = self.paginate_queryset(cast(Any, rows))

@@ -132,7 +132,7 @@ class RobotSerializer(StrictModelSerializer):
 
 
 class NewRobotSerializer(RobotSerializer):
-    """The one answer that holds the secret."""
+    """The only answer that contains the secret."""
 
     secret = serializers.CharField(read_only=True)
 

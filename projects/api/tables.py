@@ -39,6 +39,7 @@ def neutral(value: Any) -> str:
 
 
 #: For the API's description.
+AS_CSV: Final = "A page of the list or, as CSV, all of it."
 TOO_MANY: Final = refused("`too_many_rows`: as CSV, the list has more rows than a file takes.")
 
 

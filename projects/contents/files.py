@@ -32,7 +32,7 @@ _STEPS: Final = 1000
 _NO_FILES: Final = gettext_noop("This is not a container image, so it has no files to show.")
 _MISSING: Final = gettext_noop("The registry doesn't have the layer %(digest)s.")
 _LARGE: Final = gettext_noop("Only files of at most %(limit)d bytes are shown.")
-_DEEP: Final = gettext_noop("The file is too far inside its layer to be shown.")
+_DEEP: Final = gettext_noop("The file is too deep inside its layer to be shown. Pull the image to read it.")
 _HOLES: Final = gettext_noop("Sparse files aren't shown.")
 
 

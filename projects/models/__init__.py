@@ -111,8 +111,8 @@ class Project(Created):
         """The least role whose pull of a missing image becomes an import (imageimport.first_pull)."""
 
         OFF = "off", _("Off")
-        VIEWER = "viewer", _("All members and robots")
-        DEVELOPER = "developer", _("Developers and push robots")
+        VIEWER = "viewer", _("All members and robot accounts")
+        DEVELOPER = "developer", _("Developers and robot accounts that can push")
 
     class Asker(models.TextChoices):
         DEVELOPER = "developer", _("Developers")
@@ -171,7 +171,7 @@ class Project(Created):
     )
     #: The least role that may ask for an image that needs approval, and for how many days a request stands.
     requests_from = models.CharField(
-        _("who may ask"),
+        _("who can request approval"),
         max_length=10,
         choices=Asker.choices,
         default=Asker.DEVELOPER,

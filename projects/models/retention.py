@@ -201,7 +201,7 @@ class Collection(Requested):
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WAITING)
-    asked_at = models.DateTimeField(_("asked at"), default=timezone.now)
+    asked_at = models.DateTimeField(_("requested at"), default=timezone.now)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     #: A collector that works at it renews this; one that is over is taken up by another.

@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.caller import acting_as
 from oci.registry.repository import Repository
 from projects import audit, protection
 from projects.models import Image
@@ -41,16 +42,9 @@ def put_back(there: Repository, row: Image) -> bool:
     with opened_repository(there.name, PUSH) as writable:
         writable.put_manifest(row.tag, manifest)
     log.warning("protection.put_back", repository=there.name, tag=row.tag, digest=row.digest, was=was)
-    with transaction.atomic():
+    with transaction.atomic(), acting_as(None):
         Image.objects.filter(pk=row.pk).update(checked_at=timezone.now())
-        audit.record(
-            "tag.restored",
-            row,
-            None,
-            digest=row.digest,
-            was=was,
-            pattern=pattern,
-        )
+        audit.record("tag.restored", row, digest=row.digest, was=was, pattern=pattern)
         for tell in when_restored:
             tell(row, was)
     return True

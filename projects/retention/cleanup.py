@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, filled
 from oci.errors import Note, OciError
 from projects import audit, cron, keeping, protection
@@ -95,12 +96,7 @@ def run(*, project: Project, user: User | None, seconds: float = INLINE_SECONDS)
     if done.removed or done.problem is None:
         refused = [str(verdict.tag) for verdict in done.refused[:MAX_NAMED]]
         audit.record(
-            "retention.run",
-            project,
-            user,
-            removed=len(done.removed),
-            finished=done.finished,
-            refused=refused,
+            "retention.run", project, removed=len(done.removed), finished=done.finished, refused=refused
         )
     if not done.finished and (done.problem is None or done.removed):
         Project.objects.filter(pk=project.pk).update(retention_next_at=timezone.now())
@@ -166,7 +162,8 @@ def run_due(now: dt.datetime | None = None) -> int:
         if not due.update(retention_next_at=next_run(project.retention_cron, now)):
             continue
         try:
-            run(project=project, user=None, seconds=ROUND_SECONDS)
+            with acting_as(None):
+                run(project=project, user=None, seconds=ROUND_SECONDS)
         except (ApplicationError, OciError) as exc:
             log.warning("retention.not_run", project=project.name, code=exc.code, error=str(exc))
             Project.objects.filter(pk=project.pk).update(retention_next_at=now + dt.timedelta(minutes=5))

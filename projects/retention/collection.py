@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError
 from oci.copy.referrers import is_attachment_tag
 from projects import audit, cron, keeping
@@ -46,8 +47,11 @@ MAX_DEAD_MINUTES: Final = 10
 #: A manifest that no tag names is not judged on its first day, whatever the project's days in the trash are.
 MIN_DAYS: Final = 1
 
-_NEVER_QUIET: Final = gettext_noop("Something kept writing to the registry, or no collector is running.")
-_DIED: Final = gettext_noop("The collector stopped, and no other one took over.")
+_NEVER_QUIET: Final = gettext_noop(
+    "The collection did not begin: something kept writing to the registry, or no collector is running. "
+    "Check the collector, then try again."
+)
+_DIED: Final = gettext_noop("The collector stopped, and no other one took over. Start the collection again.")
 _BROKE: Final = gettext_noop("The collection failed. The log of the collector says why.")
 _NOT_SEEN: Final = gettext_noop(
     "The collector does not find an image that the portal lists, so nothing was deleted. Its log says which one."
@@ -78,7 +82,7 @@ def request(*, user: User | None) -> Collection:
     try:
         with transaction.atomic():
             made = Collection.objects.create(requested_by=user)
-            audit.record_event(action="collection.requested", actor=user, project=None)
+            audit.record_event(action="collection.requested", project=None)
     except IntegrityError:
         running = Collection.objects.filter(state__in=Collection.OPEN).first()
         raise ApplicationError(
@@ -123,7 +127,8 @@ def _begin_by_clock(now: dt.datetime) -> None:
     # Where there never was one, the clock begins to run an hour ago.
     if cron.next_run(line, settings.TIME_ZONE, last or now - dt.timedelta(hours=1)) <= now:
         try:
-            request(user=None)
+            with acting_as(None):
+                request(user=None)
         except ApplicationError as exc:
             if exc.code != "collection_running":  # another process was first
                 raise
@@ -211,9 +216,10 @@ def _end(found: Collection, state: Collection.State, *, error: str = "", **facts
             _unchanged(found), state=state, ended_at=timezone.now(), error=error_parts, **facts
         )
         if ended:
-            audit.record_event(
-                action="collection.ended", actor=None, project=None, detail={"state": state.value, **facts}
-            )
+            with acting_as(None):
+                audit.record_event(
+                    action="collection.ended", project=None, detail={"state": state.value, **facts}
+                )
     return ended
 
 

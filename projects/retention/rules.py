@@ -42,12 +42,12 @@ def create(*, project: Project, user: User | None, values: Mapping[str, Any]) ->
     rule = RetentionRule(project=project, created_by=user, **values)
     _check(rule)
     rule.save(force_insert=True)
-    audit.record("retention.created", rule, user, after=_values(rule))
+    audit.record("retention.created", rule, after=_values(rule))
     return rule
 
 
 @transaction.atomic
-def update(*, rule: RetentionRule, user: User | None, changes: Mapping[str, Any]) -> RetentionRule:
+def update(*, rule: RetentionRule, changes: Mapping[str, Any]) -> RetentionRule:
     """Change a rule.
 
     :raises FieldErrors: with every field that is wrong.
@@ -58,14 +58,14 @@ def update(*, rule: RetentionRule, user: User | None, changes: Mapping[str, Any]
         setattr(rule, name, value)
     _check(rule)
     rule.save()
-    audit.record("retention.changed", rule, user, changed=sorted(changes), before=before, after=_values(rule))
+    audit.record("retention.changed", rule, changed=sorted(changes), before=before, after=_values(rule))
     return rule
 
 
 @transaction.atomic
-def delete(*, rule: RetentionRule, user: User | None) -> None:
+def delete(*, rule: RetentionRule) -> None:
     """Take a rule away."""
-    audit.record("retention.deleted", rule, user, before=_values(rule))
+    audit.record("retention.deleted", rule, before=_values(rule))
     rule.delete()
 
 

@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError
 from oci.copy.image_info import ImageInfo
 from oci.errors import OciError
@@ -38,7 +39,7 @@ FORGOTTEN_DAYS: Final = 90
 #: Tags whose time in the trash is up, in one transaction.
 _AT_ONCE: Final = 200
 #: Asked before a tag comes back, each may refuse by an :class:`ApplicationError`: rules of what may come in.
-before_restore: Final[list[Callable[[TrashedTag, User | None], None]]] = []
+before_restore: Final[list[Callable[[TrashedTag], None]]] = []
 _IN_TRASH: Final = gettext_noop("It is in the trash.")
 #: What a row of the trash keeps of its image under the same name.
 _KEPT: Final = (
@@ -84,7 +85,6 @@ def throw_away(
         forget_image(image=image)
         audit.record_event(
             action="image.cleaned" if by_rule else "image.deleted",
-            actor=user,
             project=image.project,
             subject=f"{name}:{image.tag}",
             detail={"digest": digest or image.digest, **(why or {})},
@@ -92,7 +92,7 @@ def throw_away(
     return trashed
 
 
-def restore(*, trashed: TrashedTag, user: User | None) -> Image:
+def restore(*, trashed: TrashedTag) -> Image:
     """Bring a tag back on the digest that it had.
 
     :raises ApplicationError: ``not_in_trash``; ``tag_exists``: the tag names something else by now; ``digest_gone``;
@@ -106,7 +106,7 @@ def restore(*, trashed: TrashedTag, user: User | None) -> Image:
     if here is not None and here.digest != trashed.digest:
         raise _exists(trashed)
     for check in before_restore:
-        check(trashed, user)
+        check(trashed)
     writers.refuse_while_held()
     found, room = _put(f"{project.name}/{trashed.repository}", trashed, is_new=here is None)
     with room, transaction.atomic():
@@ -121,17 +121,17 @@ def restore(*, trashed: TrashedTag, user: User | None) -> Image:
             image.pull_count, image.last_pulled_at = trashed.pull_count, trashed.last_pulled_at
             image.signature = trashed.signature
             image.save(update_fields=["pull_count", "last_pulled_at", "signature"])
-        audit.record("trash.restored", trashed, user)
+        audit.record("trash.restored", trashed)
         trashed.delete()
     return image
 
 
-def let_go(*, rows: QuerySet[TrashedTag], user: User | None) -> int:
+def let_go(*, rows: QuerySet[TrashedTag]) -> int:
     """Give up what is in the trash: the next collection frees it. Returns how many."""
     with transaction.atomic():
         found = list(rows.filter(gone_at=None).select_related("project"))
         for trashed in found:
-            audit.record("trash.emptied", trashed, user)
+            audit.record("trash.emptied", trashed)
         TrashedTag.objects.filter(pk__in=[each.pk for each in found]).update(gone_at=timezone.now())
     return len(found)
 
@@ -159,8 +159,9 @@ def _expire(now: dt.datetime) -> int:
     """Give up some of what was in the trash for its time: each has its entry in the audit log."""
     due = TrashedTag.objects.filter(gone_at=None, expires_at__lte=now).order_by("expires_at", "id")
     found = list(due.select_for_update(of=("self",)).select_related("project")[:_AT_ONCE])
-    for trashed in found:
-        audit.record("trash.expired", trashed, None)
+    with acting_as(None):
+        for trashed in found:
+            audit.record("trash.expired", trashed)
     TrashedTag.objects.filter(pk__in=[each.pk for each in found]).update(gone_at=now)
     return len(found)
 

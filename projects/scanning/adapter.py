@@ -43,8 +43,8 @@ _TICKET_CHARS: Final = 255
 _PASSING: Final = frozenset({408, 425, 429})
 
 _STATUS: Final = gettext_noop("The scanner answered with status %(status)d.")
-_NO_TICKET: Final = gettext_noop("The scanner's answer can't be read: it has no scan id.")
-_TYPE: Final = gettext_noop("The scanner's answer is not a vulnerability report, but %(type)s.")
+_NO_TICKET: Final = gettext_noop("The scanner's response can't be read: it has no scan ID.")
+_TYPE: Final = gettext_noop("The scanner's response is not a vulnerability report, but %(type)s.")
 _LARGE: Final = gettext_noop("The scanner's report has more than %(limit)d bytes.")
 _LOST: Final = gettext_noop("The connection to the scanner was lost: %(cause)s.")
 _SLOW: Final = gettext_noop("The scanner did not answer within %(seconds)d seconds.")

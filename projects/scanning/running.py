@@ -52,7 +52,7 @@ _ENDED: Final[dict[str, Any]] = {"next_at": None, "ticket": "", "parts": [], "pa
 _SLOW: Final = gettext_noop("The scanner had no report after %(minutes)d minutes.")
 _DIED: Final = gettext_noop("The scan was interrupted too often. Start it again.")
 _GONE: Final = gettext_noop("The image is no longer here.")
-_NO_SCANNER: Final = gettext_noop("The scanner was removed or switched off.")
+_NO_SCANNER: Final = gettext_noop("The scanner was deleted or disabled.")
 _NO_TOKENS: Final = gettext_noop(
     "Scans need the portal's token service. With any other kind of sign-in at the registry, the scanner would need "
     "the portal's own password."

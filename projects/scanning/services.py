@@ -38,7 +38,7 @@ also_named: Final[list[Callable[[], QuerySet[Any]]]] = []
 #: The digest of another row's repository.
 _SAME: Final = {name: OuterRef(name) for name in ("project", "repository", "digest")}
 
-_NONE: Final = gettext_noop("No scanner is set up. Ask your administrator to add one.")
+_NONE: Final = gettext_noop("No scanner is set up. Ask the administrator to add one.")
 _NO_IMAGE: Final = gettext_noop("This is not a container image, so there is nothing to scan.")
 
 
@@ -57,11 +57,11 @@ def create(*, user: User | None, **values: Any) -> Scanner:
                 limit=MAX_SCANNERS,
             )
         _fill(scanner, values)
-        audit.record("scanner.created", scanner, user)
+        audit.record("scanner.created", scanner)
     return scanner
 
 
-def update(*, scanner: Scanner, user: User | None, changes: Mapping[str, Any]) -> Scanner:
+def update(*, scanner: Scanner, changes: Mapping[str, Any]) -> Scanner:
     """Change a scanner. It keeps its secret, unless its host or the kind of sign-in changes.
 
     :raises FieldErrors: as :func:`create`.
@@ -69,14 +69,14 @@ def update(*, scanner: Scanner, user: User | None, changes: Mapping[str, Any]) -
     with transaction.atomic():
         locked(scanner)
         _fill(scanner, changes)
-        audit.record("scanner.changed", scanner, user, changed=sorted(changes))
+        audit.record("scanner.changed", scanner, changed=sorted(changes))
     return scanner
 
 
-def delete(*, scanner: Scanner, user: User | None) -> None:
+def delete(*, scanner: Scanner) -> None:
     """Take a scanner away; what it found stays."""
     with transaction.atomic():
-        audit.record("scanner.deleted", scanner, user)
+        audit.record("scanner.deleted", scanner)
         scanner.delete()
 
 
@@ -121,11 +121,11 @@ def _origin(text: str) -> tuple[str, str, int] | None:
 
 def _secret(text: str) -> str:
     if not text.isprintable() or not text.isascii():
-        raise FieldErrors({"auth": [_("A secret has visible ASCII characters only.")]})
+        raise FieldErrors({"auth": [_("A secret can contain only visible ASCII characters.")]})
     return text
 
 
-def request_scan(*, image: Image, user: User | None) -> ImageScan:
+def request_scan(*, image: Image) -> ImageScan:
     """Have an image scanned, again if it was; one that waits or runs goes on.
 
     :raises ApplicationError: ``no_scanner``, or ``no_image``.
@@ -137,7 +137,7 @@ def request_scan(*, image: Image, user: User | None) -> ImageScan:
         raise ApplicationError("no_image", _NO_IMAGE)
     with transaction.atomic():
         scan = _queue(image, scanner)
-        audit.record("scan.requested", image, user, digest=image.digest, scanner=scanner.name)
+        audit.record("scan.requested", image, digest=image.digest, scanner=scanner.name)
     return scan
 
 

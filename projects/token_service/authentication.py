@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.addresses import current_address
+from accounts.caller import current_address
 from accounts.models import ApiToken
 from accounts.sign_in import throttling
 from accounts.sign_in.services import InvalidCredentials, TooManyFailures, check_password, has_second_factor

@@ -19,7 +19,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.addresses import current_address
+from accounts.caller import acting_as, current_address
 from accounts.dedupe import first_within
 from accounts.models import ApiToken
 from accounts.sign_in import throttling
@@ -66,7 +66,8 @@ class TokenServiceView(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().dispatch(request, *args, **kwargs)
+            with acting_as(None):
+                return super().dispatch(request, *args, **kwargs)
         except TokenRefused as refused:
             return _refusal(refused)
 
@@ -112,20 +113,25 @@ class TokenServiceView(View):
         except InvalidCredentials:
             log.info("registry.sign_in_failed", address=current_address())
             if first_within(SAME_REFUSAL, f"registry.sign_in_failed {username} {current_address()}"):
-                audit.record_event(
-                    action="registry.sign_in_failed", actor=None, project=None, actor_name=username
-                )
+                with acting_as(None, username):
+                    audit.record_event(action="registry.sign_in_failed", project=None)
             raise TokenRefused(401, "UNAUTHORIZED", "User name, password or token is wrong.") from None
 
     def _grant(self, caller: Caller, scopes: list[str]) -> dict[str, Any]:
         decisions = decide(caller=caller, wanted=parse_scopes(scopes))
-        if not decisions and caller.name and first_within(SAME_GRANT, f"registry.signed_in {caller.name}"):
-            _write(caller, "registry.signed_in", caller.robot.project if caller.robot else None)
-        _refuse_while_held(decisions)  # before the audit log says that it was granted
-        if caller.name:
-            _write_down(caller, decisions)
-        else:
-            _count(decisions)
+        with acting_as(caller.user, caller.name):
+            if (
+                not decisions
+                and caller.name
+                and first_within(SAME_GRANT, f"registry.signed_in {caller.name}")
+            ):
+                project = caller.robot.project if caller.robot else None
+                audit.record_event(action="registry.signed_in", project=project)
+            _refuse_while_held(decisions)  # before the audit log says that it was granted
+            if caller.name:
+                _write_down(caller, decisions)
+            else:
+                _count(decisions)
         _refuse_with_reason(decisions)
         granted = [decision.granted for decision in decisions if decision.granted.actions]
         reads_only = caller.token is not None and caller.token.scope == ApiToken.Scope.READ
@@ -208,7 +214,9 @@ def _write_down(caller: Caller, decisions: list[Decision]) -> None:
     granted = _lines("registry.granted", caller, decisions, SAME_GRANT)
     for project, subjects in _by_project(granted[MAX_LINES:]).items():
         scopes = {"scopes": len(subjects)}
-        _write(caller, "registry.granted", project, subject=" ".join(subjects), detail=scopes)
+        audit.record_event(
+            action="registry.granted", project=project, subject=" ".join(subjects), detail=scopes
+        )
     refused = _lines("registry.refused", caller, decisions, SAME_REFUSAL)
     if refused and throttling.counted("refused", caller.name, most=WRITTEN_REFUSALS):
         refusals.count(line.project.name if line.project else "" for line in refused)
@@ -217,7 +225,7 @@ def _write_down(caller: Caller, decisions: list[Decision]) -> None:
     for action, lines in (("registry.granted", granted), ("registry.refused", refused)):
         for line in lines[:MAX_LINES]:
             detail = {"reason": line.reason} if line.reason else None
-            _write(caller, action, line.project, subject=line.subject, detail=detail)
+            audit.record_event(action=action, project=line.project, subject=line.subject, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,24 +260,6 @@ def _by_project(lines: list[_Line]) -> dict[Project | None, list[str]]:
     for line in lines:
         found.setdefault(line.project, []).append(line.subject)
     return found
-
-
-def _write(
-    caller: Caller,
-    action: str,
-    project: Project | None,
-    *,
-    subject: str = "",
-    detail: dict[str, Any] | None = None,
-) -> None:
-    audit.record_event(
-        action=action,
-        actor=caller.user,
-        actor_name=caller.name,
-        project=project,
-        subject=subject,
-        detail=detail,
-    )
 
 
 def _answer(body: dict[str, Any]) -> JsonResponse:

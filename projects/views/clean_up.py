@@ -96,7 +96,7 @@ def rule_edit(request: HttpRequest, project: Project, retention_id: UUID) -> Htt
 @project_view(Role.MAINTAINER)
 def rule_delete(request: HttpRequest, project: Project, retention_id: UUID) -> HttpResponse:
     """Take a rule away."""
-    rules.delete(rule=_rule(project, retention_id), user=current_user(request))
+    rules.delete(rule=_rule(project, retention_id))
     messages.success(request, _("The rule was deleted."))
     return redirect("clean-up", project.name)
 
@@ -112,7 +112,7 @@ def clock(request: HttpRequest, project: Project) -> HttpResponse:
     back = reverse("clean-up", args=[project.name])
 
     def save() -> HttpResponse:
-        services.update_project(project=project, user=current_user(request), changes=dict(form.cleaned_data))
+        services.update_project(project=project, changes=dict(form.cleaned_data))
         messages.success(request, _("The project was saved."))
         return redirect_htmx(request, back)
 
@@ -145,7 +145,7 @@ def unprotect(request: HttpRequest, project: Project, protected_id: UUID) -> Htt
     found = get_object_or_404(
         ProtectedTag.objects.filter(project=project).select_related("project"), pk=protected_id
     )
-    protection.remove(protected=found, user=current_user(request))
+    protection.remove(protected=found)
     messages.success(
         request, _("Tags that match %(pattern)s are no longer protected.") % {"pattern": found.pattern}
     )
@@ -166,7 +166,7 @@ def _edit_rule(request: HttpRequest, project: Project, rule: RetentionRule | Non
         if rule is None:
             saved = rules.create(project=project, user=user, values=values)
         else:
-            saved = rules.update(rule=rule, user=user, changes=values)
+            saved = rules.update(rule=rule, changes=values)
         messages.success(request, _("The rule was saved."))
         for warning in rules.warnings_of(saved):
             messages.warning(request, warning)

@@ -14,7 +14,7 @@ from projects.forms import GroupForm
 from projects.groups import services as groups
 from projects.models import GroupRole, Project, Role
 from projects.views.answers import edit_view, refusals_at, settings_of
-from projects.views.decorators import current_rights, current_user, project_view, redirect_htmx
+from projects.views.decorators import current_rights, project_view, redirect_htmx
 
 
 @require_http_methods(["GET", "POST"])
@@ -28,7 +28,7 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
 
     def save() -> HttpResponse:
         name, role = form.cleaned_data["group"], Role(form.cleaned_data["role"])
-        groups.add(project=project, by=current_user(request), by_role=rights.role, group=name, role=role)
+        groups.add(project=project, by_role=rights.role, group=name, role=role)
         messages.success(
             request, _("The group %(group)s now has the role %(role)s.") % {"group": name, "role": role.label}
         )
@@ -45,6 +45,6 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
 def remove(request: HttpRequest, project: Project, group_id: UUID) -> HttpResponse:
     """A group's role ends."""
     row = get_object_or_404(GroupRole.objects.filter(project=project).select_related("project"), pk=group_id)
-    groups.remove(group=row, by=current_user(request), by_role=current_rights(project).role)
+    groups.remove(group=row, by_role=current_rights(project).role)
     messages.success(request, _("The group %(group)s no longer has a role.") % {"group": row.group})
     return redirect(settings_of(project, "members"))

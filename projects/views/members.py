@@ -28,9 +28,7 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
 
     def save() -> HttpResponse:
         user, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
-        services.add_member(
-            project=project, by=current_user(request), by_role=rights.role, user=user, role=role
-        )
+        services.add_member(project=project, by_role=rights.role, user=user, role=role)
         messages.success(request, _("%(user)s is now a member.") % {"user": user.get_username()})
         return redirect_htmx(request, back)
 
@@ -50,7 +48,7 @@ def change(request: HttpRequest, project: Project, member_id: UUID) -> HttpRespo
     rights = current_rights(project)
     role = request.POST.get("role", "")
     if role in dict(roles_to_give(rights.own)):
-        services.change_member(member=member, by=current_user(request), by_role=rights.role, role=Role(role))
+        services.change_member(member=member, by_role=rights.role, role=Role(role))
         sentence = _("%(user)s now has the role %(role)s.")
         messages.success(request, sentence % {"user": member.user.get_username(), "role": Role(role).label})
     return redirect(settings_of(project, "members"))
@@ -62,7 +60,7 @@ def change(request: HttpRequest, project: Project, member_id: UUID) -> HttpRespo
 def remove(request: HttpRequest, project: Project, member_id: UUID) -> HttpResponse:
     """A member leaves."""
     member = _member(project, member_id)
-    services.remove_member(member=member, by=current_user(request), by_role=current_rights(project).role)
+    services.remove_member(member=member, by_role=current_rights(project).role)
     messages.success(
         request, _("%(user)s was removed from the project.") % {"user": member.user.get_username()}
     )

@@ -42,6 +42,6 @@ def add(request: HttpRequest, project: Project) -> HttpResponse:
 def remove(request: HttpRequest, project: Project, robot_id: UUID) -> HttpResponse:
     """Revoke a robot at once."""
     robot = get_object_or_404(Robot.objects.filter(project=project).select_related("project"), pk=robot_id)
-    services.delete_robot(robot=robot, by=current_user(request))
+    services.delete_robot(robot=robot)
     messages.success(request, _("The robot account %(name)s was revoked.") % {"name": robot.name})
     return redirect(settings_of(project, "robots"))

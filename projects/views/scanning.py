@@ -46,7 +46,7 @@ def vulnerabilities(request: HttpRequest, image: Image) -> dict[str, Any]:
 def scan(request: HttpRequest, project: Project, image_id: UUID) -> HttpResponse:
     """Have the image scanned."""
     image = get_object_or_404(images_of(project), pk=image_id)
-    services.request_scan(image=image, user=current_user(request))
+    services.request_scan(image=image)
     return redirect("image-vulnerabilities", project.name, image.pk)
 
 
@@ -78,7 +78,7 @@ def edit(request: HttpRequest, scanner_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, scanner_id: UUID) -> HttpResponse:
     """Take a scanner away."""
     scanner = get_object_or_404(Scanner, pk=scanner_id)
-    services.delete(scanner=scanner, user=current_user(request))
+    services.delete(scanner=scanner)
     messages.success(request, _("The scanner %(name)s was deleted.") % {"name": scanner.name})
     return redirect("scanners")
 
@@ -93,7 +93,7 @@ def _edit(request: HttpRequest, scanner: Scanner | None) -> HttpResponse:
         if scanner is None:
             services.create(user=current_user(request), **values)
         else:
-            services.update(scanner=scanner, user=current_user(request), changes=values)
+            services.update(scanner=scanner, changes=values)
         messages.success(request, _("The scanner %(name)s was saved.") % {"name": values["name"]})
         return redirect_htmx(request, back)
 

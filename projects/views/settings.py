@@ -12,7 +12,7 @@ from projects import services
 from projects.forms import FirstPullForm, ProjectDetailsForm, ProjectLimitsForm
 from projects.models import Project, Role
 from projects.views.answers import edit_view, settings_of
-from projects.views.decorators import current_user, project_view, redirect_htmx
+from projects.views.decorators import project_view, redirect_htmx
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +51,7 @@ def _edited(
     back = settings_of(project, part)
 
     def save() -> HttpResponse:
-        services.update_project(project=project, user=current_user(request), changes=dict(form.cleaned_data))
+        services.update_project(project=project, changes=dict(form.cleaned_data))
         messages.success(request, _saved_message(form))
         return redirect_htmx(request, back)
 

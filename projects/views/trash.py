@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from projects.models import Project, Role, TrashedTag
 from projects.retention import trash
 from projects.views.answers import refusals_at, render_project
-from projects.views.decorators import current_user, project_view
+from projects.views.decorators import project_view
 from projects.views.pagination import page_of
 
 
@@ -36,7 +36,7 @@ def trash_list(request: HttpRequest, project: Project) -> HttpResponse:
 def restore(request: HttpRequest, project: Project, trash_id: UUID) -> HttpResponse:
     """Bring a tag back."""
     row = _row(project, trash_id)
-    image = trash.restore(trashed=row, user=current_user(request))
+    image = trash.restore(trashed=row)
     messages.success(request, _("%(image)s was restored.") % {"image": image})
     return redirect("trash", project.name)
 
@@ -46,7 +46,7 @@ def restore(request: HttpRequest, project: Project, trash_id: UUID) -> HttpRespo
 def let_go(request: HttpRequest, project: Project, trash_id: UUID) -> HttpResponse:
     """Give one up before its time."""
     row = _row(project, trash_id)
-    trash.let_go(rows=TrashedTag.objects.filter(pk=row.pk), user=current_user(request))
+    trash.let_go(rows=TrashedTag.objects.filter(pk=row.pk))
     messages.success(request, _("%(image)s was deleted.") % {"image": row})
     return redirect("trash", project.name)
 
@@ -55,7 +55,7 @@ def let_go(request: HttpRequest, project: Project, trash_id: UUID) -> HttpRespon
 @project_view(Role.MAINTAINER)
 def empty(request: HttpRequest, project: Project) -> HttpResponse:
     """Give up all of it."""
-    trash.let_go(rows=TrashedTag.objects.filter(project=project), user=current_user(request))
+    trash.let_go(rows=TrashedTag.objects.filter(project=project))
     messages.success(request, _("The trash is empty."))
     return redirect("trash", project.name)
 

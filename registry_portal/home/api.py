@@ -62,7 +62,7 @@ class SearchView(APIView):
 
     @extend_schema(
         tags=["search"],
-        summary="Projects, repositories, tags and imports with a text in their names",
+        summary="Search projects, repositories, tags and imports by name",
         parameters=[OpenApiParameter("search", str, description="A part of a name.")],
         responses=SearchResultSerializer,
     )

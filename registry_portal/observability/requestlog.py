@@ -12,7 +12,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django_structlog import signals
 
-from accounts.addresses import client_address
+from accounts.caller import client_address
 from accounts.tracing import current_request_id
 from imageimport.first_pull.held import ASK_AGAIN
 from oci.redaction import begin_scope

@@ -44,7 +44,7 @@ def fill(project: Project, user: User) -> None:
         )
     protected = Image.objects.filter(project=project, repository="nginx").first()
     if protected is not None:
-        audit.record("tag.restored", protected, None, digest=protected.digest, was="", pattern="nginx:1.*")
+        audit.record("tag.restored", protected, digest=protected.digest, was="", pattern="nginx:1.*")
     done = Collection.State.DONE
     Collection.objects.create(
         state=done,
@@ -58,5 +58,5 @@ def fill(project: Project, user: User) -> None:
         state=Collection.State.FAILED,
         asked_at=now - dt.timedelta(days=9),
         ended_at=now - dt.timedelta(days=9),
-        error={"template": "The collector stopped, and no other one took over."},
+        error={"template": "The collector stopped, and no other one took over. Start the collection again."},
     )

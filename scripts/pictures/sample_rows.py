@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from accounts.caller import acting_as
 from imageimport.choices import Outcome, Status, WebhookEvent
 from imageimport.messages import english, parts
 from imageimport.models import (
@@ -106,7 +107,8 @@ def _project(name: str, description: str, visibility: str, people: list[User]) -
     made = Project.objects.create(name=name, description=description, visibility=visibility, created_by=ada)
     for user, role in ((ada, Role.OWNER), (mei, Role.MAINTAINER), (lars, Role.DEVELOPER)):
         Membership.objects.create(project=made, user=user, role=role)
-    audit.record_event(action="project.created", actor=ada, project=made, subject=name)
+    with acting_as(ada):
+        audit.record("project.created", made)
     return made
 
 
@@ -422,4 +424,5 @@ def _settings(project: Project, user: User) -> None:
         "robot.created",
         "import.created",
     ):
-        audit.record_event(action=action, actor=user, project=project, subject=f"{project.name}")
+        with acting_as(user):
+            audit.record(action, project)

@@ -28,7 +28,7 @@ def test_an_import_that_is_waited_for_ends_with_the_image_there(
     said = admin.succeed(
         "import", f"{registry.host}/client/one:1", "-p", "client-one", "--wait", "--name", "app"
     )
-    assert f"{portal.registry_host}/client-one/app:1 is {digest}" in said.out
+    assert f"Imported {portal.registry_host}/client-one/app:1. Digest {digest}," in said.out
     assert ": 100 %" in said.err
     assert portal.verify("client-one/app", "1").digest == digest
     (image,) = admin.succeed("image", "list", "-p", "client-one", "--json").rows
@@ -50,7 +50,10 @@ def test_on_a_terminal_an_import_is_a_bar_that_ends_full(
         os.close(theirs)
         seen = "".join(_read(ours))
         assert program.stdout is not None
-        assert f"{portal.registry_host}/client-bar/client/bar:1 is sha256:" in program.stdout.read()
+        assert (
+            f"Imported {portal.registry_host}/client-bar/client/bar:1. Digest sha256:"
+            in program.stdout.read()
+        )
     assert program.returncode == 0
     assert "━" in seen
     assert "100 %" in seen

@@ -42,7 +42,7 @@ def moved(
 
 
 def go_back(image: Image, digest: str) -> Image:
-    return restore.restore(image=image, digest=digest, user=image.project.created_by)
+    return restore.restore(image=image, digest=digest)
 
 
 def names(target: ScriptedRegistry, project: Project) -> bytes:
@@ -204,10 +204,10 @@ def test_what_comes_back_from_the_trash_is_judged_by_the_rules(moved: tuple[Imag
     assert trashed is not None
     rule = PolicyRule.objects.create(project=image.project, name="R", action="refuse")
     with pytest.raises(ApplicationError) as caught:
-        trash.restore(trashed=trashed, user=None)
+        trash.restore(trashed=trashed)
     assert caught.value.code == "refused_by_rule"
     rule.delete()
-    assert trash.restore(trashed=trashed, user=None).digest == new
+    assert trash.restore(trashed=trashed).digest == new
 
 
 def test_nothing_comes_back_from_the_trash_while_an_import_writes_the_tag(
@@ -218,5 +218,5 @@ def test_nothing_comes_back_from_the_trash_while_an_import_writes_the_tag(
     assert trashed is not None
     task = TaskFactory(project=image.project, target_name=image.repository, target_tag=image.tag)
     with pytest.raises(ApplicationError) as refused:
-        trash.restore(trashed=trashed, user=None)
+        trash.restore(trashed=trashed)
     assert (refused.value.code, refused.value.facts) == ("target_busy", {"task": str(task.pk)})

@@ -146,7 +146,7 @@ def test_a_retry_reads_by_the_rights_of_whoever_retries(
     MembershipFactory(user=alice, project=project, role=Role.DEVELOPER)
     submit(project, f"{target.server_name}/victim/private/app:1", user=alice)
     task = ImportTask.objects.latest("created_at")
-    services.cancel(task=task, user=alice)
+    services.cancel(task=task)
     task.refresh_from_db()
     services.retry(task=task, user=mallory)
     assert work()[-1].error_code == "not_found"

@@ -45,9 +45,9 @@ class _Unread(BaseParser):
 
 
 @extend_schema(tags=["workloads"])
-@extend_schema_view(list=extend_schema(summary="Clusters of a project, by name"))
+@extend_schema_view(list=extend_schema(summary="List clusters, by name"))
 class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewSet[Cluster]):
-    """Clusters, made by maintainers; their inventories come from developers and push robots."""
+    """Clusters. Maintainers add them; developers, and robot accounts that can push, send their inventories."""
 
     queryset = Cluster.objects.none()
     serializer_class = ClusterSerializer
@@ -82,7 +82,7 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
     def get_queryset(self) -> QuerySet[Cluster]:
         return Cluster.objects.none() if self.is_schema else clusters_of(self.project)
 
-    @extend_schema(summary="One cluster with its numbers", responses=ClusterDetailSerializer)
+    @extend_schema(summary="Get a cluster, with its counts", responses=ClusterDetailSerializer)
     def retrieve(self, request: Request, **_kwargs: Any) -> Response:
         cluster: Any = self.get_object()
         cluster.summary = summary_of(cluster, images_of(cluster))
@@ -98,13 +98,15 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
         made = services.create(project=self.project, user=self.user, **form.validated_data)
         return Response(ClusterSerializer(made).data, status=201)
 
-    @extend_schema(summary="Remove a cluster; what it runs is no longer held", responses={204: None})
+    @extend_schema(
+        summary="Remove a cluster; its images are no longer protected from clean-up", responses={204: None}
+    )
     def destroy(self, request: Request, **_kwargs: Any) -> Response:
-        services.delete(cluster=self.get_object(), user=self.user)
+        services.delete(cluster=self.get_object())
         return Response(status=204)
 
     @extend_schema(
-        summary="Send what runs there: the output of `kubectl get pods -A -o json`, plain or gzip",
+        summary="Send a cluster's inventory: the output of `kubectl get pods -A -o json`, plain or gzip",
         request={"application/json": OpenApiTypes.OBJECT},
         responses={
             200: SummarySerializer,
@@ -118,17 +120,14 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
         gzipped = request.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
         stream: Any = request.stream or io.BytesIO()  # None: the body is empty.
         found = read_inventory(stream, gzipped=gzipped)
-        robot = request.auth if isinstance(request.auth, Robot) else None
         summary = services.take_inventory(
             cluster=cluster,
             inventory=found,
-            user=None if robot else self.user,
-            sender=robot.login if robot else "",
         )
         return Response(SummarySerializer(summary).data)
 
     @extend_schema(
-        summary="The images that run there",
+        summary="List the images that a cluster runs",
         parameters=[OpenApiParameter("state", str, enum=STATES)],
         responses=RunningSerializer(many=True),
     )
@@ -142,7 +141,7 @@ class ClusterViewSet(ProjectScoped, mixins.ListModelMixin, viewsets.GenericViewS
         return self.get_paginated_response(RunningSerializer(page, many=True).data)
 
     @extend_schema(
-        summary="Import what runs there and is not here",
+        summary="Import the images that a cluster runs and the project lacks",
         request=None,
         responses={202: BegunSerializer, 409: refused("`nothing_missing`.")},
     )

@@ -51,7 +51,7 @@ class RewriteViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     token_scope: ClassVar = ApiToken.Scope.IMPORT
 
     @extend_schema(
-        summary="Point a manifest's images here; only their names change",
+        summary="Rewrite a manifest to pull from here; only the names of images change",
         request=RewriteBodySerializer,
         responses={200: RewrittenSerializer},
     )
@@ -94,7 +94,7 @@ class ClientConfigViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
     renderer_classes = (*viewsets.GenericViewSet.renderer_classes, PlainTextRenderer)
 
     @extend_schema(
-        summary="Configurations that make clients take images from this project",
+        summary="Get configurations that make clients pull from this project",
         parameters=_PARAMETERS,
         responses={(200, "text/plain"): OpenApiTypes.STR, 400: _REFUSED},
     )
@@ -102,7 +102,7 @@ class ClientConfigViewSet(ProjectScoped, viewsets.GenericViewSet[Any]):
         return HttpResponse(self._text(request, None), content_type=_PLAIN)
 
     @extend_schema(
-        summary="The same with a new robot account that pulls; its secret is shown this once",
+        summary="Get them with a new robot account that can pull; its secret is shown only once",
         parameters=_PARAMETERS,
         request=RobotNameSerializer,
         responses={(201, "text/plain"): OpenApiTypes.STR, 400: _REFUSED},

@@ -29,11 +29,22 @@ class RobotScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "basic", "description": "A robot account's name and secret."}
 
 
+class RobotCaller(AnonymousUser):
+    """No user, and may nothing as one; the audit log has what a robot does in its name."""
+
+    def __init__(self, robot: Robot) -> None:
+        super().__init__()
+        self.robot = robot
+
+    def get_username(self) -> str:
+        return self.robot.login
+
+
 class RobotAuthentication(BaseAuthentication):
     """A robot by its name and secret (RFC 7617). Names of people are not looked at: they use tokens."""
 
-    def authenticate(self, request: Request) -> tuple[AnonymousUser, Robot] | None:
-        """No user, and the robot; None where the header is absent or names no robot.
+    def authenticate(self, request: Request) -> tuple[RobotCaller, Robot] | None:
+        """The robot in place of a user, and its row; None where the header is absent or names no robot.
 
         :raises AuthenticationFailed: wrong, expired or revoked.
         :raises Throttled: the address failed too often.
@@ -53,7 +64,7 @@ class RobotAuthentication(BaseAuthentication):
             raise exceptions.Throttled(error.seconds) from None
         except InvalidCredentials:
             raise exceptions.AuthenticationFailed from None
-        return (AnonymousUser(), caller.robot) if caller.robot is not None else None
+        return (RobotCaller(caller.robot), caller.robot) if caller.robot is not None else None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE

@@ -49,7 +49,7 @@ class SkippedSerializer(serializers.Serializer[Any]):
 
 
 class BegunSerializer(serializers.Serializer[Any]):
-    """The batch that was begun."""
+    """The batch that was started."""
 
     batch = serializers.UUIDField(source="batch.pk", allow_null=True, default=None)
     skipped = SkippedSerializer(many=True)
@@ -64,7 +64,7 @@ class RewrittenSerializer(BegunSerializer):
 
 
 class ClusterSerializer(StrictModelSerializer):
-    """A cluster; ``seen_at``: when it was last heard of."""
+    """A cluster; ``seen_at``: when its inventory last came."""
 
     class Meta:
         model = Cluster
@@ -73,7 +73,7 @@ class ClusterSerializer(StrictModelSerializer):
 
 
 class SummarySerializer(serializers.Serializer[Any]):
-    """A cluster in numbers: `here`, `missing` and `other_digest` part `images`."""
+    """A cluster in numbers: each of `images` is `here`, `missing` or `other_digest`."""
 
     pods = serializers.IntegerField()
     images = serializers.IntegerField()

@@ -64,7 +64,7 @@ def _read(registries: Sequence[str]) -> tuple[str, ...]:
     names = [name.strip() for name in registries if name.strip()] or list(USUAL)
     if len(names) > MAX_REGISTRIES:
         raise FieldErrors(
-            {"registries": [_("Name at most %(limit)d registries.") % {"limit": MAX_REGISTRIES}]}
+            {"registries": [_("Enter at most %(limit)d registries.") % {"limit": MAX_REGISTRIES}]}
         )
     found: list[str] = []
     for name in names:

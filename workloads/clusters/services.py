@@ -38,24 +38,21 @@ def create(*, project: Project, user: User, name: str) -> Cluster:
     try:
         with transaction.atomic():
             cluster = Cluster.objects.create(project=project, created_by=user, name=name.strip())
-            audit.record("cluster.created", cluster, user)
+            audit.record("cluster.created", cluster)
     except IntegrityError:
         raise FieldErrors({"name": [_("A cluster with this name already exists.")]}) from None
     return cluster
 
 
-def delete(*, cluster: Cluster, user: User) -> None:
+def delete(*, cluster: Cluster) -> None:
     """Forget a cluster; what it runs is no longer held."""
     with transaction.atomic():
-        audit.record("cluster.deleted", cluster, user)
+        audit.record("cluster.deleted", cluster)
         cluster.delete()
 
 
-def take_inventory(*, cluster: Cluster, inventory: Inventory, user: User | None, sender: str = "") -> Summary:
-    """Replace what the cluster was last seen to run. The audit log has it where other images run than before.
-
-    :param sender: the robot's name, where no person sends it.
-    """
+def take_inventory(*, cluster: Cluster, inventory: Inventory) -> Summary:
+    """Replace what the cluster was last seen to run. The audit log has it where other images run than before."""
     with transaction.atomic():
         locked(cluster)
         known = set(ClusterImage.objects.filter(cluster=cluster).values_list("image", "digest"))
@@ -76,11 +73,9 @@ def take_inventory(*, cluster: Cluster, inventory: Inventory, user: User | None,
         if known != set(inventory.images):
             audit.record_event(
                 action="cluster.inventory",
-                actor=user,
                 project=cluster.project,
                 subject=cluster.name,
                 detail={**cluster.audit_detail, "images": len(inventory.images)},
-                actor_name=sender,
             )
     return summary_of(cluster, images_of(cluster))
 

@@ -94,7 +94,7 @@ def client_config(request: HttpRequest, project: Project) -> HttpResponse:
 def full_names(request: HttpRequest, project: Project) -> HttpResponse:
     """New imports get full names from now on."""
     changes = {"naming": Project.Naming.FULL}
-    project_services.update_project(project=project, user=current_user(request), changes=changes)
+    project_services.update_project(project=project, changes=changes)
     messages.success(request, _("New imports get full names, such as docker.io/library/nginx."))
     return redirect("client-config", project.name)
 
@@ -148,7 +148,7 @@ def send_inventory(request: HttpRequest, project: Project, cluster_id: UUID) -> 
     gzipped = upload.read(2) == b"\x1f\x8b"
     upload.seek(0)
     found = read_inventory(upload, gzipped=gzipped)
-    clusters.take_inventory(cluster=row, inventory=found, user=current_user(request))
+    clusters.take_inventory(cluster=row, inventory=found)
     messages.success(request, _("The inventory was read."))
     return redirect("cluster", project.name, row.pk)
 
@@ -171,7 +171,7 @@ def import_missing(request: HttpRequest, project: Project, cluster_id: UUID) -> 
 def remove_cluster(request: HttpRequest, project: Project, cluster_id: UUID) -> HttpResponse:
     """Forget a cluster."""
     row = _cluster(project, cluster_id)
-    clusters.delete(cluster=row, user=current_user(request))
+    clusters.delete(cluster=row)
     messages.success(request, _("The cluster %(name)s was removed.") % {"name": row.name})
     return redirect("workloads", project.name)
 

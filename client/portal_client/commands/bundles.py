@@ -60,7 +60,7 @@ def list_(project: str, limit: int) -> None:
 
 
 @in_project
-@bundle.command(help=_("Make a bundle of images, NAME:TAG each."))
+@bundle.command(help=_("Create a bundle of images, each as NAME:TAG."))
 @click.argument("images", nargs=-1, required=True, metavar="NAME:TAG…")
 @click.option("--name", default="", metavar="TEXT", help=_("What the bundle is called."))
 @click.option("--platform", "platforms", metavar="P", multiple=True,
@@ -138,7 +138,7 @@ def receipt(project: str, output: Path) -> None:
 
 
 @in_project
-@bundle.command("import", help=_("Import images of files: bundles, OCI layouts, docker save."))
+@bundle.command("import", help=_("Import images from files: bundles, OCI layouts, docker save."))
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE…")
 @click.option("--image", "images", multiple=True, metavar="NAME:TAG", help=_("Only this image; repeatable."))
 @click.option("--prefix", default="", metavar="NAME", help=_("Put before the names in the project."))
@@ -208,7 +208,7 @@ def _known(text: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise PortalError(_("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc}) from exc
+        raise PortalError(_("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc}) from exc
 
 
 def _bytes(text: str) -> int | None:

@@ -70,7 +70,7 @@ def restore(name: str, digest: str, project: str) -> None:
 
 
 @in_project
-@image.command(help=_("Have tags scanned for vulnerabilities."))
+@image.command(help=_("Scan tags for vulnerabilities."))
 @click.argument("names", nargs=-1, required=True, metavar="NAME:TAG…")
 def scan(names: tuple[str, ...], project: str) -> None:
     session = current()

@@ -110,7 +110,7 @@ def _entries(api: Api, project_id: str, path: Path) -> list[Row]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise PortalError(_("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc}) from exc
+        raise PortalError(_("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc}) from exc
     entries = api.post(f"/projects/{project_id}/images/import/batches/read", {"text": text})["entries"]
     bad = [f"{path}:{entry['line']}: {entry['error']}" for entry in entries if entry["error"]]
     if bad:
@@ -178,7 +178,7 @@ def _tell_task(task: Row, out: Output) -> None:
     elif task["status"] == "success":
         moved = max(0, task["bytes_total"] - task["bytes_reused"])
         out.say(
-            _("%(image)s is %(digest)s: %(moved)s moved, %(reused)s were here already.")
+            _("Imported %(image)s. Digest %(digest)s, %(moved)s transferred, %(reused)s reused.")
             % {
                 "image": task["target_image"],
                 "digest": task["digest"],

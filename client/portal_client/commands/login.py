@@ -19,12 +19,14 @@ from portal_client.words import _
 _DAYS = 90
 
 
-@click.command(cls=Command, help=_("Sign in at a portal, and keep a token for the commands that follow."))
+@click.command(cls=Command, help=_("Sign in to a portal, and keep a token for the commands that follow."))
 @click.argument("url")
-@click.option("--username", "-u", metavar="NAME", help=_("Your user name; default: ask for it."))
+@click.option("--username", "-u", metavar="NAME", help=_("Your username; default: ask for it."))
 @click.option("--password-stdin", is_flag=True, help=_("Read the password from standard input."))
 @click.option(
-    "--token-stdin", is_flag=True, help=_("Read a token that you made on the page from standard input.")
+    "--token-stdin",
+    is_flag=True,
+    help=_("Read a token that you created on the account page from standard input."),
 )
 @click.option("--second-factor", is_flag=True, help=_("Ask for the code of your second factor."))
 @click.option("--scope", type=click.Choice(["read", "import", "admin"]), default="admin", show_default=True,
@@ -45,7 +47,7 @@ def login(url: str, token_stdin: bool, **options: Any) -> None:
     kept.keep(server, row)
     if session.out.as_json:
         session.out.line({"server": server, "username": row.username or None})
-    session.out.say(_("Signed in at %(url)s. The token is in %(path)s.") % {"url": server, "path": kept.path})
+    session.out.say(_("Signed in to %(url)s. The token is in %(path)s.") % {"url": server, "path": kept.path})
 
 
 def _given(server: str, authorities: Path | None) -> store.Kept:
@@ -60,7 +62,7 @@ def _made(server: str, authorities: Path | None, options: dict[str, Any]) -> sto
     """A new token, for user name and password."""
     if not options["username"] and (options["password_stdin"] or not sys.stdin.isatty()):
         raise click.UsageError(_("--username is missing."))
-    name = options["username"] or str(click.prompt(_("User name"), err=True))
+    name = options["username"] or str(click.prompt(_("Username"), err=True))
     body: dict[str, Any] = {"username": name, "password": _password(options["password_stdin"])}
     if options["second_factor"]:
         body["otp"] = str(click.prompt(_("Code of the second factor"), hide_input=True, err=True))
@@ -85,7 +87,7 @@ def logout(url: str) -> None:
     server = normal_server(url) or kept.current
     row = kept.portals.get(server)
     if row is None:
-        raise PortalError(_("You are not signed in at %(url)s.") % {"url": server or url or "-"}, "no_token")
+        raise PortalError(_("You are not signed in to %(url)s.") % {"url": server or url or "-"}, "no_token")
     if row.token_id:
         with Api(server, row.token, ca_file=session.authorities(row)) as api:
             try:
@@ -93,6 +95,8 @@ def logout(url: str) -> None:
             except (NotSignedIn, NotThere):
                 session.out.warn(_("The portal no longer accepted the token."))
     else:
-        session.out.warn(_("The token was made elsewhere and stays valid: revoke it on your account page."))
+        session.out.warn(
+            _("The token was created elsewhere and stays valid: revoke it on your account page.")
+        )
     kept.forget(server)
-    session.out.say(_("Signed out at %(url)s.") % {"url": server})
+    session.out.say(_("Signed out of %(url)s.") % {"url": server})

@@ -45,7 +45,7 @@ def _given_fields(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @_with_fields
-@project.command(help=_("Make a project; you own it."))
+@project.command(help=_("Create a project; you become its owner."))
 @click.argument("name")
 def create(name: str, **given: Any) -> None:
     session = current()
@@ -89,7 +89,7 @@ def usage(name: str) -> None:
         session.out.one(answer, list(answer))
 
 
-@project.command(help=_("Your own weekly digest of a project by mail: whether you get it, and when."))
+@project.command(help=_("Your own weekly digest of a project by email: whether you get it, and when."))
 @click.argument("name")
 @click.option("--on/--off", "wanted", default=None, help=_("Subscribe or unsubscribe."))
 def digest(name: str, wanted: bool | None) -> None:

@@ -68,7 +68,7 @@ def _text_of(path: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as exc:
-        raise PortalError(_("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc}) from exc
+        raise PortalError(_("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc}) from exc
 
 
 def _tell(path: Path, answer: Row, out: Output, *, diff: bool, in_place: bool) -> None:
@@ -106,7 +106,7 @@ def inventory(name: str, project: str) -> None:
         pods = json.load(sys.stdin)
     except ValueError as exc:
         raise PortalError(
-            _("%(path)s can't be read: %(reason)s") % {"path": _STANDARD_INPUT, "reason": exc}
+            _("Can't read %(path)s: %(reason)s") % {"path": _STANDARD_INPUT, "reason": exc}
         ) from exc
     session = current()
     with session.api() as api:

@@ -73,7 +73,8 @@ def _chart(found: dict[str, Any], into: Collection) -> None:
     name, place, version = (str(found.get(key) or "") for key in ("name", "repoURL", "version"))
     if not place.startswith(("oci://", "https://", "http://")):
         into.note(
-            _("Chart %(name)s is left out: its repository is no address (oci://, https://).") % {"name": name}
+            _("Chart %(name)s is left out: its repository is not an address (oci://, https://).")
+            % {"name": name}
         )
         return
     if not version:

@@ -12,7 +12,7 @@ from portal_client.foreign.collecting import Collection, Wanted, platforms_of, s
 from portal_client.words import _
 
 _TEMPLATE: Final = re.compile(r"""\{\{\s*(env|file)\s+["`]([^"`]+)["`]\s*\}\}""")
-#: What the portal does in its own way, or leaves to its operator.
+#: What the portal does in its own way, or leaves to its administrator.
 _ELSEWHERE: Final = {
     "backup": _("backup: the portal keeps earlier digests of a tag and can restore them."),
     "hooks": _("hooks: add webhooks to the project."),

@@ -37,7 +37,7 @@ def read_yaml(path: Path) -> Iterator[dict[str, Any]]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
         documents = list(yaml.load_all(text, Loader=_Loader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise PortalError(_("%(path)s can't be read: %(reason)s") % {"path": path, "reason": exc}) from exc
+        raise PortalError(_("Can't read %(path)s: %(reason)s") % {"path": path, "reason": exc}) from exc
     for document in documents:
         if document is None:
             continue

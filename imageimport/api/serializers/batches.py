@@ -145,7 +145,7 @@ class ListTextSerializer(serializers.Serializer[Any]):
 
 
 class ListEntrySerializer(serializers.Serializer[Entry]):
-    """One image of a list; ``error`` says why it can't be read, ``also`` on which lines it stands again."""
+    """One image of a list; ``error`` says why it can't be read, ``also`` on which other lines it is."""
 
     line = serializers.IntegerField()
     text = serializers.CharField()

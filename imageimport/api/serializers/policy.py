@@ -42,7 +42,7 @@ class RequiresSerializer(serializers.Serializer[Any]):
         unknown = set(data) - set(self.fields)
         if unknown:
             raise serializers.ValidationError(
-                {name: [_("This requirement is not known.")] for name in sorted(unknown)}
+                {name: [_("The portal doesn't know this requirement.")] for name in sorted(unknown)}
             )
         return found
 
@@ -108,7 +108,7 @@ class ExampleSerializer(CheckedSerializer):
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
-    """What the last days' imports would have met; examples are of those that would not simply be let in.
+    """What the rules would have decided about the last days' imports; examples of those that would not be allowed.
 
     ``unknown``: a rule requires what is not known of them here, such as an age or a scan. ``truncated``: only the
     newest were looked at.
@@ -124,7 +124,7 @@ class DryRunSerializer(serializers.Serializer[Any]):
 
 
 class RejectBodySerializer(serializers.Serializer[Any]):
-    """Why not."""
+    """Why the request is rejected; the requester sees it."""
 
     reason = Text(max_length=500, validators=[check_label])
 

@@ -25,7 +25,7 @@ class ProjectCredentialField(serializers.PrimaryKeyRelatedField):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """Counts of the run that ended last."""
+    """Counts of the last run that has ended."""
 
     checked = serializers.IntegerField()
     imported = serializers.IntegerField()
@@ -35,9 +35,9 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 class ScheduleSerializer(StrictModelSerializer):
     """``tags``: exact names, globs (``1.2*``), ``semver:>=1.2 <2``; empty: the tag of ``image_url``.
-    ``newest``: of the tags that patterns fit, so many with the highest versions; ``min_age_days``: younger images wait.
-    ``gone``: tags here that are gone at the source; ``newer``: a version there beyond the rules.
-    ``warnings``: rules of clean-up that may remove what it brings; none in lists."""
+    ``newest``: of the tags that match patterns, only this many, highest versions first; ``min_age_days``: images that
+    were created more recently wait. ``gone``: tags here that are gone at the source; ``newer``: a newer version there
+    that the rules don't follow. ``warnings``: clean-up rules that may remove what it imports; none in lists."""
 
     tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)
     exclude_tags = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_RULES)

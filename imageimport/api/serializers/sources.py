@@ -15,7 +15,7 @@ from oci import limits
 
 
 class SourceMirrorSerializer(serializers.Serializer[Mirror]):
-    """One place that is asked first; without ``password`` the one of its host and ``username`` stays."""
+    """A mirror, asked before the registry; without ``password``, that of its host and ``username`` is kept."""
 
     url = Text(max_length=1000)
     username = Text(max_length=255, allow_blank=True, default="", trim_whitespace=False)

@@ -16,9 +16,9 @@ from projects.models import LANGUAGES
 
 
 class WebhookSerializer(StrictModelSerializer):
-    """``failures_only``: batches and scheduled runs in which nothing failed are not told; where ``schedule.completed``
-    is chosen, a schedule's failure is told once. A change without ``secret`` keeps it. ``kind``: ``webhook`` posts to
-    ``url``, ``email`` writes to ``addresses``."""
+    """``failures_only``: nothing is sent for batches and scheduled runs in which nothing failed; where
+    ``schedule.completed`` is chosen, a schedule's failure is sent once. A change without ``secret`` keeps it.
+    ``kind``: ``webhook`` posts to ``url``, ``email`` writes to ``addresses``."""
 
     secret = Text(max_length=500, write_only=True, required=False, allow_blank=True, trim_whitespace=False)
     url = Text(max_length=1000, required=False, allow_blank=True)
@@ -29,7 +29,7 @@ class WebhookSerializer(StrictModelSerializer):
         choices=LANGUAGES,
         required=False,
         allow_blank=True,
-        help_text="of messages in chats and mails; empty: the project's",
+        help_text="of messages in chats and by email; empty: the project's",
     )
     has_secret = serializers.SerializerMethodField()
     events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.values), required=False)

@@ -34,11 +34,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("images", nargs="+", metavar="PROJECT/NAME:TAG")
         parser.add_argument("-o", "--output", required=True, metavar="FILE", type=Path)
-        parser.add_argument("--known", metavar="FILE", type=Path, help="a receipt: what it lists is left out")
+        parser.add_argument(
+            "--known",
+            metavar="FILE",
+            type=Path,
+            help="a receipt of the other side; what it lists is left out",
+        )
         parser.add_argument(
             "--platform", action="append", default=[], metavar="P", help="like linux/amd64; repeatable"
         )
-        parser.add_argument("--no-referrers", action="store_true", help="leave signatures and SBOMs behind")
+        parser.add_argument("--no-referrers", action="store_true", help="do not include signatures and SBOMs")
 
     def handle(self, *args: Any, **options: Any) -> None:
         target: Path = options["output"]

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors, sentence_of
 from imageimport.api.serializers.batches import BatchResultSerializer
 from imageimport.batches import from_bundle
@@ -50,13 +51,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--image", action="append", metavar="NAME:TAG", help="only this image; repeatable; default: all"
         )
-        parser.add_argument("--prefix", default="", metavar="P", help="stands before the names")
+        parser.add_argument("--prefix", default="", metavar="P", help="prefix of the names in the project")
         parser.add_argument(
-            "--no-overwrite", action="store_true", help="fail where a tag names another image already"
+            "--no-overwrite", action="store_true", help="fail if a tag already points to another image"
         )
-        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: none")
         parser.add_argument(
-            "--json", action="store_true", help="print what became of each image as JSON on standard output"
+            "--user",
+            default="",
+            metavar="NAME",
+            help="the user who is recorded as the requester; default: none",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the result of each image as JSON on standard output"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,8 +72,9 @@ class Command(BaseCommand):
         user = _user(options["user"])
         adopted: list[BundleUpload] = []
         try:
-            adopted.extend(_adopt(project, user, Path(name)) for name in options["files"])
-            batch = self._start(project, user, adopted, options)
+            with acting_as(user):
+                adopted.extend(_adopt(project, user, Path(name)) for name in options["files"])
+                batch = self._start(project, user, adopted, options)
             self._watch(batch, options)
         finally:
             for upload in adopted:
@@ -104,7 +111,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write(_("Canceling the import…"))
             try:
-                batches.cancel(batch=batch, user=None)
+                batches.cancel(batch=batch)
             except ApplicationError:
                 self.stderr.write(_("The import has already finished."))
             sys.exit(INTERRUPTED)
@@ -149,7 +156,7 @@ def _adopt(project: Project, user: User | None, path: Path) -> BundleUpload:
 def _let_go(upload: BundleUpload) -> None:
     """What was watched to its end is not needed here anymore; what still runs keeps it."""
     try:
-        uploads.delete(upload=upload, user=None)
+        uploads.delete(upload=upload)
     except ApplicationError:
         return  # It expires like any other.
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.api.serializers.tasks import TaskDetailSerializer
 from imageimport.choices import TRANSPORTS_ASKED_FOR, Status
@@ -55,13 +56,18 @@ class Command(BaseCommand):
         )
         parser.add_argument("--credential", default="", metavar="NAME", help="a saved credential instead")
         parser.add_argument(
-            "--no-overwrite", action="store_true", help="fail if the tag names another image already"
+            "--no-overwrite", action="store_true", help="fail if the tag already points to another image"
         )
-        parser.add_argument("--no-referrers", action="store_true", help="leave signatures and SBOMs behind")
+        parser.add_argument("--no-referrers", action="store_true", help="do not include signatures and SBOMs")
         parser.add_argument("--transport", default="", choices=["", *TRANSPORTS_ASKED_FOR])
-        parser.add_argument("--user", default="", metavar="NAME", help="on whose behalf; default: none")
         parser.add_argument(
-            "--json", action="store_true", help="print the ended import as JSON on standard output"
+            "--user",
+            default="",
+            metavar="NAME",
+            help="the user who is recorded as the requester; default: none",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the finished import as JSON on standard output"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -93,7 +99,9 @@ class Command(BaseCommand):
             include_referrers=not options["no_referrers"],
             transport=options["transport"],
         )
-        return services.submit(project=project, user=_user(options["user"]), request=request)
+        user = _user(options["user"])
+        with acting_as(user):
+            return services.submit(project=project, user=user, request=request)
 
     def _watch(self, submitted: ImportTask, options: dict[str, Any]) -> ImportTask:
         task = submitted
@@ -134,7 +142,7 @@ class Command(BaseCommand):
         """Ctrl-C stops the import, not only the watching."""
         self.stderr.write(_("Canceling the import…"))
         try:
-            services.cancel(task=ImportTask.objects.get(pk=task.pk), user=None)
+            services.cancel(task=ImportTask.objects.get(pk=task.pk))
         except ApplicationError:
             self.stderr.write(_("The import has already finished."))
         sys.exit(INTERRUPTED)

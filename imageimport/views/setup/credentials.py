@@ -61,7 +61,7 @@ def test(request: HttpRequest, project: Project, credential_id: UUID) -> HttpRes
 def delete(request: HttpRequest, project: Project, credential_id: UUID) -> HttpResponse:
     """Take one away, unless it is needed."""
     credential = _credential(project, credential_id)
-    credentials.delete(credential=credential, user=current_user(request))
+    credentials.delete(credential=credential)
     messages.success(request, _("The credential %(name)s was deleted.") % {"name": credential.name})
     return redirect(settings_of(project, "credentials"))
 
@@ -77,7 +77,7 @@ def _edit(request: HttpRequest, project: Project, credential: Credential | None)
         if credential is None:
             credentials.create(project=project, user=user, **form.cleaned_data)
         else:
-            credentials.update(credential=credential, user=user, changes=form.changes())
+            credentials.update(credential=credential, changes=form.changes())
         messages.success(
             request, _("The credential %(name)s was saved.") % {"name": form.cleaned_data["name"]}
         )

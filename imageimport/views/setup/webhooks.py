@@ -80,7 +80,7 @@ def test(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpRespon
 @project_view(Role.MAINTAINER)
 def delete(request: HttpRequest, project: Project, webhook_id: UUID) -> HttpResponse:
     """Take one away."""
-    webhooks.delete(webhook=_webhook(project, webhook_id), user=current_user(request))
+    webhooks.delete(webhook=_webhook(project, webhook_id))
     messages.success(request, _("The webhook was deleted."))
     return redirect(settings_of(project, "webhooks"))
 
@@ -96,7 +96,7 @@ def _edit(request: HttpRequest, project: Project, webhook: Webhook | None) -> Ht
         if webhook is None:
             webhooks.create(project=project, user=user, wanted=webhooks.NewWebhook(**form.cleaned_data))
         else:
-            webhooks.update(webhook=webhook, user=user, changes=form.changes())
+            webhooks.update(webhook=webhook, changes=form.changes())
         messages.success(request, _("The webhook was saved."))
         return redirect_htmx(request, back)
 

@@ -22,10 +22,12 @@ EVERY = 5.0
 class Command(BaseCommand):
     """Once, or for good: the process that sees the files carries out what pages, the API and the clock ask for."""
 
-    help = "Collect the registry's garbage now, or (--watch) whenever it is asked for."
+    help = "Collect the registry's garbage now or, with --watch, whenever a collection is requested."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--watch", action="store_true", help="go on, and do what others ask for")
+        parser.add_argument(
+            "--watch", action="store_true", help="keep running, and carry out requested collections"
+        )
 
     def handle(self, *_: Any, watch: bool, **__: Any) -> None:
         if collection.storage_here() is None and not watch:

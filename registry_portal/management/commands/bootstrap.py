@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from accounts.caller import acting_as
 from projects.models import Project
 from projects.services import create_project
 from registry_portal.env import secret
@@ -21,10 +22,12 @@ FIRST_PROJECT = "library"
 
 
 class Command(BaseCommand):
-    help = "Migrate the database, collect static files, make the first administrator and the project library."
+    help = (
+        "Migrate the database, collect static files, create the first administrator and the project library."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-static", action="store_true", help="static files were collected before")
+        parser.add_argument("--no-static", action="store_true", help="do not collect static files")
         parser.add_argument(
             "--json", action="store_true", help="report on standard output as one line of JSON"
         )
@@ -60,5 +63,6 @@ def first_people() -> dict[str, Any]:
                 password,
             )
         if not Project.objects.exists():
-            create_project(user=administrator, name=FIRST_PROJECT)
+            with acting_as(administrator):
+                create_project(user=administrator, name=FIRST_PROJECT)
     return {"username": administrator.get_username(), "created": created, "password": generated}

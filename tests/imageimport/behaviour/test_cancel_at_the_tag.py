@@ -26,7 +26,7 @@ def test_who_is_told_that_it_is_canceled_finds_the_tag_as_it_was(
     task = TaskFactory(image_url=image, source_image=image, target_name="app", target_tag="v1")
 
     def cancel_first(lease: leases.Lease) -> bool:
-        services.cancel(task=ImportTask.objects.get(pk=lease.task_id), user=None)
+        services.cancel(task=ImportTask.objects.get(pk=lease.task_id))
         return leases.begin_commit(lease)
 
     monkeypatch.setattr(monitor, "begin_commit", cancel_first)

@@ -40,7 +40,7 @@ def lose(lease: Lease) -> None:
 
 
 def test_who_was_asked_to_cancel_in_time_may_not_begin(lease: Lease) -> None:
-    services.cancel(task=row(lease), user=None)
+    services.cancel(task=row(lease))
     assert leases.begin_commit(lease) is False
     assert row(lease).publishing is False
 
@@ -55,7 +55,7 @@ def test_who_lost_the_lease_may_not_begin(lease: Lease) -> None:
 def test_a_cancel_after_the_beginning_is_refused(lease: Lease) -> None:
     assert leases.begin_commit(lease)
     with pytest.raises(ApplicationError) as caught:
-        services.cancel(task=row(lease), user=None)
+        services.cancel(task=row(lease))
     assert caught.value.code == "not_cancelable"
     assert row(lease).status == Status.RUNNING
 
@@ -66,7 +66,7 @@ def test_a_cancel_is_refused_while_it_waits_to_be_carried_through(lease: Lease) 
     leases.take_over_lost()
     assert row(lease).status == Status.PENDING
     with pytest.raises(ApplicationError):
-        services.cancel(task=row(lease), user=None)
+        services.cancel(task=row(lease))
 
 
 def test_a_lost_worker_there_does_not_fail_the_import(lease: Lease, settings: Any) -> None:

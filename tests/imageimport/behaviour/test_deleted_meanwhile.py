@@ -155,7 +155,7 @@ def test_a_project(scene: Scene, source: ScriptedRegistry, target: ScriptedRegis
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_schedule(scene: Scene, source: ScriptedRegistry, target: ScriptedRegistry, stage: str) -> None:
     with held_at(stage, source, target):
-        schedules.delete(schedule=scene.schedule, user=scene.user)
+        schedules.delete(schedule=scene.schedule)
     nothing_is_left_open()
     scene.task.refresh_from_db()
     assert (scene.task.status, scene.task.schedule, scene.task.schedule_run) == (Status.SUCCESS, None, None)
@@ -167,9 +167,9 @@ def test_a_batch(scene: Scene, source: ScriptedRegistry, target: ScriptedRegistr
     with held_at(stage, source, target):
         if stage == "tag":
             with pytest.raises(ApplicationError):
-                batches.cancel(batch=scene.batch, user=scene.user)
+                batches.cancel(batch=scene.batch)
         else:
-            assert batches.cancel(batch=scene.batch, user=scene.user) == 1
+            assert batches.cancel(batch=scene.batch) == 1
     nothing_is_left_open()
     scene.task.refresh_from_db()
     assert scene.task.status == (Status.SUCCESS if stage == "tag" else Status.CANCELED)
@@ -181,13 +181,13 @@ def test_a_credential_is_kept_while_it_is_needed(
     scene: Scene, source: ScriptedRegistry, target: ScriptedRegistry, stage: str
 ) -> None:
     with held_at(stage, source, target), pytest.raises(ApplicationError) as refused:
-        credentials.delete(credential=scene.credential, user=scene.user)
+        credentials.delete(credential=scene.credential)
     assert refused.value.code == "credential_in_use"
     nothing_is_left_open()
     scene.task.refresh_from_db()
     assert scene.task.status == Status.SUCCESS
-    schedules.delete(schedule=scene.schedule, user=scene.user)
-    credentials.delete(credential=scene.credential, user=scene.user)
+    schedules.delete(schedule=scene.schedule)
+    credentials.delete(credential=scene.credential)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -58,9 +58,9 @@ def test_a_source_and_a_credential_that_do_not_fit_are_not_put_together_by_two()
 def test_a_password_goes_to_no_registry_that_was_named_meanwhile() -> None:
     saved = CredentialFactory(registry="ghcr.io", password="old")
     ones, others = Credential.objects.get(pk=saved.pk), Credential.objects.get(pk=saved.pk)
-    credentials.update(credential=ones, user=None, changes={"registry": "evil.example.com"})
+    credentials.update(credential=ones, changes={"registry": "evil.example.com"})
     with pytest.raises(ApplicationError) as refused:
-        credentials.update(credential=others, user=None, changes={"password": "typed-for-ghcr"})
+        credentials.update(credential=others, changes={"password": "typed-for-ghcr"})
     assert refused.value.code == "changed_meanwhile"
     saved.refresh_from_db()
     assert (saved.registry, saved.password.reveal()) == ("evil.example.com", "")
@@ -69,8 +69,8 @@ def test_a_password_goes_to_no_registry_that_was_named_meanwhile() -> None:
 def test_a_password_stays_with_the_registry_that_it_was_typed_for_whoever_is_last() -> None:
     saved = CredentialFactory(registry="ghcr.io", password="old")
     ones, others = Credential.objects.get(pk=saved.pk), Credential.objects.get(pk=saved.pk)
-    credentials.update(credential=ones, user=None, changes={"registry": "quay.io", "password": "for-quay"})
-    credentials.update(credential=others, user=None, changes={"registry": "ghcr.io", "name": "mine"})
+    credentials.update(credential=ones, changes={"registry": "quay.io", "password": "for-quay"})
+    credentials.update(credential=others, changes={"registry": "ghcr.io", "name": "mine"})
     saved.refresh_from_db()
     assert (saved.registry, saved.password.reveal()) == ("ghcr.io", ""), "what is there was typed for quay.io"
 
@@ -84,8 +84,8 @@ def test_what_someone_deleted_meanwhile_is_not_there() -> None:
     changes: dict[str, Any] = {"enabled": False}
     for row, change in (
         (made, lambda: schedules.update(schedule=made, user=None, changes=changes)),
-        (hook, lambda: webhooks.update(webhook=hook, user=None, changes=changes)),
-        (saved, lambda: credentials.update(credential=saved, user=None, changes={"name": "new"})),
+        (hook, lambda: webhooks.update(webhook=hook, changes=changes)),
+        (saved, lambda: credentials.update(credential=saved, changes={"name": "new"})),
     ):
         type(row).objects.all().delete()
         with pytest.raises(Http404):
@@ -101,7 +101,7 @@ def test_a_change_of_one_field_of_a_webhook_leaves_the_others_as_they_are_by_now
         wanted=webhooks.NewWebhook(url="https://hooks.example.com/", secret="s3cret"),
     )
     ones, others = Webhook.objects.get(pk=hook.pk), Webhook.objects.get(pk=hook.pk)
-    webhooks.update(webhook=ones, user=user, changes={"url": "https://hooks.example.org/"})
-    webhooks.update(webhook=others, user=user, changes={"failures_only": True})
+    webhooks.update(webhook=ones, changes={"url": "https://hooks.example.org/"})
+    webhooks.update(webhook=others, changes={"failures_only": True})
     hook.refresh_from_db()
     assert (hook.url, hook.failures_only, others.url) == ("https://hooks.example.org/", True, hook.url)

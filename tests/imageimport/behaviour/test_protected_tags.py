@@ -147,7 +147,7 @@ def test_what_began_to_put_its_tag_before_it_was_protected_is_carried_through(
 
 def test_a_roll_back_of_a_protected_tag_is_refused(held: Image) -> None:
     with pytest.raises(ApplicationError) as caught:
-        restore.restore(image=held, digest="sha256:" + "b" * 64, user=None)
+        restore.restore(image=held, digest="sha256:" + "b" * 64)
     assert caught.value.code == "tag_protected"
 
 

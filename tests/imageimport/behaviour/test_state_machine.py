@@ -93,7 +93,7 @@ class Imports(RuleBasedStateMachine):
             return
         was = task.status
         try:
-            found = services.cancel(task=task, user=None)
+            found = services.cancel(task=task)
         except ApplicationError as refused:
             assert refused.code == "not_cancelable"
             assert task.is_terminal or task.publishing

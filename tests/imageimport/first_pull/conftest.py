@@ -68,7 +68,10 @@ def ask(project: Project, source: ScriptedRegistry) -> Ask:
         if "forwarded" in more:
             headers["X-Forwarded-For"] = more["forwarded"]
         extra: dict[str, Any] = {HELD_SINCE: time.monotonic() - held} if held else {}
-        found = getattr(Client(), more.get("method", "get"))(path, headers=headers, **extra)
+        client = Client()
+        if "session_of" in more:
+            client.force_login(more["session_of"], "django.contrib.auth.backends.ModelBackend")
+        found = getattr(client, more.get("method", "get"))(path, headers=headers, **extra)
         assert isinstance(found, HttpResponse)
         return found
 

@@ -13,12 +13,13 @@ from imageimport.first_pull.held import ASK_AGAIN
 from imageimport.models import ImportTask, PolicyRule
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
-from projects.models import AuditEvent, Project
+from projects.models import AuditEvent, Project, Role
 from stack.sample import sample_image
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
 from tests.imageimport.first_pull.conftest import Ask
 from tests.imageimport.first_pull.saying import code, robot, said
+from tests.support.factories import MembershipFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +50,21 @@ def test_a_pull_makes_one_import_and_is_answered_with_the_registry_once_it_is_th
     assert ImportTask.objects.count() == 1
 
 
+@pytest.mark.parametrize("puller", ["robot", "person"])
+def test_an_import_is_in_the_name_that_the_token_says_whatever_session_comes_along(
+    puller: str, ask: Ask, project: Project, target: ScriptedRegistry
+) -> None:
+    someone_else, person = UserFactory(), UserFactory()
+    MembershipFactory(project=project, user=someone_else, role=Role.OWNER)
+    MembershipFactory(project=project, user=person, role=Role.DEVELOPER)
+    login = robot(project).login if puller == "robot" else person.get_username()
+    assert ask(login, session_of=someone_else).status_code == 503
+    task, written = ImportTask.objects.get(), AuditEvent.objects.get(action="import.created")
+    actor = None if puller == "robot" else person
+    assert (written.actor, written.actor_name, written.address) == (actor, login, None)
+    assert (task.requested_by, task.requester) == (actor, login)
+
+
 def test_the_address_of_a_proxy_is_not_taken_for_the_callers(
     ask: Ask, project: Project, target: ScriptedRegistry, settings: Any
 ) -> None:
@@ -77,7 +93,7 @@ def test_what_needs_approval_is_requested_and_says_so(
     for _ in range(2):
         answer = ask(login)
         assert (answer.status_code, code(answer)) == (403, "DENIED")
-        assert "has been requested" in said(answer)
+        assert "request was sent" in said(answer)
     assert ImportTask.objects.get().status == Status.REQUESTED
 
 

@@ -213,7 +213,7 @@ def test_an_anchor_that_is_gone_or_for_other_images_proves_nothing(
     sign_by_tag(source, NAME, AMD, KEY)
     task_for(project, source)
     assert work()[0].error_code == "signature_invalid"
-    trust.delete(anchor=anchor, user=None)
+    trust.delete(anchor=anchor)
     task_for(project, source)
     assert work()[1].error_code == "signature_invalid"
 

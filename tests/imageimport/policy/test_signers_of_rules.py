@@ -98,7 +98,7 @@ def test_who_signed_one_image_of_an_index_is_not_taken_for_who_signed_the_other(
     before = Judgement.before_commit
 
     def changed(self: Judgement) -> None:
-        services.update(rule=rule, user=None, changes={"requires": {"signed_by": [second.pk]}})
+        services.update(rule=rule, changes={"requires": {"signed_by": [second.pk]}})
         before(self)
 
     monkeypatch.setattr(Judgement, "before_commit", changed)

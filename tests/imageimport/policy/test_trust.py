@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.models import TrustAnchor
 from imageimport.policy import trust
@@ -34,14 +35,15 @@ def identity(**more: Any) -> NewTrust:
 
 def test_a_key_is_kept_without_what_belongs_to_an_identity() -> None:
     team = Team.make()
-    made = trust.create(
-        project=team.project, user=team.users["maintainer"], wanted=wanted(issuer=ISSUER, identity="x")
-    )
+    user = team.users["maintainer"]
+    with acting_as(user):
+        made = trust.create(project=team.project, user=user, wanted=wanted(issuer=ISSUER, identity="x"))
     made.refresh_from_db()
     assert (made.public_key.strip(), made.issuer, made.identity) == (PEM.strip(), "", "")
     event = AuditEvent.objects.get(action="trust.created")
     assert (event.subject, event.actor_name, event.project) == ("release", "team-maintainer", team.project)
-    trust.delete(anchor=made, user=team.users["owner"])
+    with acting_as(team.users["owner"]):
+        trust.delete(anchor=made)
     assert not TrustAnchor.objects.exists()
     assert AuditEvent.objects.get(action="trust.deleted").actor_name == "team-owner"
 
@@ -50,7 +52,7 @@ def test_the_audit_log_says_which_key_it_is_and_for_which_images() -> None:
     made = trust.create(project=None, user=None, wanted=wanted(sources=["docker.io/acme/*"]))
     der = base64.b64decode("".join(PEM.strip().splitlines()[1:-1]))
     expected = (f"sha256:{hashlib.sha256(der).hexdigest()}", ["docker.io/acme/*"])
-    trust.delete(anchor=made, user=None)
+    trust.delete(anchor=made)
     for action in ("trust.created", "trust.deleted"):
         detail = AuditEvent.objects.get(action=action).detail
         assert (detail["fingerprint"], detail["sources"]) == expected
@@ -58,7 +60,7 @@ def test_the_audit_log_says_which_key_it_is_and_for_which_images() -> None:
 
 def test_a_key_that_is_not_taken_anymore_can_be_deleted() -> None:
     made = TrustAnchor.objects.create(name="old", kind="key", public_key="too weak by now")
-    trust.delete(anchor=made, user=None)
+    trust.delete(anchor=made)
     assert AuditEvent.objects.get(action="trust.deleted").detail["fingerprint"] is None
 
 

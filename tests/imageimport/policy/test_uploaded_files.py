@@ -177,7 +177,7 @@ def test_an_approval_that_has_to_look_takes_a_place_like_other_questions(
 def test_a_retry_is_judged_by_the_same_source(api: APIClient, project: Project) -> None:
     start(api, project, upload(project, FILE), images=["web:1"])
     task = ImportTask.objects.get()
-    imports.cancel(task=task, user=task.requested_by)
+    imports.cancel(task=task)
     task.refresh_from_db()
     again = imports.retry(task=task, user=task.requested_by)
     assert (again.source_image, again.uploads) == (task.source_image, task.uploads)

@@ -156,12 +156,12 @@ def test_files_on_the_command_line_obey_them_as_well(place: Place, tmp_path: Pat
 
 
 def _go_back(place: Place) -> None:
-    restore.restore(image=place.image, digest=OLD.digest, user=place.user)
+    restore.restore(image=place.image, digest=OLD.digest)
 
 
 def _out_of_the_trash(place: Place) -> None:
     trashed = TrashedTag.objects.get()
-    trash.restore(trashed=trashed, user=place.user)
+    trash.restore(trashed=trashed)
 
 
 @pytest.mark.parametrize("default", ["allow", "approve", "refuse"])

@@ -47,8 +47,8 @@ def test_a_worker_that_finds_no_work_closes_what_it_kept(api: APIClient, project
     keep_one(project)
     assert is_open(made)
     for task in ImportTask.objects.all():
-        imports.cancel(task=task, user=task.requested_by)
-    uploads.delete(upload=BundleUpload.objects.get(pk=made), user=None)
+        imports.cancel(task=task)
+    uploads.delete(upload=BundleUpload.objects.get(pk=made))
     assert is_open(made), "deleted, and its room on the disk is not free"
     assert tasks.run_imports() == 0
     assert not is_open(made)

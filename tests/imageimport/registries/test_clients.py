@@ -70,7 +70,7 @@ def test_what_may_be_private_or_insecure_is_so_by_any_rule() -> None:
 def test_an_attempt_keeps_the_rules_that_it_began_with() -> None:
     rule = make("ghcr.io", proxy="http://one.example:3128")
     (place,) = clients.source_places(parse_reference("ghcr.io/a/b"), user=None)
-    services.delete(rule=rule, user=None)
+    services.delete(rule=rule)
     kept = place.repository.client._transport.proxy_for(Url("https", "ghcr.io", 443))
     assert kept is not None and kept.name == "one.example:3128"
     assert proxy_of("ghcr.io") == "direct"

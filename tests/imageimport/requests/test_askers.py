@@ -41,7 +41,7 @@ def test_with_four_eyes_nobody_decides_what_their_own_robot_asked_for(
     asked = imports.submit(project=project, user=None, robot=robot.login, request=ImportRequest("nginx:1.27"))
     ImportTask.objects.filter(pk=asked.pk).update(source_digest=DIGEST)
     if revoked:
-        delete_robot(robot=robot, by=user)
+        delete_robot(robot=robot)
     task = ImportTask.objects.select_related("project", "requested_by").get(pk=asked.pk)
     for act in (services.approve, partial(services.reject, reason="no")):
         with pytest.raises(ApplicationError) as refused:

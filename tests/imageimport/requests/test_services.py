@@ -180,7 +180,7 @@ def test_what_a_rule_refuses_in_a_batch_is_told_by_its_entry_and_nothing_is_made
 
 def test_a_canceled_batch_takes_its_requests_along_and_a_retry_asks_anew(team: tuple[User, Project]) -> None:
     batch = batches.create(project=team[1], user=team[0], entries=[ImportRequest("nginx:1")])
-    assert batches.cancel(batch=batch, user=team[0]) == 1
+    assert batches.cancel(batch=batch) == 1
     task = ImportTask.objects.get()
     ImportTask.objects.filter(pk=task.pk).update(status=Status.FAILED)
     assert batches.retry(batch=batch, user=team[0]) == 1
@@ -250,7 +250,7 @@ def test_no_order_of_events_lets_in_what_no_valid_approval_covers(
         lambda: services.approve(task=now(), user=user),
         lambda: services.approve(task=now(), user=user, shown=versions[0].digest),
         lambda: services.reject(task=now(), user=user, reason="no"),
-        lambda: imports.cancel(task=now(), user=user),
+        lambda: imports.cancel(task=now()),
         looking.look_due,
         lambda: source.add_image("app/web", "v1", chance.choice(versions)),
         lambda: say("refuse"),

@@ -95,7 +95,7 @@ def test_what_a_person_set_aside_does_not_come_because_clean_up_took_the_tag(
     add(source, "1.0", 2)
     run(schedule, work)
     image = Image.objects.select_related("project").get()
-    restore.restore(image=image, digest=first, user=None)
+    restore.restore(image=image, digest=first)
     assert results(run(schedule, work)) == {}
     image = Image.objects.select_related("project").get()
     assert trash.throw_away(image=image, user=None, by_rule=True) is not None

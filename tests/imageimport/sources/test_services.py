@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.models import SourceRule
 from imageimport.sources import services
@@ -26,7 +27,7 @@ def refused(rule: SourceRule | None = None, **values: Any) -> list[str]:
         if rule is None:
             make(**values)
         else:
-            services.update(rule=rule, user=None, changes=values)
+            services.update(rule=rule, changes=values)
     return list(found.value.errors)
 
 
@@ -45,9 +46,7 @@ def test_a_rule_keeps_its_passwords_sealed_and_out_of_its_urls() -> None:
 def test_a_change_without_a_password_keeps_it() -> None:
     rule = make(proxy="socks5://user@proxy.example:1080", proxy_password="secret-p", mirrors=[MIRROR])
     moved = {"url": "https://m.example/other", "username": "robot"}
-    services.update(
-        rule=rule, user=None, changes={"proxy": "http://me@proxy.example:1080", "mirrors": [moved]}
-    )
+    services.update(rule=rule, changes={"proxy": "http://me@proxy.example:1080", "mirrors": [moved]})
     rule.refresh_from_db()
     assert rule.proxy_password.reveal() == "secret-p"
     (mirror,) = rule.mirrors.all()
@@ -59,7 +58,7 @@ def test_a_change_without_a_password_keeps_it() -> None:
 )
 def test_another_host_of_the_proxy_clears_its_password(proxy: str) -> None:
     rule = make(proxy="http://user@proxy.example:3128", proxy_password="secret-p")
-    services.update(rule=rule, user=None, changes={"proxy": proxy})
+    services.update(rule=rule, changes={"proxy": proxy})
     rule.refresh_from_db()
     assert not rule.proxy_password
 
@@ -70,7 +69,7 @@ def test_another_host_of_the_proxy_clears_its_password(proxy: str) -> None:
 def test_another_host_of_a_mirror_gets_no_password(url: str) -> None:
     rule = make(mirrors=[MIRROR])
     assert refused(rule, mirrors=[{"url": url, "username": "robot"}]) == ["mirrors"]
-    services.update(rule=rule, user=None, changes={"mirrors": [{"url": url}]})
+    services.update(rule=rule, changes={"mirrors": [{"url": url}]})
     assert not rule.mirrors.get().password
 
 
@@ -83,12 +82,12 @@ def test_a_kept_password_stays_with_its_username() -> None:
     rule = make(mirrors=[MIRROR, second])
     stand = [(MIRROR["url"], "robot", "secret-m"), (second["url"], "other", "secret-o")]
     unsaid = [{"url": each["url"], "username": each["username"]} for each in (MIRROR, second)]
-    services.update(rule=rule, user=None, changes={"mirrors": unsaid})
+    services.update(rule=rule, changes={"mirrors": unsaid})
     assert accounts(rule) == stand
     for each in (MIRROR, second):
         assert refused(rule, mirrors=[{"url": each["url"], "username": "third"}]) == ["mirrors"]
     assert accounts(rule) == stand
-    services.update(rule=rule, user=None, changes={"mirrors": [{"url": MIRROR["url"]}]})
+    services.update(rule=rule, changes={"mirrors": [{"url": MIRROR["url"]}]})
     assert accounts(rule) == [(MIRROR["url"], "", "")]
 
 
@@ -96,7 +95,7 @@ def test_two_passwords_of_one_username_at_one_host_stay_with_their_paths() -> No
     second = {**MIRROR, "url": "https://m.example/ghcr.io", "password": "secret-o"}
     rule = make(mirrors=[MIRROR, second])
     unsaid = [{"url": each["url"], "username": "robot"} for each in (second, MIRROR)]
-    services.update(rule=rule, user=None, changes={"mirrors": unsaid})
+    services.update(rule=rule, changes={"mirrors": unsaid})
     stand = [(second["url"], "robot", "secret-o"), (MIRROR["url"], "robot", "secret-m")]
     assert accounts(rule) == stand
     assert refused(rule, mirrors=[{"url": "https://m.example/quay.io", "username": "robot"}]) == ["mirrors"]
@@ -168,9 +167,10 @@ def test_rules_are_added_at_the_end_and_have_an_end(monkeypatch: pytest.MonkeyPa
 
 def test_each_change_is_in_the_journal_without_a_password() -> None:
     user = make_user("root", superuser=True)
-    rule = services.create(user=user, pattern="ghcr.io", proxy="http://user:secret-p@proxy.example:3128")
-    services.update(rule=rule, user=user, changes={"proxy_password": "secret-q"})
-    services.delete(rule=rule, user=user)
+    with acting_as(user):
+        rule = services.create(user=user, pattern="ghcr.io", proxy="http://user:secret-p@proxy.example:3128")
+        services.update(rule=rule, changes={"proxy_password": "secret-q"})
+        services.delete(rule=rule)
     events = list(AuditEvent.objects.order_by("at", "id"))
     assert [(each.action, each.subject, each.actor_name) for each in events] == [
         ("source.created", "ghcr.io", "root"),

@@ -24,7 +24,7 @@ def test_one_writer_a_target(someone: tuple[User, Project]) -> None:
         submit(someone)
     assert caught.value.code == "target_busy"
     assert caught.value.facts == {"task": str(first.pk)}
-    services.cancel(task=first, user=someone[0])
+    services.cancel(task=first)
     assert submit(someone).pk != first.pk
 
 
@@ -46,7 +46,7 @@ def test_a_full_queue_says_when_to_come_back(someone: tuple[User, Project], sett
 
 
 def test_canceling_what_waits_ends_it_at_once(someone: tuple[User, Project]) -> None:
-    task = services.cancel(task=submit(someone, username="me", password="secret"), user=someone[0])
+    task = services.cancel(task=submit(someone, username="me", password="secret"))
     assert task.status == "canceled"
     assert not task.password
 
@@ -54,15 +54,15 @@ def test_canceling_what_waits_ends_it_at_once(someone: tuple[User, Project]) -> 
 def test_canceling_what_runs_asks_the_worker(someone: tuple[User, Project]) -> None:
     task = submit(someone)
     leases.claim(worker="test:1")
-    assert services.cancel(task=task, user=someone[0]).status == "canceling"
-    assert services.cancel(task=task, user=someone[0]).status == "canceling"
+    assert services.cancel(task=task).status == "canceling"
+    assert services.cancel(task=task).status == "canceling"
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED, Status.CANCELED])
 def test_what_has_ended_can_not_be_canceled(status: Status) -> None:
     task = ended_task(status)
     with pytest.raises(ApplicationError) as caught:
-        services.cancel(task=task, user=None)
+        services.cancel(task=task)
     assert caught.value.code == "not_cancelable"
 
 

@@ -218,6 +218,6 @@ def test_whoever_mends_a_webhook_or_sends_again_need_not_wait_for_the_end_of_its
     again.refresh_from_db()
     assert again.state == State.DELIVERED
     Webhook.objects.update(failures=3, resume_at=timezone.now() + dt.timedelta(hours=1))
-    webhooks.update(webhook=hook, user=hook.created_by, changes={"url": f"{receiver.url}/other"})
+    webhooks.update(webhook=hook, changes={"url": f"{receiver.url}/other"})
     hook.refresh_from_db()
     assert (hook.failures, hook.resume_at) == (0, None)

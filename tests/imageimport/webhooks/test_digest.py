@@ -46,7 +46,7 @@ def test_only_those_who_want_it_get_it_and_once_a_week() -> None:
     assert WebhookDelivery.objects.get().webhook == hook
     hook.refresh_from_db()
     assert hook.digest_at == MONDAY + dt.timedelta(days=7)
-    webhooks.update(webhook=hook, user=None, changes={"events": ["import.failed"]})
+    webhooks.update(webhook=hook, changes={"events": ["import.failed"]})
     hook.refresh_from_db()
     assert hook.digest_at is None
 

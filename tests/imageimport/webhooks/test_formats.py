@@ -154,7 +154,7 @@ def test_slack_gets_no_half_of_an_escaped_sign(sign: str) -> None:
         ),
         (
             {"event": "tag.restored", "tag": {"image": "h/team/web:1", "digest": "sha256:1"}},
-            "Protected tag put back: h/team/web:1",
+            "Protected tag restored: h/team/web:1",
             False,
         ),
         (

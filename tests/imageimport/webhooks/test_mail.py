@@ -211,7 +211,7 @@ LONG = "a@" + "\u00fc" * 60 + ".de"
 
 def test_an_address_that_has_no_form_in_ascii_is_refused_and_stops_no_others(server: MailServer) -> None:
     with pytest.raises(FieldErrors):
-        webhooks.update(webhook=make(), user=None, changes={"addresses": [LONG]})
+        webhooks.update(webhook=make(), changes={"addresses": [LONG]})
     bad, good = make(), make()
     Webhook.objects.filter(pk=bad.pk).update(addresses=[LONG])
     fail(bad.project)
@@ -250,7 +250,7 @@ def test_one_accounts_mails_reach_so_many_addresses_and_the_rest_waits(
     assert not Webhook.objects.exclude(failures=0).exists(), "waiting is no failure of the webhook"
     assert set(held.values_list("webhook", flat=True)) <= {first.pk, twin.pk}
     assert [each.error for each in held] == [
-        "The webhooks of one account may write to 4 addresses in five minutes. The mail is sent later."
+        "The webhooks of one account can send email to 4 addresses in five minutes. This email is sent later."
     ] * 2
 
 

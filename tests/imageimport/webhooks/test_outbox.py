@@ -26,7 +26,7 @@ def test_each_ending_has_its_event(hook: Webhook, status: Status, events: list[s
 
 
 def test_only_webhooks_that_asked_for_the_event_are_told(hook: Webhook) -> None:
-    webhooks.update(webhook=hook, user=hook.created_by, changes={"events": ["import.failed"]})
+    webhooks.update(webhook=hook, changes={"events": ["import.failed"]})
     end(TaskFactory(project=hook.project), Status.SUCCESS)
     assert not WebhookDelivery.objects.exists()
 
@@ -37,7 +37,7 @@ def test_another_projects_webhooks_hear_nothing(hook: Webhook) -> None:
 
 
 def test_failures_only_keeps_quiet_about_a_batch_in_which_nothing_failed(hook: Webhook) -> None:
-    webhooks.update(webhook=hook, user=hook.created_by, changes={"failures_only": True})
+    webhooks.update(webhook=hook, changes={"failures_only": True})
     for status in (Status.SUCCESS, Status.FAILED):
         batch = BatchFactory(project=hook.project)
         end(TaskFactory(project=hook.project, batch=batch, batch_index=0), status)

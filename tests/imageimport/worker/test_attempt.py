@@ -159,7 +159,7 @@ def test_something_unforeseen_is_an_internal_error_with_an_id_and_no_traceback(
 def test_a_cancel_is_seen_inside_a_stage(attempt: Callable[..., ImportTask]) -> None:
     def act(stage: str, job: Job) -> None:
         if stage == "pull":
-            services.cancel(task=job.task, user=None)
+            services.cancel(task=job.task)
             job.cancel.wait(60)
             raise AssertionError("not canceled in time")
 

@@ -79,7 +79,7 @@ def test_a_retry_while_the_run_goes_on_is_what_the_run_waits_for(
     schedule = keep(project, source, "1.0", "1.1")
     made = run(schedule)
     first = ImportTask.objects.get(target_tag="1.0")
-    services.cancel(task=first, user=None)
+    services.cancel(task=first)
     first.refresh_from_db()
     retried(schedule, first)
     work()

@@ -132,7 +132,7 @@ def test_statuses_and_stages_are_those_of_the_glossary() -> None:
             "正在登录源仓库",
             "正在拉取镜像",
             "正在重新标记镜像",
-            "正在推送到本地仓库",
+            "正在推送到私有仓库",
             "正在清理",
             "完成",
         ]

@@ -29,7 +29,7 @@ def test_a_maintainer_turns_first_pull_on_and_the_log_says_so(as_: As, team: Tea
     assert answer["Location"] == SETTINGS + "#first-pull"
     project = Project.objects.get()
     assert (project.first_pull, project.first_pull_fresh_seconds) == ("developer", 60)
-    assert "Developers and push robots" in text(client.get(SETTINGS))
+    assert "Developers and robot accounts that can push" in text(client.get(SETTINGS))
     written = AuditEvent.objects.get(action="project.changed")
     assert written.detail == {"first_pull": "developer", "first_pull_fresh_seconds": 60}
     assert as_("developer").post(SETTINGS + "first-pull/", values).status_code == 403

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from accounts.caller import acting_as
 from projects import audit
 from projects.api.audit import AuditViewSet
 from projects.models import Role
@@ -22,21 +23,16 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def team() -> Team:
     made = Team.make()
-    for subject in ("one", "two", "=cmd|' /C calc'!A0"):
-        audit.record_event(
-            action="import.created",
-            actor=made.users["developer"],
-            project=made.project,
-            subject=subject,
-            detail={"target": "x"},
-        )
-    audit.record_event(
-        action="member.added", actor=made.users["owner"], project=made.project, subject="someone"
-    )
+    with acting_as(made.users["developer"]):
+        for subject in ("one", "two", "=cmd|' /C calc'!A0"):
+            audit.record_event(
+                action="import.created", project=made.project, subject=subject, detail={"target": "x"}
+            )
+    with acting_as(made.users["owner"]):
+        audit.record_event(action="member.added", project=made.project, subject="someone")
     other = Team.make("other")
-    audit.record_event(
-        action="import.created", actor=other.users["owner"], project=other.project, subject="theirs"
-    )
+    with acting_as(other.users["owner"]):
+        audit.record_event(action="import.created", project=other.project, subject="theirs")
     return made
 
 

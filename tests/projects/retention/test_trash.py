@@ -111,7 +111,7 @@ def test_a_deletion_whose_answer_is_lost_leaves_the_tag_in_the_trash(
         trash.throw_away(image=image, user=None)
     reconcile()
     assert not Image.objects.filter(project=team.project).exists()
-    assert trash.restore(trashed=TrashedTag.objects.get(), user=None).digest == image.digest
+    assert trash.restore(trashed=TrashedTag.objects.get()).digest == image.digest
     assert registry.verify(f"{team.project.name}/app", "1").digest == image.digest
 
 
@@ -132,11 +132,11 @@ def test_a_deletion_that_broke_off_half_way_is_carried_through_or_undone(
             trash.throw_away(image=image, user=None)
     monkeypatch.setattr(trash, "delete_tag", delete.delete_tag)
     undone, gone = TrashedTag.objects.order_by("tag")
-    assert trash.restore(trashed=undone, user=None).digest == undone.digest
+    assert trash.restore(trashed=undone).digest == undone.digest
     assert registry.verify(name, "1").digest == undone.digest
     assert trash.throw_away(image=Image.objects.get(project=team.project, tag="2"), user=None) is None
     assert tags_of(name) == ["1"]
-    assert trash.restore(trashed=gone, user=None).digest == gone.digest
+    assert trash.restore(trashed=gone).digest == gone.digest
     assert registry.verify(name, "2").digest == gone.digest
 
 
@@ -241,7 +241,7 @@ def test_of_two_that_come_back_at_the_same_moment_one_finds_room(
 
     monkeypatch.setattr(Repository, "put_manifest", put_together)
     both = TrashedTag.objects.select_related("project")
-    assert at_once(*(partial(trash.restore, trashed=row, user=None) for row in both)) == [
+    assert at_once(*(partial(trash.restore, trashed=row) for row in both)) == [
         "",
         "quota_exceeded",
     ]
@@ -258,9 +258,9 @@ def test_room_that_a_dead_process_had_is_free_again(team: Team, registry: Regist
     until = timezone.now() + dt.timedelta(seconds=100)
     Reservation.objects.create(project=team.project, images=1, bytes=0, until=until)
     with pytest.raises(ApplicationError, match="full"):
-        trash.restore(trashed=trashed, user=None)
+        trash.restore(trashed=trashed)
     Reservation.objects.update(until=timezone.now())
-    trash.restore(trashed=trashed, user=None)
+    trash.restore(trashed=trashed)
     assert not Reservation.objects.exists()
 
 
@@ -278,7 +278,7 @@ def test_a_registry_that_refuses_the_tag_leaves_the_room_to_others(
 
     monkeypatch.setattr(Repository, "put_manifest", refuse)
     with pytest.raises(OciError):
-        trash.restore(trashed=trashed, user=None)
+        trash.restore(trashed=trashed)
     assert not Reservation.objects.exists()
 
 
@@ -290,7 +290,7 @@ def test_what_comes_back_counts_with_its_true_size(team: Team, registry: Registr
     team.project.quota_bytes = 5000
     team.project.save()
     with pytest.raises(ApplicationError) as refused:
-        trash.restore(trashed=TrashedTag.objects.get(), user=None)
+        trash.restore(trashed=TrashedTag.objects.get())
     assert refused.value.code == "quota_exceeded"
     assert tags_of(f"{team.project.name}/app") == []
 
@@ -314,7 +314,7 @@ def test_what_is_known_of_one_digest_is_not_said_of_another(team: Team, registry
     trashed = trash.throw_away(image=image, user=None)
     assert trashed is not None
     assert (trashed.signature, trashed.source_image, trashed.size, trashed.children) == (None, "", 0, [])
-    back = trash.restore(trashed=trashed, user=None)
+    back = trash.restore(trashed=trashed)
     assert (back.signature, back.source_image) == (None, "") and back.size > 900
 
 

@@ -60,7 +60,7 @@ def test_an_answer_whose_id_cant_be_kept_is_a_failure_and_others_go_on(
     fake.answers = [Reply(202, [], json.dumps({"id": ticket}).encode())]
     said = scan(team, row)
     assert said["state"] == "failed"
-    assert "no scan id" in said["detail"]
+    assert "no scan ID" in said["detail"]
     assert not ImageScan.objects.exclude(claimed_until=None).exists()
 
 

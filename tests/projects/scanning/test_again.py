@@ -31,7 +31,7 @@ def test_what_is_old_or_failed_by_what_passes_is_scanned_again(
     def ages(**time: float) -> None:
         ImageScan.objects.update(requested_at=timezone.now() - dt.timedelta(**time))
 
-    services.update(scanner=scanner, user=None, changes={"scan_on_import": True})
+    services.update(scanner=scanner, changes={"scan_on_import": True})
     scan(team, row)
     assert services.queue_again() == 0
     ages(hours=25)
@@ -45,7 +45,7 @@ def test_what_is_old_or_failed_by_what_passes_is_scanned_again(
     # That the scanner is away says nothing of the image.
     assert severity_of(team.project, "", row.digest) == "critical"
     assert services.queue_again() == 0
-    services.update(scanner=scanner, user=None, changes={"scan_on_import": False})
+    services.update(scanner=scanner, changes={"scan_on_import": False})
     ages(hours=2)
     assert services.queue_again() == 1
     work()
@@ -59,7 +59,7 @@ def test_new_images_are_scanned_by_themselves_where_the_scanner_says_so(
 ) -> None:
     work(1)
     assert not ImageScan.objects.exists()
-    services.update(scanner=scanner, user=None, changes={"scan_on_import": True})
+    services.update(scanner=scanner, changes={"scan_on_import": True})
     work(1)
     assert not ImageScan.objects.exists(), "what was here before the scanner is scanned by hand"
     Image.objects.update(updated_at=timezone.now())

@@ -107,7 +107,7 @@ def test_old_counts_become_one_and_old_refusals_go(settings: Any) -> None:
     for action, days in (
         ("registry.refused", 6), ("registry.refused", 8), ("registry.sign_in_failed", 8), ("registry.granted", 800),
     ):  # fmt: skip
-        audit.record_event(action=action, actor=None, project=team.project, subject=f"{days}")
+        audit.record_event(action=action, project=team.project, subject=f"{days}")
         AuditEvent.objects.filter(subject=f"{days}", action=action).update(at=now - dt.timedelta(days=days))
     before = metric()
     assert prune(now)["refusals"] == 2 + 2

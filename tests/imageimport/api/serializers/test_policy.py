@@ -46,7 +46,7 @@ def test_what_a_rule_cannot_mean_is_a_field_error(team: Team, body: Any, field: 
 
 def test_an_unknown_requirement_is_told_in_a_sentence(team: Team) -> None:
     answer = post(team, "/rules", {"name": "R", "action": "refuse", "requires": {"max_layers": 5}})
-    assert answer.json() == {"requires": {"max_layers": ["This requirement is not known."]}}
+    assert answer.json() == {"requires": {"max_layers": ["The portal doesn't know this requirement."]}}
 
 
 @pytest.mark.parametrize("days", [0, 366, -1])

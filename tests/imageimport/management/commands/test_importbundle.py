@@ -16,10 +16,11 @@ from django.db import close_old_connections
 from imageimport.choices import Status
 from imageimport.models import BundleUpload, ImportBatch, ImportTask, PolicyRule
 from imageimport.worker import attempt, leases
-from projects.models import Project
+from projects.models import AuditEvent, Project
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
 from tests.support.content.archives import layout, volumes, write
+from tests.support.factories import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ONE = random_image([60_000, 5_000], seed=1)
@@ -70,6 +71,20 @@ def test_all_images_of_a_file_are_imported_and_the_file_stays_as_it_was(
     assert file.read_bytes() == content
     assert list((tmp_path / "uploads").iterdir()) == []
     assert not BundleUpload.objects.exists()
+
+
+def test_the_audit_log_names_the_user_that_the_command_names_and_no_one_where_it_ends(
+    run: Run, tmp_path: Path
+) -> None:
+    ann = UserFactory(username="ann")
+    run(write(tmp_path / "images.tar", layout({"app:1": ONE})), user="ann")
+    events = AuditEvent.objects.order_by("id")
+    assert [(event.action, event.actor, event.actor_name) for event in events] == [
+        ("upload.created", ann, "ann"),
+        ("batch.created", ann, "ann"),
+        ("upload.deleted", None, ""),
+    ]
+    assert {event.address for event in events} == {None}
 
 
 def test_exit_statuses_say_what_failed(run: Run, tmp_path: Path) -> None:

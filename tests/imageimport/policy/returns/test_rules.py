@@ -40,7 +40,7 @@ def moved(team: tuple[User, Project], source: ScriptedRegistry, work: Work) -> t
 
 
 def go_back(moved: tuple[Image, str], user: User) -> Image:
-    return restore.restore(image=moved[0], digest=moved[1], user=user)
+    return restore.restore(image=moved[0], digest=moved[1])
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,9 @@ def test_going_back_is_to_what_a_signer_that_a_rule_asks_for_has_signed(
     demanded(trusted(project))
     for name in ("strange", "not"):
         with pytest.raises(ApplicationError) as refused:
-            restore.restore(image=image, digest=digests[name], user=None)
+            restore.restore(image=image, digest=digests[name])
         assert refused.value.code == "refused_by_rule"
-    assert restore.restore(image=image, digest=digests["signed"], user=None).digest == digests["signed"]
+    assert restore.restore(image=image, digest=digests["signed"]).digest == digests["signed"]
 
 
 def test_what_was_found_of_an_images_signatures_comes_back_with_it(
@@ -68,7 +68,7 @@ def test_what_was_found_of_an_images_signatures_comes_back_with_it(
     row = ImageRow.objects.get(tag="v1")
     assert row.signature is not None and row.signature["state"] == "unsigned"
     for image, state in ((images[0], "verified"), (images[1], "unsigned")):
-        row = restore.restore(image=row, digest=image.digest, user=None)
+        row = restore.restore(image=row, digest=image.digest)
         assert row.signature is not None
         assert (row.signature["state"], row.signature["digest"]) == (state, image.digest)
 
@@ -83,7 +83,7 @@ def test_what_is_not_answered_here_is_no_missing_signature(
     demanded(trusted(project))
     target.rule("", r"/manifests/sha256-[0-9a-f]+\.sig", too_many("3000"))
     with pytest.raises(OciError) as fault:
-        restore.restore(image=image, digest=digests["signed"], user=None)
+        restore.restore(image=image, digest=digests["signed"])
     assert fault.value.retryable
 
 
@@ -109,7 +109,7 @@ def test_going_back_to_some_platforms_of_a_signed_index_is_by_what_their_import_
 ) -> None:
     image, anchor, digest = made_here
     demanded(anchor)
-    assert restore.restore(image=image, digest=digest, user=None).digest == digest
+    assert restore.restore(image=image, digest=digest).digest == digest
 
 
 def _other_signer(image: ImageRow, anchor: TrustAnchor) -> TrustAnchor:
@@ -119,7 +119,7 @@ def _other_signer(image: ImageRow, anchor: TrustAnchor) -> TrustAnchor:
 def _renewed_signer(image: ImageRow, anchor: TrustAnchor) -> TrustAnchor:
     """The one that signed is trusted no longer, although the rule may still name it."""
     kept = TrustAnchor(pk=anchor.pk)
-    trust.delete(anchor=anchor, user=None)
+    trust.delete(anchor=anchor)
     return kept
 
 
@@ -152,7 +152,7 @@ def test_what_an_import_proved_counts_for_its_own_signer_project_and_image_only(
     image, anchor, digest = made_here
     demanded(change(image, anchor))
     with pytest.raises(ApplicationError) as refused:
-        restore.restore(image=image, digest=digest, user=None)
+        restore.restore(image=image, digest=digest)
     assert refused.value.code == "refused_by_rule"
 
 

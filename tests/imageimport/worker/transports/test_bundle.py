@@ -61,7 +61,7 @@ def test_a_compressed_file_is_decompressed_once_for_its_index_and_once_for_its_l
     assert [task.status for task in work()] == [Status.SUCCESS]
     assert set(target.repository(f"{project.name}/app").blobs) == {each.digest for each in image.all_blobs()}
     assert sum(came) < 2.2 * len(packed)
-    uploads.delete(upload=BundleUpload.objects.get(pk=made), user=None)
+    uploads.delete(upload=BundleUpload.objects.get(pk=made))
     assert list(path_of("x").parent.iterdir()) == [], "the index goes with the file"
 
 
