@@ -1,4 +1,4 @@
-"""A scripted source and target, and a worker that is this very process."""
+"""A scripted source and target, a worker that is this very process, and a client of the API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from rest_framework.test import APIClient
 
 from imageimport.models import ImportTask
 from imageimport.worker import attempt, leases
@@ -13,6 +14,11 @@ from testbed.scripted_registry import ScriptedRegistry
 from tests.support.fresh import fresh_memory
 
 __all__ = ["fresh_memory"]
+
+
+@pytest.fixture
+def api() -> APIClient:
+    return APIClient()
 
 
 @pytest.fixture

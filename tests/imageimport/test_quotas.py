@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,12 +21,7 @@ from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.submission import admission, services
 from imageimport.submission.requests import ImportRequest
-from imageimport.worker import leases
-from imageimport.worker.progress import Progress
-from imageimport.worker.within_quota import WithinQuota
-from oci.copy.observer import LayerPlan
 from oci.errors import OciError
-from projects.locking import LeaseLost
 from projects.models import Image, Project, Role
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
@@ -61,38 +55,6 @@ def test_only_so_many_imports_may_wait(team: tuple[User, Project]) -> None:
     assert refused.value.code == "quota_exceeded"
     ImportTask.objects.filter(target_name="a").update(status=Status.RUNNING)
     ask(team, "c")
-
-
-@pytest.mark.parametrize("quota", [{"quota_queued": 1}, {"quota_images": 1}])
-@pytest.mark.parametrize("way", ["import", "batch"])
-def test_of_two_that_are_submitted_at_the_same_moment_one_passes(
-    team: tuple[User, Project], monkeypatch: pytest.MonkeyPatch, quota: dict[str, int], way: str
-) -> None:
-    limit(team[1], **quota)
-    together, insert = threading.Barrier(2), admission.insert
-
-    def insert_together(rows: Any) -> None:
-        with suppress(threading.BrokenBarrierError):
-            together.wait(2)
-        insert(rows)
-
-    monkeypatch.setattr({"import": services, "batch": batches}[way], "insert", insert_together)
-
-    def ask_now(name: str) -> str:
-        try:
-            if way == "import":
-                ask(team, name)
-            else:
-                batches.create(project=team[1], user=team[0], entries=[ImportRequest(name)])
-        except ApplicationError as exc:
-            return exc.code
-        finally:
-            connection.close()
-        return ""
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(ask_now, "ab")) == ["", "quota_exceeded"]
-    assert ImportTask.objects.count() == 1
 
 
 def test_a_new_tag_needs_a_place_and_an_old_one_has_it(team: tuple[User, Project]) -> None:
@@ -177,57 +139,6 @@ def test_what_others_are_bringing_counts_and_of_two_at_once_the_older_passes(
         quotas.check_task(newer, 1)
 
 
-def running(project: Project, name: str) -> WithinQuota:
-    """An import that has its place and does not know yet how large its image is."""
-    task = TaskFactory(project=project, target_name=name)
-    lease = leases.claim(worker="test:1")
-    assert lease is not None
-    assert lease.task_id == task.pk
-    return WithinQuota(Progress(lease), task)
-
-
-def passes(one: WithinQuota, size: int) -> bool:
-    try:
-        one.layers([LayerPlan("sha256:" + uuid.uuid4().hex, size, "")])
-    except OciError as exc:
-        assert exc.code == "quota_exceeded"
-        return False
-    return True
-
-
-def test_who_passed_is_counted_from_that_moment_on(team: tuple[User, Project]) -> None:
-    limit(team[1], quota_bytes=60_000)
-    ImageFactory(project=team[1], size=20_000)
-    one, other = running(team[1], "a"), running(team[1], "b")
-    assert [passes(one, 30_000), passes(other, 30_000)] == [True, False]
-    assert sorted(ImportTask.objects.values_list("bytes_total", flat=True)) == [0, 30_000]
-
-
-def test_of_two_who_are_asked_at_the_same_moment_one_passes(team: tuple[User, Project]) -> None:
-    limit(team[1], quota_bytes=50_000)
-    both = [running(team[1], "a"), running(team[1], "b")]
-    together = threading.Barrier(2)
-
-    def ask_now(one: WithinQuota) -> bool:
-        try:
-            together.wait()
-            return passes(one, 30_000)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(ask_now, both)) == [False, True]
-
-
-def test_a_late_attempt_takes_up_no_room(team: tuple[User, Project]) -> None:
-    limit(team[1], quota_bytes=50_000)
-    late = running(team[1], "a")
-    ImportTask.objects.update(fence=7)
-    with pytest.raises(LeaseLost):
-        passes(late, 30_000)
-    assert ImportTask.objects.get().bytes_total == 0
-
-
 def test_an_image_that_claims_more_than_there_is_fails_by_name(
     team: tuple[User, Project],
     source: ScriptedRegistry,
@@ -274,3 +185,35 @@ def test_usage_says_what_is_held_beside_the_limits() -> None:
     ImageFactory(size=999)
     TaskFactory(project=project)
     assert quotas.usage(project) == quotas.Usage(2, None, 300, 5000, 1, None)
+
+
+@pytest.mark.parametrize("quota", [{"quota_queued": 1}, {"quota_images": 1}])
+@pytest.mark.parametrize("way", ["import", "batch"])
+def test_of_two_that_are_submitted_at_the_same_moment_one_passes(
+    team: tuple[User, Project], monkeypatch: pytest.MonkeyPatch, quota: dict[str, int], way: str
+) -> None:
+    limit(team[1], **quota)
+    together, insert = threading.Barrier(2), admission.insert
+
+    def insert_together(rows: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(2)
+        insert(rows)
+
+    monkeypatch.setattr({"import": services, "batch": batches}[way], "insert", insert_together)
+
+    def ask_now(name: str) -> str:
+        try:
+            if way == "import":
+                ask(team, name)
+            else:
+                batches.create(project=team[1], user=team[0], entries=[ImportRequest(name)])
+        except ApplicationError as exc:
+            return exc.code
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask_now, "ab")) == ["", "quota_exceeded"]
+    assert ImportTask.objects.count() == 1

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image
+from testbed.images import random_image
+from testbed.scripted_registry import ScriptedRegistry
 
 EMPTY = Blob("application/vnd.oci.empty.v1+json", b"{}")
 
@@ -53,3 +55,38 @@ def attestation_of(image: Image) -> tuple[Image, dict[str, Any]]:
 
 def cosign_tag(image: Image, suffix: str) -> str:
     return image.digest.replace(":", "-") + suffix
+
+
+IMAGE = random_image([4_096], seed=91)
+SIG = cosign_tag(IMAGE, ".sig")
+
+
+def filled(registry: ScriptedRegistry, *attached: Image, repository: str = "library/app") -> ScriptedRegistry:
+    registry.add_image(repository, "v1", IMAGE)
+    for each in attached:
+        registry.add_image(repository, each.digest, each)
+    return registry
+
+
+def signature(*payloads: str) -> Image:
+    """As cosign makes them: a layer for each signature, the configuration of an image counts them."""
+    blobs = [Blob("application/vnd.dev.cosign.simplesigning.v1+json", each.encode()) for each in payloads]
+    config = Blob(
+        "application/vnd.oci.image.config.v1+json",
+        json.dumps({"rootfs": {"type": "layers", "diff_ids": [blob.digest for blob in blobs]}}).encode(),
+    )
+    layers = [
+        blob.descriptor(annotations={"dev.cosignproject.cosign/signature": f"by {payload}"})
+        for blob, payload in zip(blobs, payloads, strict=True)
+    ]
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": config.descriptor(),
+        "layers": layers,
+    }
+    return Image(Blob(OCI_MANIFEST, json.dumps(document).encode()), (config, *blobs))
+
+
+def named(target: ScriptedRegistry, tag: str = SIG) -> bytes:
+    return target.repository("team/app").manifests[tag][1]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from oci.spec import media_types
+from testbed.scripted_http import Reply, Request
 
 SHA256 = "sha256:" + "a" * 64
 
@@ -61,3 +64,12 @@ def without_gaps(document: dict[str, Any]) -> dict[str, Any]:
 
 def body_of(document: Any) -> bytes:
     return json.dumps(document).encode()
+
+
+NOT_THERE = "sha256:" + "0" * 64
+
+
+def lie(_request: Request, proceed: Callable[[], Reply]) -> Reply:
+    reply = proceed()
+    others = [(name, value) for name, value in reply.headers if name != "Docker-Content-Digest"]
+    return replace(reply, headers=[*others, ("Docker-Content-Digest", NOT_THERE)])

@@ -1,4 +1,4 @@
-"""The API in a browser, and addresses that are nearly right."""
+"""The API in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
-from tests.support.people import Team, bearer
+from tests.support.people import Team
 
 pytestmark = pytest.mark.django_db
 HTML = {"accept": "text/html"}
@@ -30,43 +30,6 @@ def links(page: str, within: str = "main") -> list[str]:
     part = re.search(rf"<{within}[ >].*?</{within.split(maxsplit=1)[0]}>", page, re.DOTALL)
     assert part is not None
     return [url.replace("&amp;", "&") for url in re.findall(r'href="([^"]+)"', part[0])]
-
-
-@pytest.mark.parametrize(
-    ("path", "target"),
-    [
-        ("/api", "/api/v1"),
-        ("/api/", "/api/v1"),
-        ("/api/v1/", "/api/v1"),
-        ("/api/docs/", "/api/docs"),
-        ("/api/schema/?format=json", "/api/schema?format=json"),
-        ("/api/v1/projects/", "/api/v1/projects"),
-        ("/api/v1/projects//", "/api/v1/projects"),
-        ("/api/v1/projects/?search=a%20b&cursor=%2F", "/api/v1/projects?search=a%20b&cursor=%2F"),
-    ],
-)
-def test_an_address_with_a_slash_leads_to_the_one_without(path: str, target: str) -> None:
-    answer = Client().get(path)
-    assert (answer.status_code, answer["Location"]) == (308, target)
-
-
-def test_what_is_sent_to_an_address_with_a_slash_arrives(team: Team) -> None:
-    answer = Client(headers=bearer(team.users["owner"])).post(
-        "/api/v1/projects/", {"name": "made"}, content_type="application/json", follow=True
-    )
-    assert answer.redirect_chain == [("/api/v1/projects", 308)]
-    assert (answer.status_code, answer.json()["name"]) == (201, "made")
-
-
-@pytest.mark.parametrize(
-    "path", ["/api/v1/nowhere/", "/api/v1/users/me", "/api//evil.example/", "/api/v2/", "/api/v1/nowhere//"]
-)
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_what_is_no_address_stays_one(path: str, verb: str) -> None:
-    answer = Client().generic(verb, path)
-    assert answer.status_code in (401, 404)
-    assert "Location" not in answer
-    assert answer.json().keys() == {"code", "detail"}
 
 
 def test_every_step_on_the_way_up_is_an_address(reader: Client, team: Team) -> None:

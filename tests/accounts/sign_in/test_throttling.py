@@ -22,25 +22,7 @@ from accounts.sign_in.throttling import (
 )
 from registry_portal.cache import breaker
 from testbed.services import RedisServer
-
-
-@pytest.fixture
-def redis_cache(redis_server: RedisServer, settings: Any) -> None:
-    """The portal's own cache on a real Redis."""
-    use_redis(settings, redis_server.url)
-
-
-def use_redis(settings: Any, url: str) -> None:
-    breaker.close()
-    settings.CACHES = {
-        **settings.CACHES,
-        "default": {
-            "BACKEND": "registry_portal.cache.ForgivingRedisCache",
-            "LOCATION": url,
-            "KEY_PREFIX": f"test-{time.monotonic_ns()}",
-            "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
-        },
-    }
+from tests.accounts.caching import use_redis
 
 
 def fail(times: int, account: str = "ann", address: str | None = "203.0.113.1") -> None:
@@ -103,15 +85,6 @@ def test_processes_share_their_counts_through_redis() -> None:
     succeeded(account="ann", address=None)
     caches["local"].clear()
     assert blocked_for(account="ann", address=None) == 0
-
-
-@pytest.mark.usefixtures("redis_cache")
-def test_a_thing_is_first_once_for_all_processes() -> None:
-    assert dedupe.first_within(60, "thing")
-    assert not dedupe.first_within(60, "thing")
-    caches["local"].clear()  # as another process
-    assert not dedupe.first_within(60, "thing")
-    assert dedupe.first_within(60, "other")
 
 
 def test_with_redis_away_each_process_still_counts(

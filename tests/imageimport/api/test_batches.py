@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from imageimport.choices import Status
 from imageimport.models import ImportBatch, ImportTask
 from projects.models import Project, Role
-from tests.support.factories import CredentialFactory, TaskFactory, member
+from tests.support.factories import TaskFactory, member
 
 pytestmark = pytest.mark.django_db
 FIELDS = {
@@ -26,11 +26,6 @@ FIELDS = {
     "created_at",
     "completed_at",
 }
-
-
-@pytest.fixture
-def api() -> APIClient:
-    return APIClient()
 
 
 @pytest.fixture
@@ -99,34 +94,6 @@ def test_a_busy_target_is_an_entrys_error(api: APIClient, project: Project) -> N
     TaskFactory(project=project, target_name="nginx")
     answer = post(api, project, "redis", "nginx")
     assert (answer.status_code, list(answer.json()["images"])) == (400, ["1"])
-
-
-@pytest.mark.parametrize(
-    "body", [{}, {"images": []}, {"images": "nginx"}, {"images": None}, {"images": ["a"] * 1001}]
-)
-def test_no_list_is_an_error_of_the_field(api: APIClient, project: Project, body: dict[str, Any]) -> None:
-    answer = api.post(path(project), body)
-    assert (answer.status_code, list(answer.json())) == (400, ["images"])
-
-
-def test_credentials_for_all_go_in_and_never_out(api: APIClient, project: Project) -> None:
-    answer = post(api, project, "ghcr.io/a/b", "ghcr.io/a/c", username="me", password="hunter22-canary")
-    assert answer.status_code == 202
-    assert all(task["has_credentials"] for task in answer.json()["tasks"])
-    assert "canary" not in answer.content.decode()
-    assert {task.password.reveal() for task in ImportTask.objects.all()} == {"hunter22-canary"}
-
-
-def test_a_saved_credential_is_the_projects_own(api: APIClient, project: Project) -> None:
-    mine, theirs = (
-        CredentialFactory(project=project, registry="ghcr.io"),
-        CredentialFactory(registry="ghcr.io"),
-    )
-    assert post(api, project, "ghcr.io/a/b", credential=str(mine.pk)).status_code == 202
-    answer = post(api, project, "ghcr.io/a/c", credential=str(theirs.pk))
-    assert (answer.status_code, list(answer.json())) == (400, ["credential"])
-    entry = {"image_url": "ghcr.io/a/d", "credential": str(theirs.pk)}
-    assert list(post(api, project, entry).json()["images"]) == ["0"]
 
 
 def test_the_same_key_gives_the_first_answer(api: APIClient, project: Project) -> None:

@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def api() -> APIClient:
-    return APIClient()
-
-
-@pytest.fixture
 def project(api: APIClient) -> Project:
     user, project = member(Role.DEVELOPER)
     api.force_authenticate(user)

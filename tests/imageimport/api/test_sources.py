@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from imageimport.models import SourceRule, SourceWay
-from imageimport.registries import ways
+from imageimport.models import SourceRule
 from imageimport.sources import services
 from oci.egress.proxies import parse_rules
-from oci.errors import OciError
-from stack.sample import sample_image
-from testbed.scripted_auth import BasicSignIn
-from testbed.scripted_proxy import Fault, ScriptedProxy
-from testbed.scripted_registry import ScriptedRegistry
 from tests.support.people import CALLERS, Team, call
 
 pytestmark = pytest.mark.django_db
@@ -118,76 +112,3 @@ def test_rules_come_in_pages(headers: dict[str, str], settings: Any) -> None:
     assert call("GET", second["previous"].partition("/api/v1")[2], None, headers).json() == first
     for cursor in ("x", "-1", "²", "9999999"):
         assert call("GET", f"/sources?cursor={cursor}", None, headers).status_code == 404
-
-
-def test_a_test_says_by_which_way_the_image_was_reached(
-    headers: dict[str, str], source: ScriptedRegistry
-) -> None:
-    digest = source.add_image("ns/app", "1", sample_image())
-    with ScriptedProxy(account=("user", "secret-p")) as proxy:
-        rule = services.create(
-            user=None, pattern="127.0.0.1", proxy=proxy.url("socks5", "user"), proxy_password="secret-p"
-        )
-        body = {"image_url": f"{source.server_name}/ns/app:1"}
-        answer = call("POST", f"/sources/{rule.pk}/test", body, headers)
-        said = answer.json()
-        assert said.keys() == {"reached", "via", "seconds", "digest", "code", "detail"}
-        assert (said["reached"], said["via"], said["digest"], said["code"]) == (True, proxy.name, digest, "")
-        assert 0 < said["seconds"] < 25
-        proxy.fault = Fault(reply=2)
-        said = call("POST", f"/sources/{rule.pk}/test", body, headers).json()
-        assert (said["reached"], said["via"], said["code"]) == (False, proxy.name, "proxy_error")
-        assert proxy.name in said["detail"]
-        assert "secret-p" not in str(said)
-    (way,) = SourceWay.objects.all()
-    assert (way.registry, way.via, way.error_code) == (source.server_name, proxy.name, "proxy_error")
-    (seen,) = call("GET", f"/sources/{rule.pk}", None, headers).json()["ways"]
-    assert (seen["via"], seen["error_code"], seen["speed"]) == (proxy.name, "proxy_error", None)
-    assert proxy.name in seen["error"]
-
-
-def test_a_test_names_the_mirror_that_failed_and_the_place_that_answered(
-    headers: dict[str, str], source: ScriptedRegistry
-) -> None:
-    digest = source.add_image("ns/app", "1", sample_image())
-    with ScriptedRegistry() as mirror:
-        mirror.sign_in = BasicSignIn({"robot": "right"})
-        rule = services.create(
-            user=None,
-            pattern=source.server_name,
-            mirrors=[{"url": mirror.url, "username": "robot", "password": "secret-m"}],
-        )
-        body = {"image_url": f"{source.server_name}/ns/app:1"}
-        said = call("POST", f"/sources/{rule.pk}/test", body, headers).json()
-    assert (said["reached"], said["via"], said["digest"], said["code"]) == (True, "", digest, "unauthorized")
-    assert mirror.server_name in said["detail"]
-    assert "secret-m" not in str(said)
-
-
-def test_what_is_not_there_was_reached_all_the_same(
-    headers: dict[str, str], source: ScriptedRegistry
-) -> None:
-    rule = services.create(user=None, pattern="quay.io")
-    said = call(
-        "POST", f"/sources/{rule.pk}/test", {"image_url": f"{source.server_name}/no/such:1"}, headers
-    ).json()
-    assert (said["reached"], said["digest"], said["code"]) == (True, "", "not_found")
-
-
-def test_speed_is_told_of_ways_that_moved_enough(headers: dict[str, str], settings: Any) -> None:
-    settings.IMPORT_PRIVATE_SOURCES, settings.IMPORT_INSECURE_SOURCES = [], []
-    services.create(user=None, pattern="ghcr.io", proxy="http://p.example:3128")
-    ways.note_speed("ghcr.io", "p.example:3128", moved=10_000_000, seconds=4)
-    ways.note_speed("ghcr.io", "p.example:3128", moved=10, seconds=1)
-    ways.note_error("ghcr.io", "p.example:3128", OciError("not_found", "x"))
-    (rule,) = call("GET", "/sources", None, headers).json()["results"]
-    (way,) = rule["ways"]
-    assert (way["speed"], way["error_code"], way["error"]) == (2_500_000, "", "")
-
-
-@pytest.mark.parametrize(
-    "code", ["refused_by_rule", "approval_outdated", "signature_missing", "signature_invalid"]
-)
-def test_what_a_rule_refuses_is_no_fault_of_a_way(code: str) -> None:
-    ways.note_error("ghcr.io", "", OciError(code, "x"))
-    assert not SourceWay.objects.exists()

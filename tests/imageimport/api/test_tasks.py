@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from rest_framework.test import APIClient
 
-from imageimport import filters
-from imageimport.choices import Status
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from projects.models import Project, Role
-from tests.support.factories import (
-    BatchFactory,
-    CredentialFactory,
-    ProjectFactory,
-    TaskFactory,
-    ended_task,
-    member,
-)
+from tests.support.factories import ProjectFactory, TaskFactory, member
 
 pytestmark = pytest.mark.django_db
 
@@ -31,11 +21,6 @@ FIELDS = {
     "bytes_done", "bytes_reused", "rate", "eta_seconds", "attempts", "not_before", "has_credentials", "requested_by",
     "retry_of", "batch", "schedule", "created_at", "started_at", "updated_at", "completed_at",
 }  # fmt: skip
-
-
-@pytest.fixture
-def api() -> APIClient:
-    return APIClient()
 
 
 @pytest.fixture
@@ -57,48 +42,6 @@ def test_post_answers_202_with_the_task_and_its_location(api: APIClient, project
     assert answer["Location"].endswith(path(project, body["id"]))
     assert (body["status"], body["progress"], body["has_credentials"]) == ("pending", 0, False)
     assert api.get(answer["Location"]).json() == body
-
-
-def test_passwords_go_in_and_never_come_out(api: APIClient, project: Project) -> None:
-    body = {"image_url": "ghcr.io/a/b", "username": "me", "password": "hunter22-canary"}
-    answer = api.post(path(project), body)
-    assert answer.json()["has_credentials"] is True
-    for shown in (answer, api.get(path(project)), api.get(path(project, answer.json()["id"]))):
-        assert "canary" not in shown.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "image_url"),
-        ({"image_url": ["nginx"]}, "image_url"),
-        ({"image_url": "nginx", "platforms": "linux/amd64"}, "platforms"),
-        ({"image_url": "nginx", "overwrite": "maybe"}, "overwrite"),
-        ({"image_url": "nginx", "credential": "x"}, "credential"),
-        ({"image_url": "nginx", "transport": "docker"}, "transport"),
-        ({"image_url": "10.0.0.1/x"}, "image_url"),
-    ],
-)
-def test_field_errors_have_drfs_shape(
-    api: APIClient, project: Project, body: dict[str, Any], field: str
-) -> None:
-    answer = api.post(path(project), body)
-    assert answer.status_code == 400
-    assert list(answer.json()) == [field]
-    assert not ImportTask.objects.exists()
-
-
-def test_another_projects_credential_is_unknown(api: APIClient, project: Project) -> None:
-    theirs = CredentialFactory()
-    answer = api.post(path(project), {"image_url": "ghcr.io/a/b", "credential": str(theirs.pk)})
-    assert (answer.status_code, list(answer.json())) == (400, ["credential"])
-
-
-def test_fields_that_are_not_ones_own_to_set_are_ignored(api: APIClient, project: Project) -> None:
-    answer = api.post(
-        path(project), {"image_url": "nginx", "status": "success", "digest": "sha256:x", "priority": 0}
-    )
-    assert (answer.json()["status"], answer.json()["digest"]) == ("pending", "")
 
 
 def test_the_same_key_gives_the_first_answer(api: APIClient, project: Project) -> None:
@@ -129,78 +72,6 @@ def test_a_busy_target_names_the_active_task(api: APIClient, project: Project) -
         "target_busy",
         first["id"],
     )
-
-
-def test_the_list_is_newest_first_and_filters(api: APIClient, project: Project) -> None:
-    batch = BatchFactory(project=project)
-    old = ended_task(Status.FAILED, project=project, source_image="ghcr.io/owner/zebra:1")
-    new = TaskFactory(project=project, batch=batch)
-    TaskFactory()
-
-    def ids(**query: str) -> list[str]:
-        return [row["id"] for row in api.get(path(project), query).json()["results"]]
-
-    assert ids() == [str(new.pk), str(old.pk)]
-    assert ids(ordering="created_at") == [str(old.pk), str(new.pk)]
-    assert ids(status="failed") == [str(old.pk)]
-    assert ids(status="") == ids(batch="") == ids()
-    assert ids(search="zebra") == [str(old.pk)]
-    assert ids(search=new.target_image[-12:]) == [str(new.pk)]
-    assert ids(batch=str(batch.pk)) == [str(new.pk)]
-    assert api.get(path(project), {"status": "nonsense"}).status_code == 400
-
-
-@pytest.mark.parametrize("few", [0, 1000])
-@pytest.mark.parametrize("ordering", ["", "created_at", "completed_at", "-completed_at"])
-def test_several_statuses_are_one_list_whether_few_imports_have_them_or_many(
-    api: APIClient, project: Project, monkeypatch: pytest.MonkeyPatch, few: int, ordering: str
-) -> None:
-    monkeypatch.setattr(filters, "FEW", few)
-    statuses = (Status.FAILED, Status.CANCELED, Status.PENDING, Status.SUCCESS, Status.FAILED, Status.SUCCESS)
-    for status in statuses:
-        if status is Status.PENDING:
-            TaskFactory(project=project)
-        else:
-            ended_task(status, project=project)
-    TaskFactory()
-    asked: dict[str, Any] = {"ordering": ordering, "page_size": 2}
-    link, rows = f"{path(project)}?{urlencode(asked)}", []
-    # The whole list, and of it what was asked for.
-    while link:
-        page = api.get(link).json()
-        rows += page["results"]
-        link = page["next"]
-    assert len(rows) == len(statuses)
-    wanted = [row["id"] for row in rows if row["status"] in ("pending", "failed", "success")]
-    link, found = f"{path(project)}?{urlencode(asked)}&status=success&status=pending&status=failed", []
-    while link:
-        page = api.get(link).json()
-        found += [row["id"] for row in page["results"]]
-        link = page["next"]
-    assert found == wanted
-
-
-def test_bulk_inserted_rows_are_found(api: APIClient, project: Project) -> None:
-    ImportTask.objects.bulk_create(
-        ImportTask(
-            project=project,
-            image_url=f"app{n}",
-            source_image=f"docker.io/library/app{n}:latest",
-            status="success",
-        )
-        for n in range(120)
-    )
-    first = api.get(path(project), {"page_size": 50}).json()
-    seen = [row["source_image"] for row in first["results"]]
-    link = first["next"]
-    while link:
-        page = api.get(link).json()
-        seen += [row["source_image"] for row in page["results"]]
-        link = page["next"]
-    assert len(seen) == len(set(seen)) == 120
-    assert [row["image_url"] for row in api.get(path(project), {"search": "app117"}).json()["results"]] == [
-        "app117"
-    ]
 
 
 def test_detail_has_layers_and_history(api: APIClient, project: Project) -> None:

@@ -13,18 +13,17 @@ from typing import Any
 
 import pytest
 
-from imageimport.bundles import uploads
 from imageimport.choices import Status
 from imageimport.models import ImportTask
 from imageimport.worker import attempt, leases
 from projects.models import Image as Row
-from projects.models import Project
 from stack.sample import DOCKER_LAYER_GZIP, Image, file_layer, image_of, sample_image
 from testbed.engine import DockerEngine
 from testbed.images import random_layer
 from testbed.services import RegistryServer
 from tests.imageimport.bundles.conftest import Giving
 from tests.imageimport.policy.signed_images import KEY, trusted
+from tests.imageimport.uploading import upload
 from tests.oci.attachments import cosign_tag
 from tests.support.content.bundles import fetch, fill_rest
 from tests.support.people import Team, call
@@ -32,24 +31,9 @@ from tests.support.people import Team, call
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Given:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int, /) -> bytes:
-        piece, self._content = self._content[:size], self._content[size:]
-        return piece
-
-
 @pytest.fixture(autouse=True)
 def _directory(settings: Any, tmp_path: Path) -> None:
     settings.UPLOADS_DIR = tmp_path / "uploads"
-
-
-def upload(project: Project, content: bytes, name: str = "images.tar") -> str:
-    made = uploads.create(project=project, user=None, length=len(content), file_name=name)
-    uploads.receive(upload=made, offset=0, stream=Given(content), length=len(content))
-    return str(made.pk)
 
 
 def bring(team: Team, *ids: str, **more: Any) -> dict[str, ImportTask]:

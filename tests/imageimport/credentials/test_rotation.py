@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from accounts.sealed import seal, unseal
 from imageimport.credentials import rotation
 from imageimport.models import Credential, ImportTask, Webhook
-from tests.support.factories import CredentialFactory, ProjectFactory, TaskFactory, UserFactory
+from tests.imageimport.credentials.rotating import NEW, OLD, rotate, sealed_with_old
+from tests.support.factories import CredentialFactory, UserFactory
 
+__all__ = ["sealed_with_old"]
 pytestmark = pytest.mark.django_db
-OLD = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-NEW = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="
-
-
-@pytest.fixture
-def sealed_with_old(settings: Any) -> tuple[ImportTask, Credential, Webhook]:
-    """One of each, sealed with the old key; the new one is the first by now."""
-    settings.CRYPTOGRAPHY_KEYS = [OLD]
-    task = TaskFactory(username="me", password="task-secret")
-    hook = Webhook.objects.create(project=ProjectFactory(), url="https://x.example/", secret="hook-secret")
-    made = task, CredentialFactory(password="saved-secret"), hook
-    settings.CRYPTOGRAPHY_KEYS = [NEW, OLD]
-    return made
-
-
-def rotate(**options: Any) -> str:
-    out = io.StringIO()
-    call_command("rotate_credentials", stdout=out, **options)
-    return out.getvalue()
 
 
 def test_every_encrypted_column_is_known() -> None:
@@ -57,19 +39,6 @@ def test_afterwards_the_new_key_alone_opens_everything(
     assert "secret" not in said.replace("Webhook.secret", "")
 
 
-def test_a_dry_run_counts_and_changes_nothing(
-    sealed_with_old: tuple[ImportTask, Credential, Webhook],
-) -> None:
-    before = Credential.objects.get().password.token
-    assert "imageimport.Credential.password: 1 to re-encrypt, 0 current" in rotate(dry_run=True)
-    assert Credential.objects.get().password.token == before
-
-
-def test_a_second_run_finds_nothing_to_do(sealed_with_old: tuple[ImportTask, Credential, Webhook]) -> None:
-    rotate()
-    assert "imageimport.Credential.password: 0 re-encrypted, 1 current" in rotate()
-
-
 def test_credentials_that_an_import_erases_meanwhile_stay_erased(
     sealed_with_old: tuple[ImportTask, Credential, Webhook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,16 +55,6 @@ def test_credentials_that_an_import_erases_meanwhile_stay_erased(
     task.refresh_from_db()
     assert not task.username
     assert not task.password
-
-
-def test_what_no_key_opens_is_counted_left_alone_and_fails_the_command(
-    sealed_with_old: tuple[ImportTask, Credential, Webhook], settings: Any
-) -> None:
-    settings.CRYPTOGRAPHY_KEYS = [NEW]
-    before = Credential.objects.get().password.token
-    with pytest.raises(CommandError, match="4 values"):
-        rotate()
-    assert Credential.objects.get().password.token == before
 
 
 def test_more_rows_than_one_page_are_all_rotated(

@@ -9,38 +9,17 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
 from imageimport.choices import Status
 from imageimport.messages import parts
 from imageimport.metrics import collector, counters
-from imageimport.models import ImportTask, MetricCount
+from imageimport.models import ImportTask
 from imageimport.worker import completion, housekeeping, leases
 from oci.errors import ERROR_CODES, OciError
+from tests.imageimport.metrics.ending import ended, numbers
 from tests.support.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
-
-
-def numbers() -> dict[tuple[str, ...], float]:
-    """Every sample: its name, then its labels as ``name=value`` in order, to its value."""
-    text = generate_latest(collector.registry()).decode()
-    return {
-        (sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def ended(status: Status, *, code: str = "", **values: Any) -> ImportTask:
-    """An import that was begun and ended."""
-    task = TaskFactory(**values)
-    lease = leases.claim(worker="test:1")
-    assert lease is not None
-    ImportTask.objects.filter(pk=task.pk).update(bytes_done=1000, bytes_reused=400)
-    error = OciError(code, "It.") if code else None
-    assert completion.end(task.pk, fence=lease.fence, status=status, error=error)
-    return task
 
 
 def test_each_end_is_counted_once_by_state_error_code_and_transport() -> None:
@@ -78,28 +57,6 @@ def test_every_foreseeable_series_begins_at_zero_so_that_its_first_increase_is_s
         )
         assert found["portal_import_attempts_total", f"error_code={code}", "outcome=failed"] == 0
     assert found[("portal_lease_takeovers_total",)] == 0
-
-
-def test_bytes_are_counted_by_registry_moved_and_reused() -> None:
-    ended(Status.SUCCESS, source_registry="ghcr.io")
-    ended(Status.FAILED, code="source_error", source_registry="ghcr.io")
-    found = numbers()
-    assert found["portal_import_bytes_total", "kind=moved", "registry=ghcr.io"] == 1200
-    assert found["portal_import_bytes_total", "kind=reused", "registry=ghcr.io"] == 800
-
-
-def test_hosts_that_anyone_types_share_one_label(settings: Any) -> None:
-    settings.IMPORT_REGISTRY_MIRRORS = {"mirrored.example": ["https://mirror.example"]}
-    for host in (
-        "a.example",
-        "b.example:5000",
-        "mirrored.example",
-        "docker.io",
-        settings.REGISTRY_PUBLIC_HOST,
-    ):
-        ended(Status.SUCCESS, source_registry=host)
-    labels = {key[2] for key in numbers() if key[0] == "portal_import_bytes_total"}
-    assert labels == {"registry=other", "registry=mirrored.example", "registry=docker.io", "registry=own"}
 
 
 def test_a_lost_worker_and_a_stated_wait_are_counted(settings: Any) -> None:
@@ -146,20 +103,6 @@ def test_how_long_imports_waited_is_counted_at_their_first_start_only() -> None:
     assert found["portal_import_queue_seconds_bucket", "le=30.0"] == 0
     assert found["portal_import_queue_seconds_bucket", "le=60.0"] == 1
     assert found[("portal_import_queue_seconds_sum",)] == pytest.approx(45, abs=20)
-
-
-def test_folding_makes_rows_few_and_changes_no_number() -> None:
-    for code in ("", "", "", "not_found"):
-        ended(Status.FAILED if code else Status.SUCCESS, code=code)
-    # Sums of fractions: in another order, or by a Python that adds more exactly, the last digit differs.
-    before = pytest.approx({key: value for key, value in numbers().items() if "oldest" not in key[0]})
-    rows = MetricCount.objects.count()
-    assert counters.fold(at=rows) == 0
-    assert counters.fold(at=2) > 0
-    assert MetricCount.objects.count() < rows
-    assert {key: value for key, value in numbers().items() if "oldest" not in key[0]} == before
-    counters.fold(at=0)
-    assert {key: value for key, value in numbers().items() if "oldest" not in key[0]} == before
 
 
 def test_the_sweep_says_that_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

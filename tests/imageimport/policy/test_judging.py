@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
 
 from accounts.exceptions import ApplicationError
-from imageimport import restore
 from imageimport.choices import Status
-from imageimport.models import ApprovalRequest, ImportTask, PolicyRule, SourceSight, TagDigest
+from imageimport.models import ApprovalRequest, ImportTask, PolicyRule
 from imageimport.policy import judging
 from imageimport.policy.judging import Judgement, named, source_pattern
 from imageimport.requests import looking
@@ -22,12 +18,11 @@ from imageimport.requests import services as requests
 from imageimport.submission import services
 from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
-from oci.spec.digest import digest_of
-from oci.spec.media_types import OCI_CONFIG, OCI_MANIFEST
-from projects.models import Image, Project, Role
+from projects.models import Project, Role
 from stack.sample import index_of
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
+from tests.imageimport.policy.judged import ago, image_made, rule, submit
 from tests.support.factories import TaskFactory, member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,35 +32,6 @@ Work = Callable[[], list[ImportTask]]
 @pytest.fixture
 def team(source: ScriptedRegistry, target: ScriptedRegistry) -> tuple[User, Project]:
     return member(Role.MAINTAINER)
-
-
-def rule(project: Project | None, action: str = "allow", **values: Any) -> PolicyRule:
-    return PolicyRule.objects.create(project=project, name="R", action=action, **values)
-
-
-def submit(team: tuple[User, Project], source: ScriptedRegistry, tag: str = "v1", **more: Any) -> ImportTask:
-    user, project = team
-    project.refresh_from_db()
-    wanted = ImportRequest(f"{source.server_name}/app/web:{tag}", **more)
-    return services.submit(project=project, user=user, request=wanted)
-
-
-def image_made(source: ScriptedRegistry, tag: str, created: str | None) -> str:
-    """An image whose configuration says when it was made."""
-    config = {"architecture": "amd64", "os": "linux", **({"created": created} if created else {})}
-    body = json.dumps(config).encode()
-    source.add_blob("app/web", body)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": {"mediaType": OCI_CONFIG, "digest": digest_of(body), "size": len(body)},
-        "layers": [],
-    }
-    return source.add_manifest("app/web", tag, json.dumps(manifest).encode(), OCI_MANIFEST)
-
-
-def ago(**delta: float) -> str:
-    return (timezone.now() - dt.timedelta(**delta)).isoformat()
 
 
 @pytest.mark.parametrize(
@@ -175,66 +141,6 @@ def test_the_age_is_that_of_the_images_configuration(
     submit(team, source)
     (task,) = work()
     assert (task.status, task.error_code) == (("success", "") if ok else ("failed", "refused_by_rule"))
-
-
-def known_for(**delta: float) -> None:
-    """Everything that was seen or imported so far was so this long ago."""
-    SourceSight.objects.update(at=timezone.now() - dt.timedelta(**delta))
-    TagDigest.objects.update(at=timezone.now() - dt.timedelta(**delta))
-
-
-def test_a_tag_is_as_old_as_its_first_sight_here_whatever_the_image_states(
-    team: tuple[User, Project], source: ScriptedRegistry, target: ScriptedRegistry, work: Work
-) -> None:
-    image_made(source, "v1", ago(days=1000))
-    rule(team[1], requires={"min_seen_days": 7})
-
-    def ended(**more: Any) -> tuple[str, str]:
-        task = submit(team, source, **more)
-        work()
-        task.refresh_from_db()
-        return task.status, task.error_code
-
-    assert ended() == ("failed", "refused_by_rule")
-    known_for(days=6)
-    assert ended() == ("failed", "refused_by_rule")
-    assert not target.seen("POST", "/uploads/")
-    known_for(days=7)
-    assert ended() == ("success", "")
-    # Another tag of it, and what the tag names next, are as new as they are.
-    image_made(source, "v2", ago(days=1000))
-    assert ended(tag="v2") == ("failed", "refused_by_rule")
-    image_made(source, "v1", ago(days=999))
-    assert ended() == ("failed", "refused_by_rule")
-
-
-@pytest.mark.parametrize(("days", "ok"), [(7, True), (6, False)])
-def test_what_the_project_imported_is_known_since_then(
-    team: tuple[User, Project], source: ScriptedRegistry, work: Work, days: int, ok: bool
-) -> None:
-    image_made(source, "v1", None)
-    submit(team, source)
-    assert work()[0].status == "success"
-    known_for(days=days)
-    assert not SourceSight.objects.exists()  # without a rule that asks, nothing is written down
-    rule(team[1], requires={"min_seen_days": 7})
-    again = submit(team, source, target_name="again")
-    work()
-    again.refresh_from_db()
-    assert (again.status, again.error_code) == (("success", "") if ok else ("failed", "refused_by_rule"))
-
-
-def test_a_request_ends_before_anyone_is_asked_where_the_tag_is_too_new_here(
-    team: tuple[User, Project], source: ScriptedRegistry
-) -> None:
-    image_made(source, "v1", None)
-    rule(team[1], "approve", requires={"min_seen_days": 7})
-    for days, status in ((0, "failed"), (7, "requested")):
-        known_for(days=days)
-        task = submit(team, source)
-        looking.look_due()
-        task.refresh_from_db()
-        assert task.status == status
 
 
 def test_a_choice_of_platforms_is_judged_by_what_is_taken(
@@ -372,79 +278,6 @@ def test_a_retry_is_judged_anew_and_asks_anew(
     with pytest.raises(ApplicationError) as refused:
         services.retry(task=again, user=team[0])
     assert refused.value.code == "refused_by_rule"
-
-
-@pytest.fixture
-def moved(team: tuple[User, Project], source: ScriptedRegistry, work: Work) -> tuple[Image, str]:
-    """An image whose tag named another digest before."""
-    old = source.add_image("app/web", "v1", random_image([500], seed=11))
-    submit(team, source)
-    work()
-    source.add_image("app/web", "v1", random_image([500], seed=12))
-    submit(team, source)
-    work()
-    return Image.objects.get(), old
-
-
-def go_back(moved: tuple[Image, str], user: User) -> Image:
-    return restore.restore(image=moved[0], digest=moved[1])
-
-
-@pytest.mark.parametrize(
-    ("values", "ok"),
-    [
-        ({"action": "refuse", "sources": ["elsewhere/*"]}, True),
-        ({"action": "refuse", "sources": ["127.0.0.1*/app/web"]}, False),
-        ({"requires": {"max_bytes": 10}}, False),
-        ({"requires": {"max_bytes": 10_000, "platforms": ["linux/amd64"], "min_age_days": 1}}, True),
-        ({"requires": {"platforms": ["linux/arm64"]}}, False),
-        ({"requires": {"min_seen_days": 0}}, True),
-        ({"requires": {"min_seen_days": 1}}, False),
-        ({"action": "approve"}, False),
-    ],
-    ids=str,
-)
-def test_going_back_is_judged_by_where_that_digest_came_from(
-    team: tuple[User, Project], moved: tuple[Image, str], values: Any, ok: bool
-) -> None:
-    rule(team[1], **values)
-    if ok:
-        assert go_back(moved, team[0]).digest == moved[1]
-        return
-    with pytest.raises(ApplicationError) as refused:
-        go_back(moved, team[0])
-    assert refused.value.code == "refused_by_rule"
-    moved[0].refresh_from_db()
-    assert moved[0].digest != moved[1]
-
-
-def test_going_back_is_to_what_was_here_for_as_long_as_a_rule_asks(
-    team: tuple[User, Project], moved: tuple[Image, str]
-) -> None:
-    rule(team[1], requires={"min_seen_days": 7})
-    known_for(days=7)
-    assert go_back(moved, team[0]).digest == moved[1]
-
-
-def test_what_was_pushed_here_is_known_since_then(
-    team: tuple[User, Project], moved: tuple[Image, str]
-) -> None:
-    """Its row in the timeline names no source."""
-    TagDigest.objects.update(source_image="", source_digest="")
-    rule(team[1], requires={"min_seen_days": 7})
-    known_for(days=7)
-    assert go_back(moved, team[0]).digest == moved[1]
-
-
-def test_going_back_to_what_was_once_approved_needs_no_other_approval(
-    team: tuple[User, Project], moved: tuple[Image, str]
-) -> None:
-    rule(team[1], "approve")
-    approved = ImportTask.objects.get(digest=moved[1])
-    ApprovalRequest.objects.create(
-        task=approved, expires_at=timezone.now(), verdict="approved", digest=moved[1]
-    )
-    assert go_back(moved, team[0]).digest == moved[1]
 
 
 def test_a_copy_from_the_own_registry_is_judged_by_its_public_name(

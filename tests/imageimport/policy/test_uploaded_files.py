@@ -24,10 +24,10 @@ from oci.errors import OciError
 from projects import places
 from projects.models import Project
 from testbed.scripted_registry import ScriptedRegistry
-from tests.imageimport.api.test_bundle_import import INDEX, ONE, _directory, api, project, start, upload
+from tests.imageimport.uploading import INDEX, ONE, project, start, upload
 from tests.support.content.archives import layout
 
-__all__ = ["_directory", "api", "project"]
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FILE = layout({"web:1": ONE, "all:2": INDEX}, sources={"web:1": "docker.io/library/nginx:1.27"})

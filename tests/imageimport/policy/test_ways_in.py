@@ -36,11 +36,9 @@ from scripts.lint import PRODUCT
 from stack.paths import ROOT
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
-from tests.imageimport.api.test_bundle_import import _directory, upload
+from tests.imageimport.uploading import upload
 from tests.support.content.archives import layout
 from tests.support.factories import member
-
-__all__ = ["_directory"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLD, NEW = random_image([500], seed=51), random_image([600], seed=52)
@@ -62,7 +60,8 @@ class Place:
 
 
 @pytest.fixture
-def place(source: ScriptedRegistry, target: ScriptedRegistry, settings: Any) -> Place:
+def place(source: ScriptedRegistry, target: ScriptedRegistry, settings: Any, tmp_path: Path) -> Place:
+    settings.UPLOADS_DIR = tmp_path / "uploads"
     # In memory: no Redis is started here.
     settings.CACHES = {**settings.CACHES, "default": settings.CACHES["local"] | {"LOCATION": "ways-in"}}
     user, project = member(Role.OWNER)

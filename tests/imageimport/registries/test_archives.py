@@ -15,10 +15,10 @@ from imageimport.registries import archives
 from imageimport.requests import looking
 from imageimport.submission import services as imports
 from projects.models import Project
-from tests.imageimport.api.test_bundle_import import INDEX, ONE, _directory, api, project, start, upload
+from tests.imageimport.uploading import INDEX, ONE, project, start, upload
 from tests.support.content.archives import layout
 
-__all__ = ["_directory", "api", "project"]
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = gzip.compress(layout({"web:1": ONE, "all:2": INDEX}))
 

@@ -9,13 +9,10 @@ import pytest
 from django.db import OperationalError
 
 from imageimport.models import SourceRule
-from imageimport.registries import clients, sources
-from imageimport.sources import services
+from imageimport.registries import sources
 from oci import redaction
 from oci.egress.proxies import parse_rules
-from oci.errors import OciError
-from oci.reference.parser import parse_reference
-from oci.urls import Url
+from tests.imageimport.registries.rules import make, proxy_of
 
 pytestmark = pytest.mark.django_db
 
@@ -25,15 +22,6 @@ def no_environment(settings: Any) -> None:
     for name in ("IMPORT_PRIVATE_SOURCES", "IMPORT_INSECURE_SOURCES", "IMPORT_MIRRORS_ONLY", "OWN_ENDPOINTS"):
         setattr(settings, name, [])
     settings.IMPORT_PROXIES, settings.IMPORT_REGISTRY_MIRRORS = (), {}
-
-
-def make(pattern: str, **values: Any) -> SourceRule:
-    return services.create(user=None, pattern=pattern, **values)
-
-
-def proxy_of(host: str) -> str:
-    found = clients.import_door().proxy_for(host, 443, tls=True)
-    return found.name if found else "direct"
 
 
 def test_rules_of_the_environment_come_first(settings: Any) -> None:
@@ -54,50 +42,6 @@ def test_the_first_rule_that_names_a_proxy_counts_in_the_order_of_positions() ->
     assert (proxy_of("r.example.com"), proxy_of("s.example.com")) == ("direct", "last.example:3128")
 
 
-def test_mirrors_come_with_their_path_and_account_and_docker_hub_has_one_name(settings: Any) -> None:
-    mirror = {"url": "https://m.example/docker.io", "username": "robot", "password": "secret-m"}
-    make("docker.io", mirrors=[mirror, {"url": "https://other.example"}])
-    first, second, last = (
-        place.repository for place in clients.source_places(parse_reference("nginx"), user=None)
-    )
-    assert first.host == "m.example"
-    assert first.path == "docker.io/library/nginx"
-    assert (first.client.session.sign_in.account, second.client.session.sign_in.account) == ("robot", "")
-    assert last.host == "registry-1.docker.io"
-    assert len(clients.source_places(parse_reference("ghcr.io/a/b"), user=None)) == 1
-    settings.IMPORT_REGISTRY_MIRRORS = {"docker.io": ("https://env.example",)}
-    assert [each.url for each in sources.mirrors_of("docker.io")] == ["https://env.example"]
-
-
-def test_a_registry_that_is_read_by_mirrors_only_is_never_contacted_itself() -> None:
-    make("registry-1.docker.io", mirrors=[{"url": "https://m.example"}], mirrors_only=True)
-    (only,) = clients.source_places(parse_reference("nginx"), user=None)
-    assert only.repository.host == "m.example"
-
-
-@pytest.mark.parametrize("entry", ["ghcr.io", "ghcr.io:443", "GHCR.IO"])
-@pytest.mark.parametrize("image", ["ghcr.io/a/b", "ghcr.io:443/a/b", "ghcr.io:80/a/b", "GHCR.io:0443/a/b"])
-def test_a_usual_port_is_no_way_around_mirrors_only(settings: Any, entry: str, image: str) -> None:
-    settings.IMPORT_REGISTRY_MIRRORS = {"ghcr.io": ("https://m.example",)}
-    settings.IMPORT_MIRRORS_ONLY = [entry]
-    (only,) = clients.source_places(parse_reference(image), user=None)
-    assert only.repository.host == "m.example"
-
-
-def test_what_may_be_private_or_insecure_is_so_by_any_rule() -> None:
-    source = parse_reference("registry.inside.example:5000/a/b")
-    with pytest.raises(OciError):
-        clients.check_literal_source(parse_reference("10.1.2.3:5000/a/b"))
-    make("10.0.0.0/8", private=True, insecure=True)
-    make("*.inside.example", private=True, insecure=True)
-    clients.check_literal_source(parse_reference("10.1.2.3:5000/a/b"))
-    door = clients.import_door()
-    assert door.scheme_for("10.1.2.3", 5000) == "http"
-    assert door.scheme_for("registry.inside.example", 5000) == "http"
-    assert door.scheme_for("inside.example", 5000) == "https"
-    clients.check_literal_source(source)
-
-
 def test_a_change_is_obeyed_by_a_process_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = make("ghcr.io", proxy="http://one.example:3128")
     assert proxy_of("ghcr.io") == "one.example:3128"
@@ -107,15 +51,6 @@ def test_a_change_is_obeyed_by_a_process_that_runs(monkeypatch: pytest.MonkeyPat
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 5)
     assert proxy_of("ghcr.io") == "two.example:3128"
-
-
-def test_an_attempt_keeps_the_rules_that_it_began_with() -> None:
-    rule = make("ghcr.io", proxy="http://one.example:3128")
-    (place,) = clients.source_places(parse_reference("ghcr.io/a/b"), user=None)
-    services.delete(rule=rule)
-    kept = place.repository.client._transport.proxy_for(Url("https", "ghcr.io", 443))
-    assert kept is not None and kept.name == "one.example:3128"
-    assert proxy_of("ghcr.io") == "direct"
 
 
 def test_with_the_database_away_the_last_rules_hold(monkeypatch: pytest.MonkeyPatch) -> None:

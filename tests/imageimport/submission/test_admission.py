@@ -41,7 +41,7 @@ WAYS = {
     f"{_PAGE}/workloads/clusters/<uuid:cluster_id>/import/",
 }
 #: Ways that make imports later, in a worker: ``tests/imageimport/requests/test_services.py`` holds a schedule's run.
-#: Going back to a digest makes none: ``tests/imageimport/policy/test_judging.py``.
+#: Going back to a digest makes none: ``tests/imageimport/policy/returns/test_rules.py``.
 _FORM = {
     "mode": "one",
     "image_url": "redis:7",

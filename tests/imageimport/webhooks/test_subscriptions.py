@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,14 +21,6 @@ from tests.support.services.mail_server import MailServer, Received
 pytestmark = pytest.mark.django_db(transaction=True)
 SETTINGS = "/projects/team/settings/"
 CHANGE = f"{SETTINGS}digest/"
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with MailServer() as server:
-        server.use(settings)
-        settings.PORTAL_URL = "https://portal.example.test"
-        yield server
 
 
 @pytest.fixture
@@ -96,18 +87,6 @@ def test_to_want_it_twice_is_to_get_it_once(server: MailServer, team: Team) -> N
         "team-owner@example.test",
         "team-viewer@example.test",
     ]
-
-
-def test_the_api_says_it_starts_it_and_ends_it(server: MailServer, team: Team) -> None:
-    path, headers = f"/projects/{team.project.pk}/digest", team.bearer("viewer")
-    nothing = {"subscribed": False, "email": "team-viewer@example.test", "next_at": None}
-    assert call("GET", path, None, headers).json() == nothing
-    made = call("POST", path, None, headers).json()
-    assert made["subscribed"] and made["next_at"].endswith("Z")
-    assert call("GET", path, None, headers).json() == made
-    assert call("GET", path, None, team.bearer("owner")).json()["subscribed"] is False, "one's own only"
-    assert call("DELETE", path, None, headers).status_code == 204
-    assert call("GET", path, None, headers).json() == nothing
 
 
 def test_without_mail_or_an_address_there_is_nothing_to_get(

@@ -15,7 +15,6 @@ from imageimport.models import AccountTurn, ImportTask
 from imageimport.submission.services import check_room
 from imageimport.worker import leases, places
 from imageimport.worker.leases import Lease
-from imageimport.worker.pace import Pace
 from oci.errors import OciError
 from tests.support.factories import ProjectFactory, TaskFactory, UserFactory, end_by_hand
 
@@ -193,45 +192,6 @@ def test_what_gives_way_is_the_last_in_line_burns_no_attempt_and_says_why(settin
     assert list(slow.history.values_list("outcome", "error_code")) == [(Outcome.HANDED_BACK, "stalled")]
     ImportTask.objects.filter(pk=slow.pk).update(not_before=None)
     assert claimed() in hers
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_slow_is_who_moves_too_little_over_the_whole_time(settings: Any) -> None:
-    clock = Clock()
-    pace = Pace(gave_way=0, clock=clock)
-    moved, least, seconds = 0, settings.IMPORT_SLOW_BYTES, settings.IMPORT_SLOW_SECONDS
-    for _ in range(seconds - 1):
-        clock.now += 1
-        assert not pace.is_slow(moved), "not before the time is over"
-    clock.now += 1
-    assert pace.is_slow(moved)
-    for _ in range(seconds):
-        clock.now += 1
-        moved += 2 * least
-        pace.is_slow(moved)
-    assert not pace.is_slow(moved)
-    for _ in range(seconds // 3):
-        clock.now += 1
-        assert not pace.is_slow(moved), "what it did before counts as well"
-    for _ in range(seconds):
-        clock.now += 1
-        pace.is_slow(moved)
-    assert pace.is_slow(moved)
-
-
-def test_what_gave_way_before_is_given_twice_the_time(settings: Any) -> None:
-    clock = Clock()
-    pace = Pace(gave_way=2, clock=clock)
-    clock.now += 4 * settings.IMPORT_SLOW_SECONDS - 1
-    assert not pace.is_slow(0)
-    clock.now += 1
-    assert pace.is_slow(0)
 
 
 # --- what may wait --------------------------------------------------------------------------------------

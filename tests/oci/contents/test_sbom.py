@@ -12,7 +12,7 @@ from oci.contents.packages import Package
 from oci.contents.sbom import format_of, read_packages
 from oci.errors import OciError
 from oci.spec.manifest import Descriptor
-from tests.support.content.inside import CYCLONEDX, SPDX, as_json, envelope, statement
+from tests.support.content.inside import SPDX, as_json, envelope, statement
 
 OPENSSL = Package("openssl", "3.0.1", "deb", "pkg:deb/debian/openssl@3.0.1?arch=amd64", ("Apache-2.0",))
 ZLIB = Package("zlib", "1.3", "", "", ("Zlib",))
@@ -32,26 +32,6 @@ SYFT = Path(__file__).with_name("syft")
 )
 def test_packages_are_read_from_each_wrapping(content: bytes, media_type: str) -> None:
     assert read_packages([content], media_type) == [OPENSSL, ZLIB]
-
-
-def test_components_within_components_are_packages_and_the_system_is_none() -> None:
-    found = read_packages([as_json(CYCLONEDX)], "application/vnd.cyclonedx+json")
-    assert [(each.name, each.version, each.type) for each in found] == [
-        ("requests", "2.32.0", "pypi"),
-        ("urllib3", "2.2", "pypi"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("component", "name"),
-    [
-        ({"group": "@scope", "name": "x", "purl": "pkg:npm/%40scope/x@1"}, "@scope/x"),
-        ({"group": "org.example", "name": "x", "purl": "pkg:maven/org.example/x@1"}, "x"),
-    ],
-)
-def test_a_scope_belongs_to_the_name_and_mavens_group_does_not(component: dict[str, Any], name: str) -> None:
-    document = {"components": [{"type": "library", **component}]}
-    assert [each.name for each in read_packages([as_json(document)], "x")] == [name]
 
 
 @pytest.mark.parametrize(

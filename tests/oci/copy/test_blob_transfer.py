@@ -9,11 +9,9 @@ import pytest
 
 from oci.copy.blob_transfer import RunningHash
 from oci.errors import OciError
-from oci.registry.auth.credentials import Credential
 from stack.sample import Image
 from testbed.endless import EndlessSource, SwallowingTarget
 from testbed.images import random_image
-from testbed.scripted_auth import BasicSignIn
 from testbed.scripted_http import Reply, Request
 from testbed.scripted_registry import (
     ScriptedRegistry,
@@ -298,76 +296,6 @@ def test_a_full_disk_is_said_clearly(source: ScriptedRegistry, target: ScriptedR
         run(copier(source, target, parallel=1))
     assert caught.value.code == "target_error"
     assert "no space left" in str(caught.value)
-
-
-def test_an_upload_that_is_redirected_goes_there_whole(
-    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make
-) -> None:
-    storage = make_scripted(host="127.0.0.3")
-    source.add_image("library/app", "v1", IMAGE)
-
-    def elsewhere(request: Request, proceed: Proceed) -> Reply:
-        return Reply(307, [("Location", f"{storage.url}{request.path}?digest={request.asked('digest')}")])
-
-    def take(request: Request, _proceed: Proceed) -> Reply:
-        target.add_blob("team/app", request.body)
-        return Reply(201)
-
-    target.rule("PUT", "/blobs/uploads/", elsewhere)
-    storage.rule("PUT", "/blobs/uploads/", take)
-    run(copier(source, target))
-    assert target.repository("team/app").blobs.keys() == {blob.digest for blob in IMAGE.blobs}
-    assert not [each for each in storage.requests if each.authorization]
-
-
-@pytest.mark.parametrize("status", [307, 202])
-def test_an_upload_elsewhere_takes_no_sign_in_along(
-    source: ScriptedRegistry, target: ScriptedRegistry, make_scripted: Make, status: int
-) -> None:
-    """By redirect of the upload, or by the Location where it is to go from the beginning."""
-    storage = make_scripted(host="127.0.0.3")
-    source.add_image("library/app", "v1", IMAGE)
-    target.sign_in = BasicSignIn({"portal": "secret"})
-    storage.rule("PUT", "/blobs/uploads/", Reply(201))
-    location = ("Location", f"{storage.url}/v2/team/app/blobs/uploads/elsewhere")
-
-    def elsewhere(request: Request, proceed: Proceed) -> Reply:
-        return Reply(status, [location]) if request.authorization else proceed()
-
-    target.rule("PUT" if status == 307 else "POST", "/blobs/uploads/", elsewhere)
-    signed = {"credential": Credential(target.server_name, "portal", "secret")}
-    with pytest.raises(OciError):  # The target does not have the blobs in the end.
-        run(copier(source, target, target_options=signed))
-    assert target.seen("POST", "/blobs/uploads/")[-1].authorization
-    assert storage.seen("PUT", "/blobs/uploads/")
-    assert not [each for each in storage.requests if each.authorization]
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "/v2/team/app/blobs/uploads/{id}?_state=1",
-        "//{host}/v2/team/app/blobs/uploads/{id}?_state=1",
-        "{id}?_state=1",
-        "http://{host}/v2/team/app/blobs/uploads/{id}",
-    ],
-)
-def test_locations_of_every_form_are_followed_with_their_query(
-    source: ScriptedRegistry, target: ScriptedRegistry, location: str
-) -> None:
-    source.add_image("library/app", "v1", IMAGE)
-
-    def relative(_request: Request, proceed: Proceed) -> Reply:
-        reply = proceed()
-        session = dict(reply.headers)["Location"].rpartition("/")[2].partition("?")[0]
-        reply.headers = [("Location", location.format(id=session, host=target.server_name))]
-        return reply
-
-    target.rule("POST", "/blobs/uploads/", relative)
-    run(copier(source, target))
-    _check(target)
-    if "?" in location:
-        assert all(each.asked("_state") == "1" for each in target.seen("PUT", "/blobs/uploads/"))
 
 
 # --- memory and the running hash ---------------------------------------------------------------------------

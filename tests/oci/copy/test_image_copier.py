@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import pytest
 
 from oci.errors import OciError
 from stack.sample import Blob, Image, image_of, index_of
 from testbed.images import random_image, random_layer
-from testbed.scripted_http import Reply, Request
 from testbed.scripted_registry import ScriptedRegistry, refuse
 from tests.oci.copying import Recorder, copier, run
 
@@ -82,18 +78,6 @@ def test_a_digest_is_taken_as_it_is_and_the_tag_kept(
     result = run(copier(source, target, f"library/app@{digest}", to="team/app:pinned"))
     assert result.image.digest == digest
     assert target.repository("team/app").manifests["pinned"][1] == IMAGE.manifest.data
-
-
-def test_a_tag_that_moves_during_the_copy_does_not_matter(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    digest = source.add_image("library/app", "v1", IMAGE)
-    made = copier(source, target)
-    made.sign_in()
-    source.add_image("library/app", "v1", random_image([2_048], seed=9))
-    made.pull()
-    made.tag()
-    assert made.push().image.digest == digest
 
 
 def test_a_layer_named_twice_moves_once(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
@@ -168,50 +152,6 @@ def test_a_missing_image_is_not_found(source: ScriptedRegistry, target: Scripted
     assert caught.value.code == "not_found"
     assert source.server_name in str(caught.value)
     assert not caught.value.retryable
-
-
-NOT_THERE = "sha256:" + "0" * 64
-
-
-def _lie(_request: Request, proceed: Callable[[], Reply]) -> Reply:
-    reply = proceed()
-    others = [(name, value) for name, value in reply.headers if name != "Docker-Content-Digest"]
-    return replace(reply, headers=[*others, ("Docker-Content-Digest", NOT_THERE)])
-
-
-@pytest.mark.parametrize("method", ["HEAD", ""])
-def test_a_digest_header_that_lies_about_a_tag_is_told_as_that(
-    source: ScriptedRegistry, target: ScriptedRegistry, method: str
-) -> None:
-    """And not as something missing that nobody asked for."""
-    source.add_image("library/app", "v1", INDEX)
-    source.rule(method, "/manifests/v1", _lie)
-    with pytest.raises(OciError) as caught:
-        run(copier(source, target))
-    assert caught.value.code == "digest_mismatch"
-    assert NOT_THERE in str(caught.value)
-    assert "team/app" not in target.repositories or not target.repository("team/app").manifests
-
-
-def test_a_tag_that_moves_while_its_old_image_is_deleted_is_resolved_again(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    source.add_image("library/app", "v1", INDEX)
-    source.rule("HEAD", "/manifests/v1", _lie, times=1)
-    assert run(copier(source, target)).image.digest == INDEX.digest
-
-
-def test_a_tag_that_is_deleted_meanwhile_is_not_found(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    source.add_image("library/app", "v1", INDEX)
-    source.rule("GET", "/manifests/", lambda _request, _proceed: Reply(404))
-    made = copier(source, target)
-    made.sign_in()
-    with pytest.raises(OciError, match="library/app:v1") as caught:
-        made.pull()
-    made.cleanup()
-    assert caught.value.code == "not_found"
 
 
 def test_a_layer_missing_at_the_source_is_its_fault(

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from oci import limits
 from oci.errors import OciError
-from stack.sample import OCI_INDEX, OCI_MANIFEST, Blob, Image
-from testbed.images import random_image
+from stack.sample import OCI_INDEX, Image
 from testbed.scripted_http import Reply, Request
 from testbed.scripted_registry import ScriptedRegistry, refuse, too_many
-from tests.oci.attachments import artifact, cosign_tag
+from tests.oci.attachments import IMAGE, SIG, artifact, cosign_tag, filled, signature
 from tests.oci.copying import copier, run
 
-IMAGE = random_image([4_096], seed=91)
 LIST = cosign_tag(IMAGE, "")
-SIG = cosign_tag(IMAGE, ".sig")
 Make = Callable[..., ScriptedRegistry]
 Proceed = Callable[[], Reply]
 
@@ -43,33 +40,6 @@ def listed(target: ScriptedRegistry) -> list[dict[str, Any]]:
 
 def digests(target: ScriptedRegistry) -> set[str]:
     return {each["digest"] for each in listed(target)}
-
-
-def filled(registry: ScriptedRegistry, *attached: Image, repository: str = "library/app") -> ScriptedRegistry:
-    registry.add_image(repository, "v1", IMAGE)
-    for each in attached:
-        registry.add_image(repository, each.digest, each)
-    return registry
-
-
-def signature(*payloads: str) -> Image:
-    """As cosign makes them: a layer for each signature, the configuration of an image counts them."""
-    blobs = [Blob("application/vnd.dev.cosign.simplesigning.v1+json", each.encode()) for each in payloads]
-    config = Blob(
-        "application/vnd.oci.image.config.v1+json",
-        json.dumps({"rootfs": {"type": "layers", "diff_ids": [blob.digest for blob in blobs]}}).encode(),
-    )
-    layers = [
-        blob.descriptor(annotations={"dev.cosignproject.cosign/signature": f"by {payload}"})
-        for blob, payload in zip(blobs, payloads, strict=True)
-    ]
-    document = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": config.descriptor(),
-        "layers": layers,
-    }
-    return Image(Blob(OCI_MANIFEST, json.dumps(document).encode()), (config, *blobs))
 
 
 @pytest.fixture
@@ -255,110 +225,3 @@ def test_signatures_of_both_styles_at_once_arrive_from_a_source_without_the_api(
         "application/vnd.dev.sigstore.bundle.v0.3+json"
     ]
     assert target.repository("team/app").manifests[SIG][1] == signature("upstream").manifest.data
-
-
-# --- cosign's tags -----------------------------------------------------------------------------------------
-
-
-def _signed(source: ScriptedRegistry, *payloads: str, tag: str = SIG) -> None:
-    filled(source).add_image("library/app", tag, signature(*payloads))
-
-
-def _named(target: ScriptedRegistry, tag: str = SIG) -> bytes:
-    return target.repository("team/app").manifests[tag][1]
-
-
-def _payloads(target: ScriptedRegistry) -> list[str]:
-    blobs = target.repository("team/app").blobs
-    return [blobs[layer["digest"]].decode() for layer in json.loads(_named(target))["layers"]]
-
-
-def test_what_a_tag_of_signatures_names_stays_and_is_noted_where_nothing_is_overwritten(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    _signed(source, "upstream")
-    target.add_image("team/app", SIG, signature("company"))
-    result = run(copier(source, target, overwrite=False))
-    assert _named(target) == signature("company").manifest.data
-    assert [params for template, params in result.notes if "was not changed" in template] == [{"tag": SIG}]
-
-
-@pytest.mark.parametrize("overwrite", [True, False])
-def test_a_tag_of_signatures_that_is_free_is_put_whatever_may_be_overwritten(
-    source: ScriptedRegistry, target: ScriptedRegistry, overwrite: bool
-) -> None:
-    _signed(source, "upstream")
-    for _ in range(2):
-        result = run(copier(source, target, overwrite=overwrite))
-        assert _named(target) == signature("upstream").manifest.data
-        assert result.notes == ()
-
-
-def test_the_projects_own_signatures_stay_beside_those_that_come(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    _signed(source, "upstream", "vendor")
-    target.add_image("team/app", SIG, signature("company", "vendor"))
-    result = run(copier(source, target))
-    assert _payloads(target) == ["company", "vendor", "upstream"]
-    manifest = json.loads(_named(target))
-    config = json.loads(target.repository("team/app").blobs[manifest["config"]["digest"]])
-    assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
-    assert result.notes == ()
-    before = _named(target)
-    run(copier(source, target))
-    assert _named(target) == before, "a repetition changes nothing"
-
-
-def test_two_signatures_of_one_payload_are_two(source: ScriptedRegistry, target: ScriptedRegistry) -> None:
-    """Both signed the same words, so the layers have one digest; the signatures are in the annotations."""
-    _signed(source, "upstream")
-    theirs = json.loads(signature("upstream").manifest.data)
-    theirs["layers"][0]["annotations"] = {"dev.cosignproject.cosign/signature": "by another key"}
-    target.add_image("team/app", "x", signature("upstream"))
-    target.add_manifest("team/app", SIG, json.dumps(theirs).encode(), OCI_MANIFEST)
-    run(copier(source, target))
-    assert _payloads(target) == ["upstream", "upstream"]
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours", "left"),
-    [
-        (["company", "upstream"], ["upstream"], ["company", "upstream"]),
-        (["upstream"], ["upstream", "vendor"], ["upstream", "vendor"]),
-    ],
-)
-def test_where_one_has_all_signatures_of_the_other_it_is_taken_byte_for_byte(
-    source: ScriptedRegistry,
-    target: ScriptedRegistry,
-    theirs: Sequence[str],
-    ours: Sequence[str],
-    left: Sequence[str],
-) -> None:
-    _signed(source, *ours)
-    target.add_image("team/app", SIG, signature(*theirs))
-    run(copier(source, target))
-    assert _named(target) == signature(*left).manifest.data
-
-
-def test_of_sboms_the_newer_counts_and_the_older_is_named(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    tag = cosign_tag(IMAGE, ".sbom")
-    _signed(source, "upstream", tag=tag)
-    target.add_image("team/app", tag, signature("company"))
-    result = run(copier(source, target))
-    assert _named(target, tag) == signature("upstream").manifest.data
-    assert result.notes[0][1] == {"tag": tag, "digest": signature("company").digest}
-
-
-def test_signatures_whose_payload_the_target_lost_do_not_fail_the_import(
-    source: ScriptedRegistry, target: ScriptedRegistry
-) -> None:
-    _signed(source, "upstream")
-    broken = signature("company")
-    target.add_image("team/app", SIG, broken)
-    del target.repository("team/app").blobs[broken.blobs[1].digest]
-    result = run(copier(source, target))
-    assert _payloads(target) == ["upstream"]
-    assert result.notes[0][1]["digest"] == broken.digest

@@ -55,3 +55,13 @@ def test_small_blobs_wait_for_one_another_only_at_the_target() -> None:
             assert not second.acquire(blocking=False)  # type: ignore[attr-defined]
         with second:
             pass
+
+
+def test_a_large_blob_keeps_its_place_at_the_target_and_small_ones_share_the_rest() -> None:
+    turns = Turns(2, 4, None)
+    with turns.of(BUFFER_BYTES + 1), turns.of(10) as first, turns.of(20) as second:
+        assert first is second
+        with first:
+            assert not turns._target.acquire(blocking=False)
+        assert turns._free == 0
+    assert turns._free == 4

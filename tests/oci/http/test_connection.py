@@ -16,7 +16,7 @@ from oci.registry.faults import RetryableError
 from oci.registry.repository import Repository
 from testbed.images import random_image
 from testbed.scripted_http import Reply, ScriptedServer
-from testbed.scripted_registry import ScriptedRegistry, cut, drip, stall
+from testbed.scripted_registry import ScriptedRegistry, cut, drip
 from tests.oci.copying import client, quick_budget
 from tests.oci.listeners import black_hole, closed_port, listener
 
@@ -116,17 +116,6 @@ def test_headers_that_drip_run_into_the_deadline() -> None:
         Repository(client(_At(port), headers_seconds=0.5, tries=1), "library/app").get_manifest("v1")
     assert caught.value.code == "stalled"
     assert time.monotonic() - started < 30
-
-
-def test_a_kept_connection_that_falls_silent_is_given_up_for_another(source: ScriptedRegistry) -> None:
-    """Its first answer comes whole, to the next request it says nothing."""
-    source.add_image("library/app", "v1", random_image([1000]))
-    source.rule("GET", "/manifests/", stall(10_000_000), times=1)
-    reader = client(source, headers_seconds=2.0)
-    first, started = Repository(reader, "library/app").get_manifest("v1"), time.monotonic()
-    assert Repository(reader, "library/app").get_manifest("v1") == first
-    assert 2.0 <= time.monotonic() - started < 60
-    assert len(source.seen("GET", "/manifests/")) == 2
 
 
 def _dripping(head: bytes, piece: bytes, *, seconds: float) -> Callable[[socket.socket], None]:

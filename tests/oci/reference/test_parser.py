@@ -164,47 +164,6 @@ def test_an_error_of_a_reference_is_an_error_of_the_engine() -> None:
         parse_reference("/")
 
 
-@pytest.mark.parametrize("name", ["a", "a/b", "a__b", "a--b", "a.b/c_d", "0", "a" * 255])
-def test_good_names(name: str) -> None:
-    assert valid_repository(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "/",
-        "a/",
-        "/a",
-        "a//b",
-        "A",
-        "a___b",
-        "a..b",
-        "-a",
-        "a-",
-        "a/..",
-        "..",
-        "a\n",
-        "\u0661",
-        "a" * 256,
-        7,
-        None,
-    ],
-)
-def test_bad_names(name: object) -> None:
-    assert not valid_repository(name)
-
-
-@pytest.mark.parametrize("tag", ["a", "_", "A.b-c_d", "1" * 128])
-def test_good_tags(tag: str) -> None:
-    assert valid_tag(tag)
-
-
-@pytest.mark.parametrize("tag", ["", ".a", "-a", "a b", "a\n", "a/b", "a:b", "1" * 129, "\u0661", None])
-def test_bad_tags(tag: object) -> None:
-    assert not valid_tag(tag)
-
-
 # --- properties ---------------------------------------------------------------------------------------------
 _component = st.from_regex(r"[a-z0-9]{1,8}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,8}){0,2}", fullmatch=True)
 _registry = st.one_of(

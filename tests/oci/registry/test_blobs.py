@@ -8,10 +8,9 @@ import pytest
 
 from oci.errors import OciError
 from oci.registry.repository import Repository
-from testbed.images import random_image
-from testbed.scripted_http import Reply, Request
+from testbed.scripted_http import Reply
 from testbed.scripted_registry import ScriptedRegistry, digest_of, redirect, refuse
-from tests.oci.copying import client, copier, run
+from tests.oci.copying import client
 
 DATA = b"some bytes of a layer"
 DIGEST = digest_of(DATA)
@@ -67,26 +66,3 @@ def test_a_small_blob_is_read_whole_and_checked(source: ScriptedRegistry) -> Non
     with pytest.raises(OciError) as caught:
         Repository(client(source), "library/app").read_blob(DIGEST, len(DATA))
     assert caught.value.code == "digest_mismatch"
-
-
-@pytest.mark.parametrize(
-    ("location", "code"),
-    [
-        ("http://169.254.169.254/upload", "blocked_address"),
-        ("http://10.0.0.1:5000/upload", "blocked_address"),
-        ("ftp://127.0.0.1/upload", "target_error"),
-        ("", "target_error"),
-    ],
-)
-def test_an_upload_goes_nowhere_that_the_policy_forbids(
-    source: ScriptedRegistry, target: ScriptedRegistry, location: str, code: str
-) -> None:
-    source.add_image("library/app", "v1", random_image([4_096], seed=151))
-
-    def astray(_request: Request, _proceed: Callable[[], Reply]) -> Reply:
-        return Reply(202, [("Location", location)] if location else [])
-
-    target.rule("POST", "/blobs/uploads/", astray)
-    with pytest.raises(OciError) as caught:
-        run(copier(source, target))
-    assert caught.value.code == code

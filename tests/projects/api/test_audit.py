@@ -1,4 +1,4 @@
-"""The journal in the API, and cells that no spreadsheet calculates."""
+"""The journal in the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from django.utils import timezone
 from accounts.caller import acting_as
 from projects import audit
 from projects.api.audit import AuditViewSet
-from projects.api.tables import neutral
 from projects.models import Role
 from tests.accounts.api.test_pagination import NOWHERE
 from tests.support.people import CALLERS, Team, call
@@ -105,26 +104,3 @@ def test_an_error_asked_for_as_csv_is_still_an_error(team: Team) -> None:
     answer = call("GET", f"/projects/{team.project.pk}/audit?format=csv", None, team.bearer("viewer"))
     assert answer.status_code == 403
     assert "permission_denied" in answer.content.decode()
-
-
-@pytest.mark.parametrize(
-    "cell",
-    ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x", "|x", "%x"],
-)
-def test_what_a_spreadsheet_would_calculate_is_text(cell: str) -> None:
-    assert neutral(cell) == f"'{cell}"
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        (None, ""),
-        ("nginx:1", "nginx:1"),
-        (-5, "-5"),
-        (True, "true"),
-        ("a\x00b\x1b[31m", "ab[31m"),
-        ({"a": "ü"}, '{"a": "ü"}'),
-    ],
-)
-def test_everything_else_stays_as_it_is(value: object, cell: str) -> None:
-    assert neutral(value) == cell

@@ -92,18 +92,6 @@ def test_a_tag_goes_from_the_registry_and_then_from_the_list(registry: RegistryS
     assert call("DELETE", f"{images(team)}/{row.pk}", headers=team.bearer("maintainer")).status_code == 404
 
 
-def test_a_project_goes_with_all_its_tags_so_that_none_is_found_in_the_next_of_its_name(
-    registry: RegistryServer, settings: Any
-) -> None:
-    settings.REGISTRY_URL, settings.REGISTRY_AUTH = registry.url, "none"
-    team = Team.make("goesaway")
-    registry.push("goesaway/seen", "1", sample_image())
-    reconcile()
-    registry.push("goesaway/unseen", "1", sample_image())
-    assert call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner")).status_code == 204
-    assert tags_of("goesaway/seen") == tags_of("goesaway/unseen") == []
-
-
 def test_a_tag_that_the_registry_keeps_stays_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     team = Team.make()
     row = team.image()

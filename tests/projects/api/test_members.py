@@ -1,11 +1,11 @@
-"""Members and their roles; who may name whom."""
+"""Members and their roles in the API."""
 
 from __future__ import annotations
 
 import pytest
 
-from projects.models import AuditEvent, Membership, Role
-from tests.support.people import Team, call, make_user, owner_of
+from projects.models import AuditEvent, Role
+from tests.support.people import Team, call, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -49,53 +49,6 @@ def test_what_can_not_be_added_is_a_field_error(body: dict[str, str], field: str
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
     assert team.member("viewer").role == Role.VIEWER
-
-
-@pytest.mark.parametrize(
-    ("method", "of", "body"),
-    [
-        ("POST", "", {"username": "ann", "role": "owner"}),
-        ("PATCH", "developer", {"role": "owner"}),
-        ("PATCH", "owner", {"role": "viewer"}),
-        ("DELETE", "owner", None),
-        ("PATCH", "maintainer", {"role": "owner"}),
-    ],
-)
-def test_only_owners_deal_with_owners(method: str, of: str, body: object) -> None:
-    team = Team.make()
-    make_user("ann")
-    path = f"{members(team)}/{team.member(of).pk}" if of else members(team)
-    answer = call(method, path, body, team.bearer("maintainer"))
-    assert answer.status_code == 403
-    assert owner_of(team.project) == {"team-owner"}
-
-
-@pytest.mark.parametrize("caller", ["owner", "superuser"])
-@pytest.mark.parametrize(("method", "body"), [("PATCH", {"role": "maintainer"}), ("DELETE", None)])
-def test_the_last_owner_can_not_go(method: str, body: object, caller: str) -> None:
-    team = Team.make()
-    path = f"{members(team)}/{team.member('owner').pk}"
-    answer = call(method, path, body, team.bearer(caller))
-    assert answer.status_code == 409
-    assert answer.json()["code"] == "last_owner"
-    assert owner_of(team.project) == {"team-owner"}
-
-
-def test_an_owner_goes_when_another_stays() -> None:
-    team = Team.make()
-    second = Membership.objects.create(project=team.project, user=make_user("ann"), role=Role.OWNER)
-    path = f"{members(team)}/{team.member('owner').pk}"
-    assert call("DELETE", path, headers=team.bearer("owner")).status_code == 204
-    assert owner_of(team.project) == {"ann"}
-    assert call("GET", members(team), headers=team.bearer("owner")).status_code == 404
-    assert second.pk
-
-
-def test_the_last_owner_may_be_confirmed_as_owner() -> None:
-    team = Team.make()
-    path = f"{members(team)}/{team.member('owner').pk}"
-    assert call("PATCH", path, {"role": "owner"}, team.bearer("owner")).status_code == 200
-    assert call("PATCH", path, {}, team.bearer("owner")).status_code == 200
 
 
 def test_a_membership_stays_with_its_user() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from oci.errors import OciError
-from projects.models import AuditEvent, Image, Membership, Project
-from projects.registry import removal
+from projects.models import AuditEvent, Membership
 from tests.support.people import Team, bearer, call, make_user
 
 pytestmark = pytest.mark.django_db
@@ -54,78 +49,9 @@ def test_whoever_makes_a_project_owns_it() -> None:
     assert AuditEvent.objects.get().action == "project.created"
 
 
-def test_an_account_makes_so_many_projects_and_a_superuser_any_number(settings: Any) -> None:
-    settings.PROJECTS_PER_USER = 2
-    user, superuser = make_user("ann"), make_user("root", superuser=True)
-    for number in range(3):
-        assert call("POST", "/projects", {"name": f"root{number}"}, bearer(superuser)).status_code == 201
-        answer = call("POST", "/projects", {"name": f"ann{number}"}, bearer(user))
-        assert answer.status_code == (409 if number == 2 else 201)
-    assert answer.json()["code"] == "too_many_projects"
-    assert "2" in answer.json()["detail"]
-    Project.objects.get(name="ann0").delete()
-    assert call("POST", "/projects", {"name": "ann3"}, bearer(user)).status_code == 201
-
-
-def test_the_page_says_so_too(settings: Any) -> None:
-    settings.PROJECTS_PER_USER = 0
-    client = Client()
-    client.force_login(make_user("ann"))
-    answer = client.post("/new-project/", {"name": "web", "visibility": "private"})
-    assert (answer.status_code, Project.objects.count()) == (422, 0)
-    assert "You have created 0 projects" in answer.content.decode()
-
-
 def test_a_project_is_private_unless_said_otherwise() -> None:
     answer = call("POST", "/projects", {"name": "web"}, bearer(make_user("ann")))
     assert answer.json()["visibility"] == "private"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "Upper",
-        "a b",
-        "-a",
-        "a-",
-        "a..b",
-        "a___b",
-        "a/b",
-        "ä",
-        "a" * 64,
-        "a\nb",
-        "\u2460",
-        "a._b",
-        None,
-        True,
-        ["a"],
-    ],
-)
-def test_a_name_that_no_repository_can_have_is_a_field_error(name: object) -> None:
-    answer = call("POST", "/projects", {"name": name}, bearer(make_user("ann")))
-    assert answer.status_code == 400
-    assert list(answer.json()) == ["name"]
-    assert not Project.objects.exists()
-
-
-@pytest.mark.parametrize("name", ["a", "7", "a-b", "a--b", "a.b", "a_b", "a__b", "a" * 63])
-def test_a_name_that_repositories_can_have_is_fine(name: str) -> None:
-    assert call("POST", "/projects", {"name": name}, bearer(make_user("ann"))).status_code == 201
-
-
-def test_a_name_is_given_once() -> None:
-    Team.make("web")
-    answer = call("POST", "/projects", {"name": "web"}, bearer(make_user("ann")))
-    assert answer.status_code == 400
-    assert list(answer.json()) == ["name"]
-
-
-@pytest.mark.parametrize("extra", [{"role": "owner"}, {"id": "x"}, {"created_by": 1}, {"quota_images": 9}])
-def test_what_is_not_the_callers_to_set_is_not_set(extra: dict[str, object]) -> None:
-    body = {"name": "web", **extra}
-    assert call("POST", "/projects", body, bearer(make_user("ann"))).status_code == 201
-    assert Project.objects.get().quota_images is None
 
 
 def test_owners_choose_the_language_of_messages() -> None:
@@ -219,32 +145,6 @@ def test_a_longer_list_takes_no_more_queries() -> None:
     for number in range(20):
         call("POST", "/projects", {"name": f"q{number}"}, headers)
     assert queries() == few
-
-
-def test_a_project_that_the_registry_does_not_let_go_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    team = Team.make()
-    team.image()
-
-    def refuse(**_: object) -> None:
-        raise OciError("target_error", "%(host)s is away.", retryable=True, host="registry.test")
-
-    monkeypatch.setattr(removal, "repositories_of", lambda _: ["team/app"])
-    monkeypatch.setattr(removal, "tags_of", lambda _: ["1"])
-    monkeypatch.setattr(removal, "delete_tag", refuse)
-    answer = call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner"))
-    assert answer.status_code == 503
-    assert answer.json() == {"code": "target_error", "detail": "registry.test is away."}
-    assert int(answer.headers["Retry-After"]) > 0
-    assert Project.objects.filter(pk=team.project.pk).exists()
-    assert Image.objects.count() == 1
-
-
-def test_a_project_that_is_gone_leaves_its_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    team = Team.make()
-    monkeypatch.setattr(removal, "repositories_of", lambda _: [])
-    assert call("DELETE", f"/projects/{team.project.pk}", headers=team.bearer("owner")).status_code == 204
-    assert call("GET", f"/projects/{team.project.pk}", headers=team.bearer("superuser")).status_code == 404
-    assert AuditEvent.objects.get(action="project.deleted").subject == "team"
 
 
 def test_maintainers_say_how_fast_and_when_and_owners_all_else() -> None:

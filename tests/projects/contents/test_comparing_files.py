@@ -11,11 +11,10 @@ from django.test import Client
 from projects.contents import indexing
 from stack.sample import file_layer
 from testbed.services import RegistryServer
-from tests.projects.contents.test_files import CONFIG, ask, indexed, tar_layer, team
+from tests.projects.contents.file_layers import CONFIG, ask, indexed, tar_layer
 from tests.support.content.inside import made, row_of
 from tests.support.people import Team
 
-__all__ = ["team"]
 pytestmark = pytest.mark.django_db
 BASE = file_layer({"etc/passwd": b"root:x:0:0\n", "etc/old": b"old"})
 ABOVE = tar_layer(

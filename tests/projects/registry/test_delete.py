@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from accounts.exceptions import ApplicationError
 from oci.errors import OciError
-from projects.models import Collection, Project
-from projects.registry import removal
 from projects.registry.catalog import tags_of
 from projects.registry.delete import delete_tag
 from stack.reader import ReadError
 from stack.sample import sample_image
 from testbed.services import RegistryServer
-from tests.support.people import Team
-
-
-@pytest.fixture
-def own_registry(registry: RegistryServer, settings: Any) -> RegistryServer:
-    """A registry without sign-in as the portal's own."""
-    settings.REGISTRY_URL = registry.url
-    settings.REGISTRY_AUTH = "none"
-    return registry
 
 
 def test_only_the_tag_goes_and_others_of_its_digest_stay(own_registry: RegistryServer) -> None:
@@ -70,31 +57,3 @@ def test_a_registry_that_is_away_is_told_as_such(own_registry: RegistryServer, s
     with pytest.raises(OciError) as caught:
         delete_tag(repository="del/five", tag="1")
     assert caught.value.retryable
-
-
-@pytest.mark.django_db
-def test_a_project_that_is_being_deleted_makes_way_for_a_collection(
-    own_registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Deleting takes minutes where there are many tags, and a collection begins seconds after it is asked for."""
-    team = Team.make(f"d{uuid.uuid4().hex[:10]}")
-    name = f"{team.project.name}/app"
-    for tag in "123":
-        own_registry.push(name, tag, sample_image())
-
-    def then_asked(**what: str) -> bool:
-        done = delete_tag(**what)
-        Collection.objects.create()
-        return done
-
-    monkeypatch.setattr(removal, "delete_tag", then_asked)
-    with pytest.raises(ApplicationError) as caught:
-        removal.delete_project(project=team.project, user=team.users["owner"])
-    assert caught.value.code == "registry_busy"
-    assert len(tags_of(name)) == 2
-    assert Project.objects.filter(pk=team.project.pk).exists()
-    Collection.objects.update(state=Collection.State.DONE)
-    monkeypatch.setattr(removal, "delete_tag", delete_tag)
-    removal.delete_project(project=team.project, user=team.users["owner"])
-    assert tags_of(name) == []
-    assert not Project.objects.filter(pk=team.project.pk).exists()

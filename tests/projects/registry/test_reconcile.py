@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from oci.copy.image_info import ImageInfo
 from oci.http.transport import Timeouts
 from oci.registry.options import ClientOptions
 from oci.registry.retry import RetryPolicy
@@ -25,14 +23,6 @@ from tests.support.content.bombs import CONFIG, LAYER
 from tests.support.people import DIGEST, Team
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def own(make_registry: Callable[..., RegistryServer], settings: Any) -> RegistryServer:
-    """A registry of the test's own, without sign-in and without notices."""
-    server = make_registry()
-    settings.REGISTRY_URL, settings.REGISTRY_AUTH = server.url, "none"
-    return server
 
 
 def test_what_was_pushed_unseen_appears_with_all_that_is_known(own: RegistryServer) -> None:
@@ -99,51 +89,6 @@ def test_a_registry_that_forbids_the_list_deletes_nothing(
     settings.REGISTRY_USERNAME, settings.REGISTRY_PASSWORD = "nobody", "wrong"
     assert reconcile().errors
     assert Image.objects.count() == 1
-
-
-def test_a_signature_that_was_imported_by_its_tag_is_listed_until_it_is_gone(own: RegistryServer) -> None:
-    team = Team.make()
-    there, gone, unknown = (f"sha256-{letter * 64}.sig" for letter in "abc")
-    for tag in (there, unknown):
-        own.push("team/app", tag, sample_image())
-    for tag in (there, gone):
-        team.image(tag=tag)
-    report = reconcile()
-    assert [row.tag for row in Image.objects.all()] == [there]
-    assert (report.removed, report.found, report.errors) == (1, 0, [])
-    # It is compared in its turn, and does not fill every run.
-    assert Image.objects.get().checked_at is not None
-    assert reconcile().removed == 0
-
-
-def test_a_row_written_meanwhile_is_not_overwritten(
-    own: RegistryServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An import that ends between the look and the write has the last word."""
-    from projects.registry import index as indexing
-    from projects.services import record_image
-
-    team = Team.make()
-    own.push("team/app", "1", sample_image())
-    look = indexing.inspect  # type: ignore[attr-defined]
-
-    def slow_look(*arguments: Any) -> Any:
-        found = look(*arguments)
-        written = ImageInfo(DIGEST, size=9)
-        record_image(project=team.project, repository="app", tag="1", image=written, source_image="x")
-        return found
-
-    monkeypatch.setattr(indexing, "inspect", slow_look)
-    with own_client("team/app") as client:
-        row = indexing.bring_up_to_date(client, team.project, "app", "1")
-    assert row is not None
-    assert (row.digest, row.source_image) == (DIGEST, "x")
-
-
-def own_client(repository: str) -> Any:
-    from projects.registry.client import PULL, opened_repository
-
-    return opened_repository(repository, PULL)
 
 
 def test_a_second_run_asks_little_and_changes_nothing(own: RegistryServer) -> None:
@@ -219,45 +164,3 @@ def test_what_breaks_with_one_tag_is_told_and_the_others_are_compared(
     assert any("bad" in error for error in reconcile().errors)
     # What can't be compared does not stay the oldest.
     assert Image.objects.get(tag="bad").checked_at is not None
-
-
-def test_a_chart_that_was_not_known_as_one_is_known_without_being_newer(own: RegistryServer) -> None:
-    """Imports of earlier releases told of no artifact what it is."""
-    from tests.support.content.artifacts import HELM, chart
-
-    team = Team.make()
-    own.push("team/podinfo", "6.5.0", chart())
-    row = team.image(
-        repository="podinfo",
-        tag="6.5.0",
-        digest=chart().digest,
-        media_type=OCI_MANIFEST,
-        platforms=[],
-        size=9,
-    )
-    reconcile()
-    found = Image.objects.get(pk=row.pk)
-    assert (found.artifact_type, found.updated_at) == (HELM, row.updated_at)
-    assert found.size == sum(blob.size for blob in chart().all_blobs())
-
-
-def test_a_manifest_that_cannot_be_understood_is_listed_all_the_same(own: RegistryServer) -> None:
-    """Its children are missing: a sparse index, which some registries take."""
-    import requests
-
-    team = Team.make()
-    own.push("team/app", "whole", sample_image())
-    reconcile()
-    Image.objects.all().delete()
-    index = json.loads(sample_image().manifest.data)
-    for child in index["manifests"]:
-        path = (
-            own.plan.directory / "data/docker/registry/v2/repositories/team/app/_manifests/revisions/sha256"
-        )
-        for link in (path / child["digest"].partition(":")[2]).glob("*"):
-            link.unlink()
-    assert requests.get(f"{own.url}/v2/team/app/tags/list", timeout=10).json()["tags"] == ["whole"]
-    reconcile()
-    row = Image.objects.get(project=team.project)
-    assert row.digest == sample_image().digest
-    assert row.platforms == []

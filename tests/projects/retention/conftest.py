@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from testbed.services import RegistryServer
+from tests.support.people import Team
 
 
 @pytest.fixture
@@ -16,3 +18,9 @@ def own(make_registry: Callable[..., RegistryServer], settings: Any) -> Registry
     server = make_registry()
     settings.REGISTRY_URL, settings.REGISTRY_AUTH = server.url, "none"
     return server
+
+
+@pytest.fixture
+def team(registry: RegistryServer, settings: Any) -> Team:
+    settings.REGISTRY_URL, settings.REGISTRY_AUTH = registry.url, "none"
+    return Team.make(f"c{uuid.uuid4().hex[:10]}")

@@ -16,33 +16,17 @@ from django.utils import timezone
 from oci.errors import OciError
 from projects import keeping, protection
 from projects.keeping import Hold
-from projects.models import AuditEvent, Image, ImageBlob, Project, RetentionRule, TrashedTag
+from projects.models import AuditEvent, Image, ImageBlob, Project, TrashedTag
 from projects.registry.catalog import tags_of
 from projects.registry.delete import delete_tag
 from projects.registry.reconcile import reconcile
 from projects.retention import cleanup, rules, trash
 from testbed.images import random_image
 from testbed.services import RegistryServer
+from tests.projects.retention.ageing import DAY, aged, kept
 from tests.support.people import DIGEST, Team, call
 
 pytestmark = pytest.mark.django_db
-DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture
-def team(registry: RegistryServer, settings: Any) -> Team:
-    settings.REGISTRY_URL, settings.REGISTRY_AUTH = registry.url, "none"
-    return Team.make(f"c{uuid.uuid4().hex[:10]}")
-
-
-def aged(team: Team, tag: str, days: int, **values: Any) -> Image:
-    image = team.image("app", tag, **values)
-    Image.objects.filter(pk=image.pk).update(updated_at=timezone.now() - days * DAY)
-    return image
-
-
-def kept(project: Project) -> set[str]:
-    return {verdict.tag.tag for verdict in cleanup.plan(project).keep}
 
 
 def why(project: Project, tag: str) -> str:
@@ -166,35 +150,6 @@ def test_bytes_are_those_of_blobs_that_nobody_else_has(team: Team) -> None:
     assert cleanup.plan(team.project).bytes == 5
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "keep_newest"),
-        ({"keep_newest": 0}, "keep_newest"),
-        ({"keep_newest": 1, "tags": ["semver:nope"]}, "tags"),
-        ({"keep_newest": 1, "repositories": ["UPPER"]}, "repositories"),
-        ({"keep_newest": 1, "order": "luck"}, "order"),
-    ],
-)
-def test_a_rule_that_makes_no_sense_is_a_field_error(body: dict[str, Any], field: str) -> None:
-    team = Team.make()
-    answer = call("POST", f"/projects/{team.project.pk}/retention", body, team.bearer("maintainer"))
-    assert answer.status_code == 400 and field in answer.json()
-
-
-def test_a_rule_that_is_switched_off_or_taken_away_takes_nothing(team: Team) -> None:
-    aged(team, "old", 90)
-    base, headers = f"/projects/{team.project.pk}/retention", team.bearer("maintainer")
-    made = call("POST", base, {"keep_pushed_days": 30}, headers).json()
-    assert kept(team.project) == set()
-    call("PATCH", f"{base}/{made['id']}", {"enabled": False}, headers)
-    assert kept(team.project) == {"old"}
-    call("PATCH", f"{base}/{made['id']}", {"enabled": True}, headers)
-    assert kept(team.project) == set()
-    assert call("DELETE", f"{base}/{made['id']}", headers=headers).status_code == 204
-    assert kept(team.project) == {"old"}
-
-
 def test_the_clock_cleans_up_when_it_is_due_and_says_when_it_is_next(
     team: Team, registry: RegistryServer
 ) -> None:
@@ -298,33 +253,6 @@ def test_a_registry_that_lets_nothing_go_is_not_asked_about_every_tag(
     assert len(asked) == 2
 
 
-def test_the_audit_log_says_why_each_tag_went_and_what_the_rules_said(
-    team: Team, registry: RegistryServer
-) -> None:
-    registry.push(f"{team.project.name}/app", "1", random_image([100], seed=1))
-    reconcile()
-    Image.objects.update(updated_at=timezone.now() - 90 * DAY)
-    base, headers = f"/projects/{team.project.pk}/retention", team.bearer("maintainer")
-    made = call("POST", base, {"keep_pushed_days": 100, "tags": ["1"]}, headers).json()
-    other = call("POST", base, {"keep_newest": 1, "tags": ["2"]}, headers).json()
-    call("PATCH", f"{base}/{made['id']}", {"keep_pushed_days": 30}, headers)
-    call("POST", f"{base}/run", headers=headers)
-    call("DELETE", f"{base}/{other['id']}", headers=headers)
-
-    def said(action: str) -> Any:
-        return AuditEvent.objects.filter(action=action).latest("at").detail
-
-    change = said("retention.changed")
-    assert change["rule"] == made["id"]
-    assert (change["before"]["keep_pushed_days"], change["after"]["keep_pushed_days"]) == (100, 30)
-    assert change["after"] == change["before"] | {"keep_pushed_days": 30}
-    assert said("retention.deleted")["before"]["keep_newest"] == 1
-    assert said("retention.created")["after"]["tags"] == ["2"]
-    cleaned = said("image.cleaned")
-    assert cleaned["rules"] == [made["id"]]
-    assert cleaned["reason"].startswith("No rule keeps it: last updated 20")
-
-
 def test_a_registry_that_is_away_is_told_and_asked_again(team: Team, settings: Any) -> None:
     settings.REGISTRY_URL = "http://127.0.0.1:1"
     aged(team, "old", 90)
@@ -359,19 +287,3 @@ def test_ten_thousand_tags_are_planned_within_five_seconds_of_processor(team: Te
     ).json()
     assert time.process_time() - began < 5
     assert len(answer["keep"]) + len(answer["remove"]) == 10_000
-
-
-def test_rules_have_a_limit_and_are_of_their_project() -> None:
-    team, other = Team.make(), Team.make("other")
-    RetentionRule.objects.bulk_create(
-        RetentionRule(project=team.project, keep_newest=1) for _ in range(rules.MAX_RULES)
-    )
-    answer = call(
-        "POST", f"/projects/{team.project.pk}/retention", {"keep_newest": 1}, team.bearer("maintainer")
-    )
-    assert answer.json()["code"] == "too_many_rules"
-    mine = RetentionRule.objects.first()
-    assert mine is not None
-    path = f"/projects/{other.project.pk}/retention/{mine.pk}"
-    assert call("DELETE", path, headers=other.bearer("owner")).status_code == 404
-    assert trash.trash_of(other.project).count() == 0

@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.db import OperationalError
 from django.utils import timezone
 
 from projects import cron
-from projects.management.commands import collectgarbage
 from projects.models import Collection, TrashedTag
 from projects.registry.delete import delete_tag
 from projects.retention import collection, sweeping
@@ -146,19 +143,3 @@ def test_of_two_clocks_in_the_same_minute_one_asks_and_the_other_leaves_it(
     monkeypatch.setattr(cron, "next_run", just_before_us)
     assert not collection.tick()
     assert Collection.objects.count() == 1
-
-
-def test_the_watcher_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[int] = []
-
-    def tick() -> bool:
-        looks.append(1)
-        if len(looks) == 1:
-            raise OperationalError("the database system is shutting down")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(collection, "tick", tick)
-    monkeypatch.setattr(collectgarbage, "EVERY", 0.0)
-    with pytest.raises(KeyboardInterrupt):
-        call_command("collectgarbage", "--watch")
-    assert len(looks) == 2

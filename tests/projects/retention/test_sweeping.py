@@ -15,7 +15,6 @@ import pytest
 
 from projects.registry.delete import delete_tag
 from projects.retention.marking import Keeping
-from projects.retention.storage import Storage
 from projects.retention.sweeping import collect
 from stack.reader import ReadError
 from testbed.images import random_image
@@ -208,8 +207,3 @@ def _litter(server: RegistryServer, seed: int) -> list[str]:
     signature = attach(server, "team/app", image.digest, seed + 5)
     delete_tag(repository="team/app", tag="gone")
     return [*layers_of(image), *layers_of(signature)]
-
-
-def test_a_place_without_a_registry_is_none(tmp_path: Path) -> None:
-    assert not Storage(tmp_path / "nowhere").is_here
-    assert list(Storage(tmp_path).repositories()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -12,38 +11,19 @@ import jwt
 import pytest
 from django.utils import timezone
 
-from oci import limits
-from oci.contents.vulnerabilities import Vulnerability
 from oci.errors import OciError
 from projects.models import AuditEvent, Image, ImageScan, Scanner
-from projects.scanning import adapter, parts, running
-from projects.scanning.selectors import packed, severity_of, unpacked
+from projects.scanning import adapter, running
 from registry_portal.secrets_store import token_service_pair
-from stack import sample
-from stack.sample import OCI_INDEX, OCI_MANIFEST, sample_image
+from stack.sample import OCI_MANIFEST
 from testbed.scripted_http import Reply
 from testbed.services import RegistryServer
 from tests.projects.scanning.scans import ask, scan, work
 from tests.support.content.inside import row_of, simple
 from tests.support.people import DIGEST, Team, call
-from tests.support.services.scanner import REPORT, FakeScanner, found, report
+from tests.support.services.scanner import FakeScanner, found, report
 
 pytestmark = pytest.mark.django_db
-AMD64 = {"platform": {"os": "linux", "architecture": "amd64"}}
-ARM64 = {"platform": {"os": "linux", "architecture": "arm64"}}
-NOWHERE = {"platform": {"os": "unknown", "architecture": "unknown"}}
-ATTESTATION = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
-
-
-def index_of(*children: tuple[sample.Image, dict[str, Any]]) -> sample.Image:
-    """An index that says these things of its children."""
-    body = {
-        "schemaVersion": 2,
-        "mediaType": OCI_INDEX,
-        "manifests": [child.manifest.descriptor(**said) for child, said in children],
-    }
-    content = json.dumps(body).encode()
-    return sample.Image(sample.Blob(OCI_INDEX, content), children=tuple(child for child, _ in children))
 
 
 def test_an_image_is_scanned_counted_and_its_vulnerabilities_listed(
@@ -75,67 +55,6 @@ def test_an_image_is_scanned_counted_and_its_vulnerabilities_listed(
     assert asked["artifact"]["digest"] == row.digest
     assert {each.headers["x-scanneradapter-api-key"] for each in fake.requests} == {"s3cret-key"}
     assert AuditEvent.objects.filter(action="scan.requested", project=team.project).count() == 1
-
-
-def test_images_of_an_index_are_scanned_one_by_one_and_each_finding_counts_once(
-    team: Team, registry: RegistryServer, fake: FakeScanner, scanner: Scanner
-) -> None:
-    image = sample_image()
-    registry.push("scans/index", "1", image)
-    row = row_of(team.project, "index", "1", image)
-    first, second = image.children
-    fake.reports = {
-        first.digest: report([found(1, "Critical"), found(2, "Low")]),
-        second.digest: report([found(1, "Critical"), found(3, "Medium")]),
-    }
-    said = scan(team, row)
-    assert (said["critical"], said["medium"], said["low"]) == (1, 1, 1)
-    worst = ask(team, row, "/vulnerabilities")["vulnerabilities"][0]
-    assert worst["platforms"] == ["linux/amd64", "linux/arm64"]
-
-
-def test_an_image_in_the_guise_of_an_attestation_or_within_an_inner_index_is_scanned(
-    team: Team, registry: RegistryServer, fake: FakeScanner, scanner: Scanner
-) -> None:
-    plain, disguised, inner, lied_about, attestation = (
-        simple(name) for name in ("plain", "disguised", "inner", "lied about", "attestation")
-    )
-    image = index_of(
-        (plain, ARM64),
-        (disguised, {**AMD64, **ATTESTATION}),
-        (index_of((inner, AMD64)), {**NOWHERE, **ATTESTATION}),
-        (index_of((lied_about, AMD64)), {**AMD64, "mediaType": OCI_MANIFEST}),
-        (attestation, {**NOWHERE, **ATTESTATION}),
-    )
-    registry.push("scans/disguised", "1", image)
-    row = row_of(team.project, "disguised", "1", image)
-    fake.body = report([])
-    fake.reports = {
-        disguised.digest: report([found(1, "Critical")]),
-        inner.digest: report([found(2, "High")]),
-        lied_about.digest: report([found(3, "Low")]),
-    }
-    said = scan(team, row)
-    assert (said["state"], said["critical"], said["high"], said["low"]) == ("done", 1, 1, 1)
-    scanned = [each["artifact"]["digest"] for each in fake.asked]
-    assert scanned == [plain.digest, disguised.digest, inner.digest, lied_about.digest]
-
-
-@pytest.mark.parametrize("bound", ["INDEX_DEPTH", "MAX_PARTS"])
-def test_an_index_beyond_the_bounds_is_a_failed_scan(
-    team: Team,
-    registry: RegistryServer,
-    fake: FakeScanner,
-    scanner: Scanner,
-    monkeypatch: pytest.MonkeyPatch,
-    bound: str,
-) -> None:
-    image = index_of((index_of((simple("one"), AMD64), (simple("two"), ARM64)), {}))
-    registry.push("scans/deep", "1", image)
-    row = row_of(team.project, "deep", "1", image)
-    monkeypatch.setattr(parts, bound, 1)
-    assert scan(team, row)["state"] == "failed"
-    assert not fake.asked
 
 
 def test_the_scanner_is_given_a_token_that_pulls_the_one_repository_and_ends_within_the_hour(
@@ -171,54 +90,6 @@ def test_the_scanner_is_sent_where_clients_pull_and_a_token_goes_nowhere_in_clea
     assert asked["registry"]["url"] == told
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply(200, [("Content-Type", "text/html")], b"<html>"),
-        Reply(200, [("Content-Type", REPORT)], b"{"),
-        Reply(200, [("Content-Type", REPORT)], b"{}"),
-        Reply(200, [("Content-Type", REPORT)], report(None, vulnerabilities="many")),
-        Reply(200, [("Content-Type", REPORT)], report(None, vulnerabilities=["CVE-1"])),
-        Reply(200, [("Content-Type", REPORT)], report([found(1, "Catastrophic")])),
-        Reply(404, [], b""),
-        Reply(307, [("Location", "http://169.254.169.254/")], b""),
-    ],
-)
-def test_a_report_that_cant_be_read_is_a_failure_and_no_clean_image(
-    team: Team, row: Image, fake: FakeScanner, scanner: Scanner, reply: Reply
-) -> None:
-    ask(team, row, "/scan", "POST", "developer", 202)
-    running.run_due(stop=lambda: False)
-    assert len(fake.asked) == 1
-    fake.answers = [reply]
-    work()
-    said = ask(team, row)["vulnerabilities"]
-    assert (said["state"], said["scanned_at"]) == ("failed", None)
-    assert said["detail"]
-
-
-def test_what_was_found_stands_until_a_newer_scan_ends_well(
-    team: Team, registry: RegistryServer, fake: FakeScanner, scanner: Scanner
-) -> None:
-    image = sample_image()
-    registry.push("scans/again", "1", image)
-    row = row_of(team.project, "again", "1", image)
-    scan(team, row)
-    before = ask(team, row, "/vulnerabilities")
-    assert len(before["vulnerabilities"]) == 4
-    first, second = image.children
-    fake.reports = {first.digest: report([found(5, "Low")]), second.digest: b"{"}
-    assert scan(team, row)["state"] == "failed"
-    after = ask(team, row, "/vulnerabilities")
-    for name in ("vulnerabilities", "critical", "high", "low", "scanned_at"):
-        assert after[name] == before[name]
-    fake.reports[second.digest] = report([found(6, "Low")])
-    said = scan(team, row)
-    assert (said["state"], said["critical"], said["low"]) == ("done", 0, 2)
-    listed = ask(team, row, "/vulnerabilities")["vulnerabilities"]
-    assert [each["id"] for each in listed] == ["CVE-2026-0005", "CVE-2026-0006"]
-
-
 def test_a_report_without_findings_is_a_clean_image(
     team: Team, row: Image, fake: FakeScanner, scanner: Scanner
 ) -> None:
@@ -226,27 +97,6 @@ def test_a_report_without_findings_is_a_clean_image(
         fake.body = body
         said = scan(team, row)
         assert (said["state"], said["critical"]) == ("done", 0)
-
-
-def test_a_scanner_that_fails_for_a_moment_is_asked_again_and_not_for_ever(
-    team: Team, row: Image, fake: FakeScanner, scanner: Scanner
-) -> None:
-    fake.answers = [Reply(503, [], b""), Reply(500, [], b""), Reply(202, [], b'{"id": "x"}', cut_at=3)]
-    assert scan(team, row)["state"] == "done"
-    fake.answers = [Reply(500, [], b"") for _ in range(5)]
-    assert scan(team, row)["state"] == "failed"
-    assert not fake.answers
-
-
-@pytest.mark.parametrize("ticket", ["\ud800", "a\0b", "é", "two\nlines", "", "x" * 256, None, 5])
-def test_an_answer_whose_id_cant_be_kept_is_a_failure_and_others_go_on(
-    team: Team, row: Image, fake: FakeScanner, scanner: Scanner, ticket: object
-) -> None:
-    fake.answers = [Reply(202, [], json.dumps({"id": ticket}).encode())]
-    said = scan(team, row)
-    assert said["state"] == "failed"
-    assert "no scan ID" in said["detail"]
-    assert not ImageScan.objects.exclude(claimed_until=None).exists()
 
 
 def test_what_no_one_foresaw_counts_as_a_try_and_is_not_tried_for_ever(
@@ -292,28 +142,6 @@ def test_a_report_that_is_never_ready_ends_the_scan(
     said = ask(team, row)["vulnerabilities"]
     assert said["state"] == "failed"
     assert "50 minutes" in said["detail"]
-
-
-def test_what_was_found_is_kept_as_it_was() -> None:
-    rows = [
-        Vulnerability(
-            "CVE-1", "包", "1", "", "high", "https://example.test/1", ("linux/amd64", "linux/arm64")
-        ),
-        Vulnerability("CVE-2", "\U0001f600", "", "", "low", ""),
-    ]
-    for kept in (rows, rows[:1], []):
-        assert unpacked(packed(kept)) == kept
-    assert unpacked(b"") == []
-
-
-def test_a_report_beyond_the_bounds_is_not_read_to_its_end(
-    team: Team, row: Image, fake: FakeScanner, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(adapter, "REPORT_BYTES", 2000)
-    assert scan(team, row)["state"] == "done"
-    fake.body = report([found(number, "Low") for number in range(20)])
-    assert scan(team, row)["state"] == "failed"
-    assert limits.REPORT_BYTES >= 50 * 1024 * 1024
 
 
 def test_a_report_of_fifty_megabytes_is_counted_right_in_bounded_memory(
@@ -388,31 +216,3 @@ def test_two_workers_make_each_step_once(team: Team, row: Image, fake: FakeScann
     assert ImageScan.objects.get().state == ImageScan.State.QUEUED
     running._step(second)
     assert ImageScan.objects.get().state == ImageScan.State.RUNNING
-
-
-def test_a_rule_knows_the_severity_of_what_was_scanned_here_or_where_it_is_copied_from(
-    team: Team, row: Image, fake: FakeScanner, scanner: Scanner, settings: Any
-) -> None:
-    settings.REGISTRY_PUBLIC_HOST = "Registry.example.com"
-    other = Team.make("goal").project
-    source = "registry.example.com/scans/app"
-    assert severity_of(team.project, "docker.io/library/app", row.digest) is None
-    scan(team, row)
-    assert severity_of(team.project, "docker.io/library/app", row.digest) == "critical"
-    assert severity_of(other, source, row.digest) == "critical"
-    # What another project has is told to no one who does not copy from it.
-    assert severity_of(other, "docker.io/library/app", row.digest) is None
-    assert severity_of(other, "registry.example.com/scans/elsewhere", row.digest) is None
-    assert severity_of(other, source, "sha256:" + "0" * 64) is None
-    # While it is scanned again, the last scan counts.
-    ask(team, row, "/scan", "POST", "developer", 202)
-    assert severity_of(team.project, source, row.digest) == "critical"
-    fake.body = report([])
-    work()
-    assert severity_of(team.project, source, row.digest) == ""
-    # Of what has no report that can be read, nothing is known, and asking again tells no more.
-    fake.body = b"{"
-    scan(team, row)
-    assert severity_of(team.project, source, row.digest) is None
-    ask(team, row, "/scan", "POST", "developer", 202)
-    assert severity_of(team.project, source, row.digest) is None

@@ -15,7 +15,7 @@ from imageimport.worker.housekeeping import prune
 from projects import audit
 from projects.models import AuditEvent, RefusalCount
 from projects.token_service import refusals, views
-from tests.projects.token_service.test_views import basic
+from tests.projects.token_service.asking import basic
 from tests.support.people import PASSWORD, Team
 
 pytestmark = pytest.mark.django_db

@@ -13,28 +13,11 @@ import kubernetes_validate
 import pytest
 import yaml
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from oci.reference.parser import Reference
+from tests.workloads.rewriting.texts import DIGEST, HERE, HOST, choose, documents, pinned
 from workloads.rewriting import editing, rewriting
 from workloads.rewriting.rewriting import Target
-
-HOST = "registry.example.com"
-DIGEST = "sha256:" + "a" * 64
-
-
-def choose(reference: Reference) -> Target | None:
-    """Everything of Docker Hub is here under its full name."""
-    if reference.registry != "docker.io":
-        return None
-    return Target(
-        HOST, f"team/{reference.full_target_name}", reference.tag or "latest", reference.digest or ""
-    )
-
-
-def pinned(reference: Reference) -> Target | None:
-    found = choose(reference)
-    return Target(found.host, found.path, found.tag, DIGEST) if found else None
 
 
 def rewritten(text: str, how: object = choose) -> str:
@@ -42,7 +25,6 @@ def rewritten(text: str, how: object = choose) -> str:
     return editing.apply(text, rewriting.edits(text, reading, how))  # type: ignore[arg-type]
 
 
-HERE = "registry.example.com/team/docker.io/library/nginx"
 CASES = {
     "a pod": (
         "spec:\n  containers:\n    - image: nginx:1 # c\n",
@@ -179,13 +161,6 @@ def test_a_tag_that_would_be_read_as_a_number_is_quoted(text: str, tag: str, aft
     assert rewritten(text, elsewhere) == after
 
 
-def test_a_file_without_a_line_end_has_its_last_change_in_the_diff() -> None:
-    text = "image:\n  repository: nginx\n  tag: a\n  digest:"
-    edits = rewriting.edits(text, rewriting.read(text), pinned)
-    assert patched(text, editing.unified_diff(text, edits)) == editing.apply(text, edits)
-    assert editing.apply(text, edits).endswith(f"digest: {DIGEST}")
-
-
 def test_what_is_left_is_told() -> None:
     reading = rewriting.read("a: {image: '${IMAGE}'}\nb: {image: nginx:1}\nc: {image: '${IMAGE}'}\n")
     assert reading.unreadable == ["${IMAGE}"]
@@ -242,23 +217,6 @@ def here(name: str) -> str:
     """What stands for an image of Docker Hub here."""
     repository, _, tag = name.partition(":")
     return f"{HOST}/team/docker.io/library/{repository}:{tag or 'latest'}"
-
-
-WORDS = st.sampled_from(
-    ["nginx:1", "redis", "ghcr.io/a/b:2", "'busybox:1.36'", '"alpine"', "${X}", "# no", "3"]
-)
-KEYS = st.sampled_from(["image", "name", "tag", "repository", "x"])
-ENDS = st.sampled_from(["\n", "\r\n", "  # comment\n", "\t\n"])
-
-
-@st.composite
-def documents(draw: st.DrawFn) -> str:
-    lines = []
-    for _ in range(draw(st.integers(1, 12))):
-        indent = "  " * draw(st.integers(0, 3))
-        dash = draw(st.sampled_from(["", "- "]))
-        lines.append(f"{indent}{dash}{draw(KEYS)}: {draw(WORDS)}{draw(ENDS)}")
-    return "".join(lines)
 
 
 @settings(max_examples=300, deadline=None)
@@ -327,64 +285,6 @@ def test_kubernetes_takes_what_comes_back() -> None:
         found = yaml.safe_load(rewritten(text, how))
         kubernetes_validate.validate(found, "1.37", strict=True)
         assert json.dumps(found).count(f"{HOST}/team/docker.io/library/") == 3
-
-
-@settings(max_examples=200, deadline=None)
-@given(documents())
-def test_a_diff_applied_gives_the_text(text: str) -> None:
-    edits = rewriting.edits(text, rewriting.read(text), choose)
-    diff = editing.unified_diff(text, edits)
-    assert patched(text, diff) == editing.apply(text, edits)
-
-
-def patched(text: str, diff: str) -> str:
-    """An independent reader of unified diffs."""
-    if not diff:
-        return text
-    lines, made, at = text.split("\n"), [], 0
-    body = diff.replace("\n\\ No newline at end of file\n", "\0").split("\n")[2:]
-    for line in body:
-        if line.startswith("@@"):
-            start = int(line.split()[1][1:].split(",")[0]) - 1
-            made += lines[at:start]
-            at = start
-        elif line[:1] in (" ", "-"):
-            for part in line.split("\0"):
-                if part[:1] in (" ", "-") and part:
-                    assert lines[at] == part[1:]
-                    at += 1
-                if part[:1] in (" ", "+") and part:
-                    made.append(part[1:])
-        elif line.startswith("+"):
-            made.append(line[1:].removesuffix("\0"))
-    return "\n".join(made + lines[at:])
-
-
-def test_the_diff_is_what_diff_says() -> None:
-    text = textwrap.dedent(
-        """\
-        a: 1
-        b: 2
-        c: 3
-        d: 4
-        image: nginx:1
-        e: 5
-        """
-    )
-    edits = rewriting.edits(text, rewriting.read(text), choose)
-    assert editing.unified_diff(text, edits, name="pod.yaml") == textwrap.dedent(
-        f"""\
-        --- a/pod.yaml
-        +++ b/pod.yaml
-        @@ -2,5 +2,5 @@
-         b: 2
-         c: 3
-         d: 4
-        -image: nginx:1
-        +image: {HERE}:1
-         e: 5
-        """
-    )
 
 
 def hostile(size: int) -> str:

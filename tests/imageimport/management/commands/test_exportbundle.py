@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import random
 import subprocess
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from imageimport.bundles import local_file
 from oci.errors import OciError
 from projects.models import AuditEvent, Project
 from testbed.scripted_registry import ScriptedRegistry, corrupt, cut
 from tests.imageimport.bundles.conftest import Giving, giving, new_team, own
+from tests.imageimport.bundles.exporting import export, names_of
 from tests.support.content.bundles import SIX, Layout
 
 pytestmark = pytest.mark.django_db
 
 __all__ = ["giving", "new_team", "own"]
-
-
-def export(goal: Path, *names: str, **options: Any) -> str:
-    said = StringIO()
-    call_command("exportbundle", *names, output=goal, stdout=said, stderr=StringIO(), **options)
-    return said.getvalue()
-
-
-def names_of(giving: Giving) -> list[str]:
-    return [f"{giving.team.project.name}/{name}" for name in giving.images]
 
 
 def test_the_file_has_all_images_and_skopeo_copies_them_byte_by_byte(giving: Giving, tmp_path: Path) -> None:
@@ -63,22 +50,6 @@ def test_what_leaves_by_the_command_line_is_in_the_audit_log_of_its_project(
     event = AuditEvent.objects.get(action="bundle.exported")
     assert (event.project, event.actor) == (giving.team.project, None)
     assert event.detail == {"file": "a.tar", "images": list(giving.images)[:2]}
-
-
-def test_what_was_interrupted_anywhere_continues_to_the_same_bytes(giving: Giving, tmp_path: Path) -> None:
-    goal, part = tmp_path / "a.tar", tmp_path / "a.tar.part"
-    export(goal, *names_of(giving))
-    whole = goal.read_bytes()
-    chance = random.Random(3)
-    for number in range(20):
-        goal.unlink()
-        left = bytearray(whole[: chance.randrange(len(whole))])
-        if number % 2 and left:
-            left[chance.randrange(len(left))] ^= 1
-        part.write_bytes(left + bytes(number))
-        export(goal, *names_of(giving))
-        assert hashlib.sha256(goal.read_bytes()).digest() == hashlib.sha256(whole).digest()
-        assert not part.exists()
 
 
 def test_a_platform_and_a_receipt_leave_the_rest_out(giving: Giving, tmp_path: Path) -> None:
@@ -120,43 +91,6 @@ def test_a_receipt_of_nothing_but_brackets_is_none(giving: Giving, tmp_path: Pat
     with pytest.raises(CommandError, match="is not a receipt") as refused:
         export(tmp_path / "a.tar", names_of(giving)[0], known=receipt)
     assert refused.value.returncode == 2
-
-
-def test_two_runs_do_not_write_one_file(giving: Giving, tmp_path: Path) -> None:
-    goal = tmp_path / "a.tar"
-    with (tmp_path / "a.tar.part").open("ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(CommandError, match="another run is writing it") as refused:
-            export(goal, names_of(giving)[0])
-    assert refused.value.returncode == 3
-    assert not goal.exists()
-    export(goal, names_of(giving)[0])
-    Layout.of(goal.read_bytes())
-
-
-def test_a_run_that_opened_the_file_before_another_finished_it_leaves_that_alone(
-    giving: Giving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    goal, part = tmp_path / "a.tar", tmp_path / "a.tar.part"
-    real = fcntl.flock
-
-    def late(file: Any, how: int) -> None:
-        if part.exists():
-            file.write(b"whole")
-            file.flush()
-            part.replace(goal)
-        real(file, how)
-
-    monkeypatch.setattr("fcntl.flock", late)
-    with pytest.raises(CommandError, match="another run is writing it"):
-        export(goal, names_of(giving)[0])
-    assert goal.read_bytes() == b"whole"
-
-
-def test_a_file_that_cannot_be_written_ends_with_three(giving: Giving, tmp_path: Path) -> None:
-    with pytest.raises(CommandError) as refused:
-        export(tmp_path / "no" / "a.tar", names_of(giving)[0])
-    assert refused.value.returncode == 3
 
 
 @pytest.mark.parametrize("act", [corrupt(2000), cut(2000)], ids=["spoilt", "cut"])

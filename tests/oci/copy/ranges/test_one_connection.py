@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from oci.copy.ranges.reading_ahead import SharedReading
@@ -28,13 +26,6 @@ from tests.oci.copying import Recorder, copier, run
 FOUND_LATE: list[Act] = [*LIES, too_long_unsaid]
 SEEN_AT_ONCE: list[Act] = [each for each in OTHER_ANSWERS if each is not too_long_unsaid]
 SEEN_AT_ONCE += [cut(300_000), cut(300_000, "end"), too_many("0")]
-
-
-@pytest.fixture
-def source(make_scripted: Callable[..., ScriptedRegistry]) -> ScriptedRegistry:
-    made = make_scripted()
-    made.add_image("library/app", "v1", IMAGE)
-    return made
 
 
 def copied(source: ScriptedRegistry, target: ScriptedRegistry) -> Recorder:

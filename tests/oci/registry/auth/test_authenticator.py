@@ -8,10 +8,8 @@ import pytest
 
 from oci.copy.observer import MountCandidate
 from oci.errors import OciError
-from oci.registry.auth.credentials import Credential, Identity, may_see_credential, merge_scopes
-from oci.registry.client import RegistryClient
+from oci.registry.auth.credentials import Credential
 from oci.registry.repository import Repository
-from oci.urls import parse_url
 from testbed.copying import NoMounts
 from testbed.images import random_image
 from testbed.scripted_auth import BasicSignIn, BearerSignIn, TokenServer, basic_header
@@ -322,23 +320,6 @@ def test_an_identity_token_is_exchanged_by_post(
     assert b"grant_type=refresh_token" in asked.body and asked.query == []
 
 
-def test_a_credential_is_bound_to_its_host(source: ScriptedRegistry) -> None:
-    with pytest.raises(OciError) as caught:
-        client(source, credential=Credential("ghcr.io", "ada", "secret"))
-    assert caught.value.code == "unauthorized"
-    assert "secret" not in str(caught.value)
-
-
-def test_docker_hubs_names_are_one_host() -> None:
-    from tests.oci.copying import DOOR
-
-    RegistryClient("docker.io", DOOR, identity=Identity(Credential("index.docker.io", "ada", "x")))
-
-
-def test_no_password_is_in_a_repr() -> None:
-    assert "secret" not in repr(Credential("ghcr.io", "ada", "secret"))
-
-
 @pytest.mark.parametrize(
     "realm",
     [
@@ -435,36 +416,3 @@ def test_a_token_of_ours_that_is_refused_is_made_anew_once(
         Repository(own, "team/app").find_manifest("v1")
     assert caught.value.code == "target_error"
     assert len(made) == 2
-
-
-# --- rules on their own -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("registry", "realm", "may"),
-    [
-        ("https://registry-1.docker.io", "https://auth.docker.io/token", True),
-        ("https://ghcr.io", "https://ghcr.io/token", True),
-        ("https://registry.example:5000", "https://registry.example:5001/auth", True),
-        ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth", True),
-        ("https://registry.example", "http://registry.example/token", False),
-        ("https://registry.example", "https://evil.test/token", False),
-        ("https://one.github.io", "https://two.github.io/token", False),
-        ("https://a.co.uk", "https://b.co.uk/token", False),
-        ("https://nvcr.io", "https://authn.trusted.test/token", True),
-        ("http://127.0.0.1:5000", "http://127.0.0.2:5000/token", False),
-        ("http://registry", "http://registry:5001/token", True),
-    ],
-)
-def test_who_may_see_a_credential(registry: str, realm: str, may: bool) -> None:
-    trusted = ["authn.trusted.test"]
-    assert may_see_credential(parse_url(registry), parse_url(realm), trusted) is may
-
-
-def test_scopes_come_in_one_order_with_their_actions_joined() -> None:
-    assert merge_scopes(
-        ["repository:b:push", "repository:a:pull", "repository:b:pull", "repository:a:pull"]
-    ) == (
-        "repository:a:pull",
-        "repository:b:pull,push",
-    )

@@ -1,0 +1,16 @@
+"""Requests of a maintainer, whose session is not asked for."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from projects.models import Project, Role
+from tests.support.factories import member
+
+
+@pytest.fixture
+def project(api: APIClient) -> Project:
+    user, project = member(Role.MAINTAINER)
+    api.force_authenticate(user)
+    return project

@@ -1,0 +1,31 @@
+"""Uploads by tus, as clients send them."""
+
+from __future__ import annotations
+
+import base64
+import random
+from typing import Any, cast
+
+from rest_framework.test import APIClient
+
+from projects.models import Project
+
+CONTENT = random.Random(3).randbytes(300_000)
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def where(project: Project) -> str:
+    return f"/api/v1/projects/{project.pk}/uploads"
+
+
+def begin(api: APIClient, project: Project, length: int = len(CONTENT), name: str = "images.tar") -> Any:
+    told = base64.b64encode(name.encode()).decode()
+    headers = {**TUS, "Upload-Length": str(length), "Upload-Metadata": f"filename {told}, kind dGFy"}
+    return api.post(where(project), headers=headers)
+
+
+def send(api: APIClient, place: str, offset: int, piece: bytes, **headers: str) -> Any:
+    told = {**TUS, "Upload-Offset": str(offset), **{k.replace("_", "-"): v for k, v in headers.items()}}
+    return api.generic(
+        "PATCH", place, cast(str, piece), content_type="application/offset+octet-stream", headers=told
+    )
