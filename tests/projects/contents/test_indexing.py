@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import tarfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,16 +63,24 @@ def test_what_one_manifest_says_wrongly_of_a_layer_is_told_there_and_nowhere_els
     assert [each["name"] for each in ask(team, there, "files").json()["entries"]] == ["shared"]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(lambda data: b"\x1f\x8b" + bytes(len(data) - 2), id="no-layer"),
+        pytest.param(lambda data: data[:-12], id="cut"),
+    ],
+)
 def test_bytes_that_are_not_those_of_the_digest_say_nothing_about_the_layer(
-    team: Team, registry: RegistryServer
+    team: Team, registry: RegistryServer, damaged: Callable[[bytes], bytes]
 ) -> None:
+    """Whether what is wrong is noticed in the layer first, or in what was sent."""
     layer = file_layer({"a": b"1"})
     image = made(CONFIG, [layer])
     registry.push("filesof/damaged", "1", image)
     row = row_of(team.project, "damaged", "1", image)
     digits = layer.blob.digest.partition(":")[2]
     stored = registry.plan.directory / f"data/docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"
-    stored.write_bytes(b"\x1f\x8b" + bytes(len(layer.blob.data) - 2))
+    stored.write_bytes(damaged(layer.blob.data))
     with pytest.raises(OciError) as caught:
         indexing.index_image(row.pk, "", stop=lambda: False)
     assert caught.value.code == "digest_mismatch"
