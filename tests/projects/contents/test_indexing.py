@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import random
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from oci.contents.file_index import Record
 from oci.errors import OciError
-from projects.contents import indexing
+from projects.contents import indexing, reading
 from projects.models import ImageBlob, LayerIndex
 from stack.sample import OCI_LAYER, Blob, Image, Layer, file_layer
 from testbed.services import RegistryServer
@@ -67,14 +68,14 @@ def test_what_one_manifest_says_wrongly_of_a_layer_is_told_there_and_nowhere_els
     "damaged",
     [
         pytest.param(lambda data: b"\x1f\x8b" + bytes(len(data) - 2), id="no-layer"),
-        pytest.param(lambda data: data[:-12], id="cut"),
+        pytest.param(lambda data: data[: len(data) // 2], id="cut"),
     ],
 )
 def test_bytes_that_are_not_those_of_the_digest_say_nothing_about_the_layer(
     team: Team, registry: RegistryServer, damaged: Callable[[bytes], bytes]
 ) -> None:
     """Whether what is wrong is noticed in the layer first, or in what was sent."""
-    layer = file_layer({"a": b"1"})
+    layer = file_layer({"a": random.Random(1).randbytes(5000)})
     image = made(CONFIG, [layer])
     registry.push("filesof/damaged", "1", image)
     row = row_of(team.project, "damaged", "1", image)
@@ -88,6 +89,26 @@ def test_bytes_that_are_not_those_of_the_digest_say_nothing_about_the_layer(
     stored.write_bytes(layer.blob.data)
     assert indexing.index_image(row.pk, "", stop=lambda: False) == 1
     assert [each["name"] for each in ask(team, row, "files").json()["entries"]] == ["a"]
+
+
+def test_a_registry_that_breaks_the_protocol_says_nothing_about_the_layer(
+    team: Team, registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = file_layer({"a": random.Random(1).randbytes(5000)})
+    image = made(CONFIG, [layer])
+    registry.push("filesof/confused", "1", image)
+    row = row_of(team.project, "confused", "1", image)
+
+    def chunks(_place: object, _blob: object) -> Iterator[bytes]:
+        yield layer.blob.data[:2000]
+        raise OciError("protocol_error", "its chunks are malformed")
+
+    with monkeypatch.context() as patch, pytest.raises(OciError) as caught:
+        patch.setattr(reading.Place, "_chunks", chunks)
+        indexing.index_image(row.pk, "", stop=lambda: False)
+    assert caught.value.code == "protocol_error"
+    assert LayerIndex.objects.get().state == LayerIndex.State.READING
+    assert indexing.index_image(row.pk, "", stop=lambda: False) == 1
 
 
 def test_a_worker_whose_claim_another_took_over_changes_nothing_of_what_that_one_read(
