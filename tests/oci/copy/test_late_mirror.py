@@ -12,6 +12,7 @@ from oci.copy import late_mirror
 from oci.copy.context import CopyOptions
 from oci.copy.look import look
 from oci.copy.plan import make_plan
+from oci.limits import CLEANUP_SECONDS
 from oci.registry.mirrors import MIRROR_TRIES, MirroredSource
 from oci.registry.repository import Repository
 from testbed.copying import NoMounts
@@ -106,11 +107,13 @@ def test_a_silent_registry_holds_nobody_up_and_is_left_alone_for_a_while(
     target: ScriptedRegistry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Who waited for it would hear of the new digest, and say so."""
+    source.add_image("library/app", "v1", NEW)
     monkeypatch.setattr(late_mirror, "PATIENCE", 0.2)
     over = threading.Event()
 
     def silent(_request: Request, proceed: Callable[[], Reply]) -> Reply:
-        over.wait(30)
+        over.wait(CLEANUP_SECONDS / 2)
         return proceed()
 
     source.rule("HEAD", "/manifests/v1", silent)
