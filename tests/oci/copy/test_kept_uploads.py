@@ -41,7 +41,9 @@ def test_what_was_sent_is_not_sent_again_and_the_whole_is_read_back(
     assert all(each.startswith(f"bytes={HALF}-") for each in ranges(source))
     sent = sum(each.body_bytes for each in target.requests if each.method in ("PUT", "PATCH"))
     assert sent < SIZE - HALF + 100_000
-    assert target.seen("GET", f"/blobs/{LAYER.digest}"), "nobody here has hashed its first half"
+    # Its last byte alone is read in any case.
+    read_back = [each for each in target.seen("GET", f"/blobs/{LAYER.digest}") if "range" not in each.headers]
+    assert read_back, "nobody here has hashed its first half"
 
 
 @pytest.mark.parametrize("held", [b"x" * HALF, None], ids=["other bytes", "session lost"])
