@@ -19,7 +19,7 @@ if "TEST_DATABASE_URL" in os.environ:
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 from registry_portal.settings import *  # noqa: E402, F403
-from registry_portal.settings import DATA_DIR, DATABASES  # noqa: E402
+from registry_portal.settings import DATA_DIR, DATABASES, LOGGING  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: other threads and processes see it, and its locks are real.
@@ -34,3 +34,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
+LOGGING["handlers"]["console"]["class"] = "tests.support.current_stderr.CurrentStderr"
