@@ -108,7 +108,12 @@ def test_two_extended_headers_of_one_member_are_refused(tmp_path: Path) -> None:
     refusal(tmp_path, once[:1024] + once)
 
 
-def test_a_size_of_a_tebibyte_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+def test_a_size_of_a_tebibyte_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_over: list[str] = []
+    monkeypatch.setattr(tar_index._Walk, "_pass_over", lambda _walk, _size, name: passed_over.append(name))
+
     def grow(entry: tarfile.TarInfo) -> None:
         entry.size = 2**40
 
@@ -118,10 +123,12 @@ def test_a_size_of_a_tebibyte_is_refused_before_anything_is_read(tmp_path: Path)
         content = header.tobuf(format) + bytes(10_240)
         for packed in (content, gzip.compress(content)):
             assert "ends within big" in str(refusal(tmp_path, packed))
+    assert passed_over == []
 
 
 def test_every_flipped_byte_outside_of_contents_is_noticed(tmp_path: Path) -> None:
     content = tar([("blobs/sha256/ab", b"x" * 700), ("b", b"yy")], format=tarfile.USTAR_FORMAT)
+    assert list(index_of(tmp_path, content)) == ["blobs/sha256/ab", "b"]
     inside = {*range(512, 512 + 700), *range(2048, 2050)}
     for at in [each for each in range(0, len(content), 3) if each not in inside]:
         changed = bytearray(content)

@@ -72,6 +72,18 @@ def test_a_member_sees_what_runs_and_failed_in_their_projects_and_no_others(team
     assert all(str(task.pk) in everything for task in (mine, theirs, broken, foreign))
 
 
+def test_what_happens_elsewhere_is_not_counted_and_takes_no_row(team: Team, other: Team) -> None:
+    """Rows of others are left out late, too: by then they must not be counted, nor stand in place of one's own."""
+    user = team.users["viewer"]
+    TaskFactory(project=other.project, target_name="waits")
+    mine = failed(team.project)
+    for number in range(overview.MAX_ROWS + 1):
+        failed(other.project, target_name=f"newer-{number}")
+    assert overview.now_of(user).waiting == 0
+    found = overview.failed_of(user)
+    assert ([row.pk for row in found.rows], found.more) == ([mine.pk], False)
+
+
 def test_a_failure_says_why_and_has_the_buttons_that_help(team: Team) -> None:
     task = failed(team.project)
     found = page(team, "developer")
