@@ -22,23 +22,15 @@ from imageimport.models import ImportTask
 from imageimport.submission import admission, services
 from imageimport.submission.requests import ImportRequest
 from oci.errors import OciError
-from projects.models import Image, Project, Role
+from projects.models import Image, Project
 from testbed.images import random_image
 from testbed.scripted_registry import ScriptedRegistry
+from tests.imageimport.limiting import limit, team
 from tests.support.content import artifacts, bombs
-from tests.support.factories import ImageFactory, ProjectFactory, TaskFactory, member
+from tests.support.factories import ImageFactory, ProjectFactory, TaskFactory
 
+__all__ = ["team"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def team() -> tuple[User, Project]:
-    return member(Role.DEVELOPER)
-
-
-def limit(project: Project, **quota: int) -> None:
-    Project.objects.filter(pk=project.pk).update(**quota)
-    project.refresh_from_db()
 
 
 def ask(team: tuple[User, Project], url: str, **values: Any) -> ImportTask:

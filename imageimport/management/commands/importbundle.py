@@ -23,6 +23,7 @@ from imageimport.batches import services as batches
 from imageimport.batches.selectors import results_of
 from imageimport.bundles import uploads
 from imageimport.choices import Status
+from imageimport.management import requester
 from imageimport.management.terminal import display_for, follow
 from imageimport.models import BundleUpload, ImportBatch, ImportTask
 from imageimport.selectors import render_error, render_message
@@ -55,12 +56,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-overwrite", action="store_true", help="fail if a tag already points to another image"
         )
-        parser.add_argument(
-            "--user",
-            default="",
-            metavar="NAME",
-            help="the user who is recorded as the requester; default: none",
-        )
+        requester.add_argument(parser)
         parser.add_argument(
             "--json", action="store_true", help="print the result of each image as JSON on standard output"
         )
@@ -69,7 +65,7 @@ class Command(BaseCommand):
         project = Project.objects.filter(name=options["project"]).first()
         if project is None:
             raise CommandError(_("The project %(name)s doesn't exist.") % {"name": options["project"]})
-        user = _user(options["user"])
+        user = requester.find(options["user"])
         adopted: list[BundleUpload] = []
         try:
             with acting_as(user):
@@ -168,12 +164,3 @@ def _refuse(exc: ApplicationError | OciError) -> NoReturn:
 def _line_of(task: ImportTask) -> str:
     sentence = render_error(task) or render_message(task)
     return f"{task.target_image}: {task.error_code}: {sentence}" if task.error_code else sentence
-
-
-def _user(name: str) -> User | None:
-    if not name:
-        return None
-    found = User.objects.filter(username=name).first()
-    if found is None:
-        raise CommandError(_("The user %(name)s doesn't exist.") % {"name": name})
-    return found

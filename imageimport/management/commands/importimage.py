@@ -8,7 +8,6 @@ import time
 from argparse import ArgumentParser
 from typing import Any, Final
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from accounts.caller import acting_as
 from accounts.exceptions import ApplicationError, FieldErrors
 from imageimport.api.serializers.tasks import TaskDetailSerializer
 from imageimport.choices import TRANSPORTS_ASKED_FOR, Status
+from imageimport.management import requester
 from imageimport.management.terminal import display_for, follow
 from imageimport.models import Credential, ImportTask
 from imageimport.selectors import detailed, render_error, render_message
@@ -60,12 +60,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--no-referrers", action="store_true", help="do not include signatures and SBOMs")
         parser.add_argument("--transport", default="", choices=["", *TRANSPORTS_ASKED_FOR])
-        parser.add_argument(
-            "--user",
-            default="",
-            metavar="NAME",
-            help="the user who is recorded as the requester; default: none",
-        )
+        requester.add_argument(parser)
         parser.add_argument(
             "--json", action="store_true", help="print the finished import as JSON on standard output"
         )
@@ -99,7 +94,7 @@ class Command(BaseCommand):
             include_referrers=not options["no_referrers"],
             transport=options["transport"],
         )
-        user = _user(options["user"])
+        user = requester.find(options["user"])
         with acting_as(user):
             return services.submit(project=project, user=user, request=request)
 
@@ -189,13 +184,4 @@ def _credential(project: Project, name: str) -> Credential | None:
     found = Credential.objects.filter(project=project, name=name).first()
     if found is None:
         raise CommandError(_("The project has no credential named %(name)s.") % {"name": name})
-    return found
-
-
-def _user(name: str) -> User | None:
-    if not name:
-        return None
-    found = User.objects.filter(username=name).first()
-    if found is None:
-        raise CommandError(_("The user %(name)s doesn't exist.") % {"name": name})
     return found

@@ -11,16 +11,10 @@ from imageimport.sources import services
 from oci.errors import OciError
 from oci.reference.parser import parse_reference
 from oci.urls import Url
-from tests.imageimport.registries.rules import make, proxy_of
+from tests.imageimport.registries.rules import make, no_environment, proxy_of
 
+__all__ = ["no_environment"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_environment(settings: Any) -> None:
-    for name in ("IMPORT_PRIVATE_SOURCES", "IMPORT_INSECURE_SOURCES", "IMPORT_MIRRORS_ONLY", "OWN_ENDPOINTS"):
-        setattr(settings, name, [])
-    settings.IMPORT_PROXIES, settings.IMPORT_REGISTRY_MIRRORS = (), {}
 
 
 def test_mirrors_come_with_their_path_and_account_and_docker_hub_has_one_name(settings: Any) -> None:

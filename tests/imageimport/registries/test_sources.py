@@ -12,16 +12,10 @@ from imageimport.models import SourceRule
 from imageimport.registries import sources
 from oci import redaction
 from oci.egress.proxies import parse_rules
-from tests.imageimport.registries.rules import make, proxy_of
+from tests.imageimport.registries.rules import make, no_environment, proxy_of
 
+__all__ = ["no_environment"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_environment(settings: Any) -> None:
-    for name in ("IMPORT_PRIVATE_SOURCES", "IMPORT_INSECURE_SOURCES", "IMPORT_MIRRORS_ONLY", "OWN_ENDPOINTS"):
-        setattr(settings, name, [])
-    settings.IMPORT_PROXIES, settings.IMPORT_REGISTRY_MIRRORS = (), {}
 
 
 def test_rules_of_the_environment_come_first(settings: Any) -> None:

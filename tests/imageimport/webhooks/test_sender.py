@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,14 +18,6 @@ from testbed.scripted_http import Reply, Request, ScriptedServer
 from testbed.scripted_proxy import ScriptedProxy
 
 PAYLOAD = {"event": "import.failed", "name": "镜像", "b": 1, "a": [2]}
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[ScriptedServer]:
-    with ScriptedServer(lambda _request: Reply(204)) as server:
-        settings.WEBHOOK_PRIVATE_HOSTS = [server.server_name]
-        settings.OWN_ENDPOINTS = []
-        yield server
 
 
 def parcel(url: str, **values: Any) -> Parcel:

@@ -17,20 +17,12 @@ from imageimport.worker.within_quota import WithinQuota
 from oci.copy.observer import LayerPlan
 from oci.errors import OciError
 from projects.locking import LeaseLost
-from projects.models import Project, Role
-from tests.support.factories import ImageFactory, TaskFactory, member
+from projects.models import Project
+from tests.imageimport.limiting import limit, team
+from tests.support.factories import ImageFactory, TaskFactory
 
+__all__ = ["team"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def team() -> tuple[User, Project]:
-    return member(Role.DEVELOPER)
-
-
-def limit(project: Project, **quota: int) -> None:
-    Project.objects.filter(pk=project.pk).update(**quota)
-    project.refresh_from_db()
 
 
 def running(project: Project, name: str) -> WithinQuota:

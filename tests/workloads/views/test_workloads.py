@@ -24,14 +24,6 @@ POD = {
 }
 
 
-@pytest.fixture
-def team(settings: Any) -> Team:
-    settings.REGISTRY_PUBLIC_HOST = "registry.test"
-    team = Team.make()
-    team.image("nginx", "1.27", source_image="docker.io/library/nginx:1.27")
-    return team
-
-
 def signed_in(team: Team, who: str) -> Client:
     client = Client()
     client.force_login(team.users[who])
