@@ -1,17 +1,33 @@
-"""Uploads by tus, as clients send them."""
+"""Uploads by tus, as clients send them. Tests name ``directory`` and ``project`` in their ``__all__``."""
 
 from __future__ import annotations
 
 import base64
 import random
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from rest_framework.test import APIClient
 
-from projects.models import Project
+from projects.models import Project, Role
+from tests.support.factories import member
 
 CONTENT = random.Random(3).randbytes(300_000)
 TUS = {"Tus-Resumable": "1.0.0"}
+
+
+@pytest.fixture(autouse=True)
+def directory(settings: Any, tmp_path: Path) -> Path:
+    settings.UPLOADS_DIR = tmp_path / "uploads"
+    return tmp_path / "uploads"
+
+
+@pytest.fixture
+def project(api: APIClient) -> Project:
+    user, project = member(Role.DEVELOPER)
+    api.force_authenticate(user)
+    return project
 
 
 def where(project: Project) -> str:

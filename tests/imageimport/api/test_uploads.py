@@ -5,31 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from imageimport.models import BundleUpload
 from imageimport.registries.archives import path_of
-from projects.models import AuditEvent, Project, Role
-from tests.imageimport.tus import CONTENT, TUS, begin, send, where
-from tests.support.factories import TaskFactory, member
+from projects.models import AuditEvent, Project
+from tests.imageimport.tus import CONTENT, TUS, begin, directory, project, send, where
+from tests.support.factories import TaskFactory
 
+__all__ = ["directory", "project"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def directory(settings: Any, tmp_path: Path) -> Path:
-    settings.UPLOADS_DIR = tmp_path / "uploads"
-    return tmp_path / "uploads"
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 def checksum(piece: bytes) -> str:

@@ -17,25 +17,13 @@ from accounts.exceptions import ApplicationError
 from imageimport.bundles import uploads
 from imageimport.models import BundleUpload
 from imageimport.registries.archives import path_of
-from projects.models import Project, Role
-from tests.imageimport.tus import CONTENT, TUS, begin, send
-from tests.support.factories import TaskFactory, member
+from projects.models import Project
+from tests.imageimport.tus import CONTENT, TUS, begin, directory, project, send
+from tests.support.factories import TaskFactory
 from tests.support.people import Team
 
+__all__ = ["directory", "project"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def directory(settings: Any, tmp_path: Path) -> Path:
-    settings.UPLOADS_DIR = tmp_path / "uploads"
-    return tmp_path / "uploads"
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 class Torn:
