@@ -11,17 +11,12 @@ from rest_framework.test import APIClient
 from imageimport import filters
 from imageimport.choices import Status
 from imageimport.models import ImportTask
-from projects.models import Project, Role
-from tests.support.factories import BatchFactory, TaskFactory, ended_task, member
+from projects.models import Project
+from tests.imageimport.developing import project
+from tests.support.factories import BatchFactory, TaskFactory, ended_task
 
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 def path(project: Project, *more: Any) -> str:

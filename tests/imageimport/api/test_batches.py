@@ -11,9 +11,11 @@ from rest_framework.test import APIClient
 
 from imageimport.choices import Status
 from imageimport.models import ImportBatch, ImportTask
-from projects.models import Project, Role
-from tests.support.factories import TaskFactory, member
+from projects.models import Project
+from tests.imageimport.developing import project
+from tests.support.factories import TaskFactory
 
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db
 FIELDS = {
     "id",
@@ -26,13 +28,6 @@ FIELDS = {
     "created_at",
     "completed_at",
 }
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 def path(project: Project, *more: Any) -> str:

@@ -8,20 +8,14 @@ import pytest
 from rest_framework.test import APIClient
 
 from imageimport.models import ImportTask
-from projects.models import Project, Role
+from projects.models import Project
 from testbed.images import random_image
 from testbed.scripted_http import Reply
 from testbed.scripted_registry import ScriptedRegistry
-from tests.support.factories import member
+from tests.imageimport.developing import project
 
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 def plan(api: APIClient, project: Project, **body: Any) -> Any:

@@ -10,8 +10,10 @@ from rest_framework.test import APIClient
 
 from imageimport.models import ImportAttempt, ImportLayer, ImportTask
 from projects.models import Project, Role
+from tests.imageimport.developing import project
 from tests.support.factories import ProjectFactory, TaskFactory, member
 
+__all__ = ["project"]
 pytestmark = pytest.mark.django_db
 
 FIELDS = {
@@ -21,13 +23,6 @@ FIELDS = {
     "bytes_done", "bytes_reused", "rate", "eta_seconds", "attempts", "not_before", "has_credentials", "requested_by",
     "retry_of", "batch", "schedule", "created_at", "started_at", "updated_at", "completed_at",
 }  # fmt: skip
-
-
-@pytest.fixture
-def project(api: APIClient) -> Project:
-    user, project = member(Role.DEVELOPER)
-    api.force_authenticate(user)
-    return project
 
 
 def path(project: Project, *more: Any) -> str:
